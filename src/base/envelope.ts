@@ -1,0 +1,189 @@
+/**
+ * Envelope: every event of the house is a CloudEvents 1.0 event (CNCF, specification 1.0.2) with the extensions that tie
+ * a conversation together. What an agent says while it handles another message is `caused` by it: it inherits
+ * `correlationid` and sets `causationid`, so that anyone can draw the conversation from the events alone.
+ *
+ * On a bus the attributes ride as `ce-` headers and the data as the payload (CNCF NATS protocol binding, binary mode).
+ */
+import type { Clock } from './clock.ts'
+import type { Codec } from './codec.ts'
+import { ColloquyError } from './error.ts'
+import type { IdSource } from './id.ts'
+import { hasControl } from './limit.ts'
+
+export type Criticality = 'low' | 'normal' | 'high' | 'critical'
+
+export interface CloudEvent<Data = unknown> {
+  readonly specversion: '1.0'
+  /** UUIDv7 when made here; any text from outside. */
+  readonly id: string
+  /** Node and agent: `/<node>/<agent>`; a URI reference. */
+  readonly source: string
+  readonly type: string
+  readonly subject?: string
+  /** RFC 3339, UTC. */
+  readonly time?: string
+  readonly datacontenttype?: string
+  readonly dataschema?: string
+  readonly correlationid?: string
+  readonly causationid?: string
+  /** How many causes lie before this event; 0 for the first. */
+  readonly hop?: number
+  readonly domain?: string
+  readonly criticality?: Criticality
+  /** W3C Trace Context. */
+  readonly traceparent?: string
+  readonly data: Data
+}
+
+/** Limits on every event, from outside or ours. */
+export const envelopeLimits: { readonly attributeMaxLength: number; readonly attributesMax: number } = {
+  attributeMaxLength: 1024,
+  attributesMax: 64,
+}
+
+/** An event from outside breaks CloudEvents 1.0 or a bound. */
+export class EnvelopeInvalid extends ColloquyError {
+  override readonly code = 'base.envelope_invalid'
+  readonly attribute: string
+  constructor(attribute: string, mend: string) {
+    super(`the event's ${attribute} ${mend}`)
+    this.attribute = attribute
+  }
+}
+
+export interface EventInput<Data> {
+  readonly type: string
+  readonly source: string
+  readonly data: Data
+  readonly subject?: string
+  readonly domain?: string
+  readonly criticality?: Criticality
+  readonly traceparent?: string
+  /** The message that was handled when this one was made. */
+  readonly cause?: CloudEvent
+}
+
+export interface EventSource {
+  readonly clock: Pick<Clock, 'now'>
+  readonly id: IdSource
+}
+
+/** Makes an event with a fresh id and the current time, tied to its cause if there is one. */
+export function makeEvent<Data>(input: EventInput<Data>, from: EventSource): CloudEvent<Data> {
+  const { cause, subject, domain, criticality, traceparent } = input
+  const id = from.id()
+  return {
+    specversion: '1.0',
+    id,
+    source: input.source,
+    type: input.type,
+    ...(subject !== undefined && { subject }),
+    time: isoTime(from.clock.now()),
+    datacontenttype: 'application/json',
+    correlationid: cause?.correlationid ?? cause?.id ?? id,
+    ...(cause && { causationid: cause.id }),
+    hop: cause ? (cause.hop ?? 0) + 1 : 0,
+    ...(domain !== undefined && { domain }),
+    ...(criticality !== undefined && { criticality }),
+    ...(traceparent !== undefined && { traceparent }),
+    data: input.data,
+  }
+}
+
+/** RFC 3339 in UTC with milliseconds. */
+export function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString()
+}
+
+/** An event as binary-mode headers and payload. */
+export function toBinary(
+  event: CloudEvent,
+  codec: Codec,
+): { headers: Record<string, string>; data: Uint8Array<ArrayBuffer> } {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(event)) {
+    if (name === 'data' || name === 'datacontenttype' || value === undefined) continue
+    headers[`ce-${name}`] = percentEncode(String(value))
+  }
+  headers['content-type'] = codec.contentType
+  return { headers, data: codec.encode(event.data) }
+}
+
+/** The event of binary-mode headers and payload; throws `base.envelope_invalid`, or the codec's errors. */
+export function fromBinary(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+  data: Uint8Array,
+  codec: Codec,
+): CloudEvent {
+  const attributes: Record<string, unknown> = {}
+  for (const [header, values] of Object.entries(headers)) {
+    const value = typeof values === 'string' ? values : values?.[0]
+    const name = header.toLowerCase()
+    if (value === undefined) continue
+    if (name.startsWith('ce-')) attributes[name.slice(3)] = percentDecode(value)
+    else if (name === 'content-type') attributes['datacontenttype'] = value
+  }
+  if (typeof attributes['hop'] === 'string') attributes['hop'] = Number(attributes['hop'])
+  return checkEvent({ ...attributes, data: codec.decode(data) })
+}
+
+const criticalities: ReadonlySet<unknown> = new Set<Criticality>(['low', 'normal', 'high', 'critical'])
+const required = ['id', 'source', 'type'] as const
+const attributeName = /^[a-z0-9]{1,20}$/
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+
+/**
+ * The value as an event, if it is one: required attributes present, every attribute within bounds. Extension attributes we
+ * do not know are kept. Throws `base.envelope_invalid`.
+ */
+export function checkEvent(value: unknown): CloudEvent {
+  if (typeof value !== 'object' || value === null) throw new EnvelopeInvalid('form', 'must be an object')
+  const event = value as Record<string, unknown>
+  if (event['specversion'] !== '1.0') throw new EnvelopeInvalid('specversion', 'must be "1.0"')
+  for (const name of required)
+    if (typeof event[name] !== 'string' || event[name] === '')
+      throw new EnvelopeInvalid(name, 'must be text, not empty')
+  const names = Object.keys(event)
+  if (names.length > envelopeLimits.attributesMax)
+    throw new EnvelopeInvalid('form', `must have ${envelopeLimits.attributesMax} attributes at most`)
+  for (const name of names) if (name !== 'data') checkAttribute(name, event[name])
+  if (!('data' in event)) return { ...event, data: undefined } as unknown as CloudEvent
+  return event as unknown as CloudEvent
+}
+
+function checkAttribute(name: string, value: unknown): void {
+  if (!attributeName.test(name)) throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
+  if (name === 'hop') {
+    if (!Number.isSafeInteger(value) || (value as number) < 0)
+      throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
+    return
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') return
+  if (typeof value !== 'string' || value.length > envelopeLimits.attributeMaxLength || hasControl(value))
+    throw new EnvelopeInvalid(
+      name,
+      `must be text of ${envelopeLimits.attributeMaxLength} characters at most without control characters`,
+    )
+  if (name === 'time' && !rfc3339.test(value)) throw new EnvelopeInvalid(name, 'must be an RFC 3339 time')
+  if (name === 'criticality' && !criticalities.has(value))
+    throw new EnvelopeInvalid(name, 'must be low, normal, high or critical')
+}
+
+/** CloudEvents HTTP binding 3.1.3.2: space, quote, percent and all outside printable ASCII are percent-encoded. */
+function percentEncode(text: string): string {
+  return text.replace(/[^\u0021\u0023\u0024\u0026-\u007e]+/g, (run) =>
+    Array.from(new TextEncoder().encode(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(
+      '',
+    ),
+  )
+}
+
+function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A stray percent sign from a careless producer is data, not an error.
+    return text
+  }
+}

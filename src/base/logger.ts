@@ -1,0 +1,76 @@
+/**
+ * Logger: the port for what an operator reads. Its shape is pino's, so that a pino instance is one; the default says
+ * nothing. What the house journals is never only logged, and no secret is ever given to a logger.
+ */
+export interface LogMethod {
+  (fields: object, message?: string): void
+  (message: string): void
+}
+
+export interface Logger {
+  readonly debug: LogMethod
+  readonly info: LogMethod
+  readonly warn: LogMethod
+  readonly error: LogMethod
+  /** A logger that adds these fields to each line. */
+  child(fields: Record<string, unknown>): Logger
+}
+
+/** Says nothing. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger,
+}
+
+const levels = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof levels)[number]
+
+export interface LineLoggerOptions {
+  readonly write: (line: string) => void
+  readonly now: () => number
+  /** Default `info`. */
+  readonly level?: LogLevel
+}
+
+/** One JSON object a line, as pino writes them: `level`, `time`, the fields, `msg`. */
+export function lineLogger(options: LineLoggerOptions, bound: Record<string, unknown> = {}): Logger {
+  const from = levels.indexOf(options.level ?? 'info')
+  const method =
+    (level: LogLevel): LogMethod =>
+    (first: object | string, message?: string) => {
+      if (levels.indexOf(level) < from) return
+      const fields = typeof first === 'string' ? { msg: first } : { ...plain(first), ...(message && { msg: message }) }
+      options.write(`${safeJson({ level, time: options.now(), ...bound, ...fields })}\n`)
+    }
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    child: (fields) => lineLogger(options, { ...bound, ...fields }),
+  }
+}
+
+function plain(fields: object): object {
+  if (fields instanceof Error) return { err: errorFields(fields) }
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? errorFields(value) : value]),
+  )
+}
+
+function errorFields(error: Error): object {
+  const { code } = error as { code?: unknown }
+  return { type: error.name, message: error.message, ...(code !== undefined && { code }), stack: error.stack }
+}
+
+/** A logger must not throw into the work it describes. */
+function safeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
+  } catch {
+    return JSON.stringify({ level: 'error', msg: 'a log line could not be written as JSON' })
+  }
+}
