@@ -1,0 +1,128 @@
+/**
+ * Bus: real-time messages between agents, as core NATS has them: subjects, publish-subscribe, request-reply, queue groups,
+ * requests that gather many answers. Unlike the journal it remembers nothing: who is not subscribed when a message passes
+ * does not get it. Interfaces only; a driver never calls a handler inside the publisher's call and never retries.
+ *
+ * What every driver promises:
+ *
+ * | promise | memory | nats |
+ * | --- | --- | --- |
+ * | delivery | at most once; to each subscriber that is there when the message is published | at most once; lost on disconnect, told in `status()` |
+ * | order | messages of one publisher arrive in their order, per subscription | the same, per connection |
+ * | a queue group | each message to one member, chosen by chance | the same |
+ * | durability | none | none |
+ * | `flush()` resolves | when all published before is in the queues of the subscriptions | when the server has answered a PING |
+ * | lost in a crash | everything not yet handled | the same, and what the connection held |
+ * | a full subscription | its `overflow` policy, counted in `dropped`, told in `status()` | the same |
+ */
+export type MessageHeaders = Readonly<Record<string, readonly string[]>>
+/** Headers as a publisher writes them. Names are case-sensitive, as in NATS: printable ASCII without space and colon. */
+export type HeadersInput = Readonly<Record<string, string | readonly string[]>>
+
+export interface Message {
+  readonly subject: string
+  /** Immutable by contract: neither side may write to it after publishing or on receipt. */
+  readonly data: Uint8Array
+  readonly headers?: MessageHeaders
+  /** Where an answer goes. */
+  readonly reply?: string
+  /** Publishes to `reply`; false when there is no reply subject. Throws what `publish` throws. */
+  respond(data: Uint8Array, options?: { readonly headers?: HeadersInput }): boolean
+}
+
+export interface PublishOptions {
+  readonly headers?: HeadersInput
+  /** A subject for answers. */
+  readonly reply?: string
+}
+
+export interface SubscribeOptions {
+  /** Members of one queue group share the messages: each goes to one of them. */
+  readonly queue?: string
+  /** The subscription ends by itself after this many messages. */
+  readonly max?: number
+  /** Messages held for a slow consumer. Default 65,536. */
+  readonly pendingMax?: number
+  /** Bytes (data) held for a slow consumer. Default 64 MiB. */
+  readonly pendingMaxBytes?: number
+  /** At either bound. Default `drop-newest`, as NATS clients do; `error` ends the subscription with `bus.slow_consumer`. */
+  readonly overflow?: 'drop-oldest' | 'drop-newest' | 'error'
+}
+
+/** A stream of messages. Taken either by iterating or by `each`, not both. */
+export interface Subscription extends AsyncIterable<Message>, AsyncDisposable {
+  readonly subject: string
+  readonly queue?: string
+  /** Messages handed to the consumer so far. */
+  readonly received: number
+  /** Messages that wait. */
+  readonly pending: number
+  /** Messages lost to the overflow policy. */
+  readonly dropped: number
+  /** True once no further message will come: after `unsubscribe`, the last of `max`, `drain`, or the bus's close. */
+  readonly closed: boolean
+  /**
+   * Calls `handler` for each message, in order, waiting for its promise. Resolves at the end of the subscription; a throw
+   * of the handler ends the subscription and rejects.
+   */
+  each(handler: (message: Message) => void | Promise<void>): Promise<void>
+  /** Ends it; what waits is discarded. With `max`: after that many messages in all. */
+  unsubscribe(max?: number): void
+  /** Takes no new messages; resolves when those that wait have been consumed. */
+  drain(): Promise<void>
+}
+
+export interface RequestOptions {
+  /** Default 5000. Then `bus.timeout`. */
+  readonly timeoutMs?: number
+  readonly headers?: HeadersInput
+  readonly signal?: AbortSignal
+}
+
+export interface RequestManyOptions {
+  /** Ends after this many answers. Default: no count. */
+  readonly max?: number
+  /** Ends after this long in any case. Default 5000. The stream then ends; it is no error. */
+  readonly timeoutMs?: number
+  /** Ends when this long has passed since the last answer; `timeoutMs` still holds. Default: no stall. */
+  readonly stallMs?: number
+  /** Ends at an answer for which this is true; that answer is the last one delivered. An empty payload by convention. */
+  readonly sentinel?: (message: Message) => boolean
+  readonly headers?: HeadersInput
+  readonly signal?: AbortSignal
+}
+
+export type BusStatus =
+  | { readonly type: 'connected'; readonly server: string }
+  | { readonly type: 'disconnected'; readonly reason: string }
+  /** `unconfirmed`: publishes since the last confirmation by the server, which may be lost. */
+  | { readonly type: 'reconnected'; readonly server: string; readonly unconfirmed: number }
+  | { readonly type: 'lame-duck' }
+  | { readonly type: 'slow-consumer'; readonly subject: string; readonly dropped: number }
+  | { readonly type: 'closed' }
+
+export interface Bus extends AsyncDisposable {
+  /** Of the driver: `memory`, `nats`. */
+  readonly driver: string
+  /** Largest data in bytes that `publish` takes; more is `bus.payload_too_large`, refused before anything is sent. */
+  readonly payloadMaxBytes: number
+  /**
+   * Sends to all subscribers there are; returns at once. The bytes must not be changed afterwards.
+   * Throws `bus.invalid_subject` (wildcards included), `bus.invalid_header`, `bus.payload_too_large`, `bus.closed`.
+   */
+  publish(subject: string, data: Uint8Array, options?: PublishOptions): void
+  /** Tokens by `.`; `*` is any one token, `>` one or more at the end. Throws `bus.invalid_subject`, `bus.closed`. */
+  subscribe(subject: string, options?: SubscribeOptions): Subscription
+  /** The first answer. Rejects with `bus.no_responders` at once when nobody listens, `bus.timeout`, `base.aborted`, `bus.closed`. */
+  request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<Message>
+  /** Answers as they come. Rejects with `bus.no_responders` when nobody listens; ends by the first of its bounds. */
+  requestMany(subject: string, data: Uint8Array, options?: RequestManyOptions): AsyncIterable<Message>
+  /** See the table. */
+  flush(): Promise<void>
+  /** Ends all subscriptions after what waits is consumed, flushes, closes. */
+  drain(): Promise<void>
+  /** What happens to the connection from now on; ends with `closed`. */
+  status(): AsyncIterable<BusStatus>
+  /** Ends everything at once; waiting requests reject with `bus.closed`. Idempotent. */
+  close(): Promise<void>
+}

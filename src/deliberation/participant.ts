@@ -1,0 +1,105 @@
+/**
+ * Participant: anyone who can take part in a deliberation: plain code, a language model, a person, a remote service.
+ * Unlike an actor it needs no mailbox: the discussion asks, it answers, or it is recorded as absent. Interfaces only.
+ *
+ * A participant must answer from what it is given: after a crash the same turn may be asked again of a new instance, with
+ * the same transcript. Whatever it holds besides is a cache.
+ */
+import type { Random } from '../base/random.ts'
+import type { Ballot } from '../vote/ballot.ts'
+
+/** A passage quoted from the evidence, with its place. */
+export interface Quote {
+  readonly text: string
+  /** Path of the document, relative to the evidence root, with `/`. */
+  readonly source: string
+  /** First line of the quote in the source, from 1; of a PDF the page. */
+  readonly line: number
+  /** Found verbatim in the source, white space aside. What is not verified is kept and shown as such. */
+  readonly verified: boolean
+  /** The option that the speaker says the quote bears on, and whether for or against it. */
+  readonly bearing?: { readonly option: string; readonly direction: 'for' | 'against' }
+}
+
+export interface Usage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Counted from characters, not reported by a provider. */
+  readonly estimated?: boolean
+}
+
+/** What a participant says in one turn. */
+export interface Speech {
+  readonly text: string
+  readonly quotes: readonly Quote[]
+  readonly usage: Usage
+  /** Ids of the contributions that it answers. */
+  readonly answers?: readonly string[]
+  /** Nothing to add: heard, but not new. When everybody passes in one round, the discussion has ended. */
+  readonly pass?: boolean
+  /** What a reader of the record should know, such as a call that was made twice. */
+  readonly notes?: readonly string[]
+}
+
+/** A turn as it stands in the record. */
+export interface Contribution {
+  readonly id: string
+  /** Place in the transcript, from 1. */
+  readonly number: number
+  readonly participant: string
+  /** 0: the sealed first drafts; then the rounds from 1. */
+  readonly round: number
+  readonly status: 'given' | 'passed' | 'absent'
+  readonly text: string
+  readonly quotes: readonly Quote[]
+  readonly answers: readonly string[]
+  readonly usage: Usage
+  /** Why it is absent. */
+  readonly reason?: string
+  readonly notes?: readonly string[]
+}
+
+export interface Turn {
+  readonly topic: string
+  readonly options: readonly string[]
+  /** 0: a sealed first draft, nothing of the others is visible. */
+  readonly round: number
+  /** Rounds planned after the drafts. */
+  readonly rounds: number
+  /** What this participant may see, in order; its own contributions included. */
+  readonly transcript: readonly Contribution[]
+  /** Repeatable chance of this participant for this turn. */
+  readonly random: Random
+  /** Shows text while it forms: a preview that may still change, never the record. */
+  readonly preview: (text: string) => void
+}
+
+export interface Motion {
+  readonly topic: string
+  readonly options: readonly string[]
+  /** The kind of ballot that the rule counts. */
+  readonly ballot: 'ranked' | 'approval' | 'single'
+  readonly transcript: readonly Contribution[]
+  readonly random: Random
+}
+
+/** A vote with its reasons. */
+export interface Vote {
+  readonly ballot: Ballot
+  readonly reason: string
+  readonly usage: Usage
+  readonly notes?: readonly string[]
+}
+
+export interface Participant {
+  /** Unique in its discussion. */
+  readonly name: string
+  /** What answers: `extractive`, or the model's name. Shown with every contribution. */
+  readonly kind: string
+  /** One turn. A throw or a passed deadline is recorded as absence, with the reason. */
+  contribute(turn: Turn, signal: AbortSignal): Promise<Speech>
+  /** One ballot. A throw, a passed deadline or an invalid ballot is recorded as an abstention, with the reason. */
+  cast(motion: Motion, signal: AbortSignal): Promise<Vote>
+  /** Hears a contribution as soon as it counts. Optional; it must not wait. */
+  observe?(contribution: Contribution): void
+}

@@ -1,0 +1,61 @@
+/** The errors of the journal, one class a cause, the same on every driver. */
+import { ColloquyError } from '../base/error.ts'
+
+/** Somebody else appended first. Read the stream, decide again, append with the new version. */
+export class WrongVersion extends ColloquyError {
+  override readonly code = 'journal.wrong_version'
+  readonly stream: string
+  readonly expected: number | string
+  /** 0: the stream does not exist. */
+  readonly actual: number
+  constructor(stream: string, expected: number | string, actual: number) {
+    super(`${stream} is at version ${actual} and ${expected} was expected; read it again and decide anew`)
+    this.stream = stream
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+export class EventTooLarge extends ColloquyError {
+  override readonly code = 'journal.event_too_large'
+  constructor(type: string, maxBytes: number, actualBytes: number) {
+    super(`an event of type ${type} has ${actualBytes} bytes of data and the journal takes ${maxBytes}; keep a reference instead`)
+  }
+}
+
+/** The event breaks CloudEvents or cannot be encoded; `cause` says how. */
+export class InvalidEvent extends ColloquyError {
+  override readonly code = 'journal.invalid_event'
+}
+
+/** The driver lacks a capability that the call needs. */
+export class JournalUnsupported extends ColloquyError {
+  override readonly code = 'journal.unsupported'
+  readonly capability: string
+  constructor(driver: string, capability: string, having: readonly string[]) {
+    super(`the ${driver} journal has no ${capability}; use one of: ${having.join(', ')}`)
+    this.capability = capability
+  }
+}
+
+/** A position that this journal never handed out. */
+export class InvalidPosition extends ColloquyError {
+  override readonly code = 'journal.invalid_position'
+  constructor(position: string) {
+    super(`${JSON.stringify(position.slice(0, 40))} is no position of this journal; start from '' or from a position it gave`)
+  }
+}
+
+export class JournalReadonly extends ColloquyError {
+  override readonly code = 'journal.readonly'
+  constructor() {
+    super('the journal was opened read-only; append where its data folder is owned')
+  }
+}
+
+export class JournalClosed extends ColloquyError {
+  override readonly code = 'journal.closed'
+  constructor() {
+    super('the journal is closed; open it again')
+  }
+}

@@ -1,0 +1,93 @@
+/** The errors of the store, one class a cause; each message says what the operator can do. */
+import { ColloquyError } from '../base/error.ts'
+
+/** Another process (or another store of this one) owns the data folder. */
+export class StoreLocked extends ColloquyError {
+  override readonly code = 'store.locked'
+  readonly folder: string
+  readonly ownerPid: number | undefined
+  constructor(folder: string, ownerPid: number | undefined, options?: ErrorOptions) {
+    const owner = ownerPid === undefined ? 'another process' : `process ${ownerPid}`
+    super(`${folder} is in use by ${owner}; stop it, choose another folder, or open read-only`, options)
+    this.folder = folder
+    this.ownerPid = ownerPid
+  }
+}
+
+/** The file was written by a newer version of this package. Nothing was touched. */
+export class SchemaNewer extends ColloquyError {
+  override readonly code = 'store.schema_newer'
+  readonly room: string
+  readonly found: number
+  readonly known: number
+  constructor(room: string, found: number, known: number) {
+    super(`the ${room} tables are of schema ${found} and this version knows ${known}; upgrade colloquy to open the folder`)
+    this.room = room
+    this.found = found
+    this.known = known
+  }
+}
+
+/** A read-only opening of a folder whose tables are older than this version, or absent. */
+export class SchemaOlder extends ColloquyError {
+  override readonly code = 'store.schema_older'
+  constructor(room: string, found: number, known: number) {
+    super(`the ${room} tables are of schema ${found} and this version reads ${known}; open the folder once for writing to migrate it`)
+  }
+}
+
+/** The file is no SQLite database or fails its checks. */
+export class StoreCorrupt extends ColloquyError {
+  override readonly code = 'store.corrupt'
+  readonly file: string
+  constructor(file: string, options?: ErrorOptions) {
+    super(`${file} is damaged or no database; keep a copy, then restore a backup, or try: sqlite3 ${file} .recover`, options)
+    this.file = file
+  }
+}
+
+/** The disk, the quota or `sizeMaxBytes` is used up. The write was rolled back; everything acknowledged stands. */
+export class StoreFull extends ColloquyError {
+  override readonly code = 'store.full'
+  constructor(file: string, options?: ErrorOptions) {
+    super(`no room left for ${file}; free space or raise sizeMaxBytes, then write again: nothing of this write was kept`, options)
+  }
+}
+
+/** An I/O error whose outcome is unknown: only a new opening tells what is on disk. */
+export class StoreFailed extends ColloquyError {
+  override readonly code = 'store.failed'
+  constructor(file: string, options?: ErrorOptions) {
+    super(`writing ${file} failed and the outcome is unknown; look at the disk, then open the store anew to see what was kept`, options)
+  }
+}
+
+/** More writes wait than `backlogMax`. */
+export class StoreBacklogFull extends ColloquyError {
+  override readonly code = 'store.backlog_full'
+  constructor(limit: number) {
+    super(`${limit} writes wait already; wait for earlier ones before writing more, or raise backlogMax`)
+  }
+}
+
+export class StoreReadonly extends ColloquyError {
+  override readonly code = 'store.readonly'
+  constructor() {
+    super('the store was opened read-only; open it for writing where the data folder is owned')
+  }
+}
+
+export class StoreClosed extends ColloquyError {
+  override readonly code = 'store.closed'
+  constructor() {
+    super('the store is closed; open it again')
+  }
+}
+
+/** A folder or file that must exist does not, or cannot be used. */
+export class StoreUnavailable extends ColloquyError {
+  override readonly code = 'store.unavailable'
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super(`${path} ${why}`, options)
+  }
+}

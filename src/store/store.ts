@@ -1,0 +1,80 @@
+/**
+ * Store: what a node keeps, in one SQL database: journal, state, sagas, checkpoints. Unlike the journal it knows nothing of
+ * events; unlike a database client it takes whole procedures, so that all that waits commits in one transaction with one
+ * sync (group commit) and a sync never holds the event loop. Interfaces only.
+ *
+ * A procedure is a synchronous function over SQL statements that stands in a module of its own: the sqlite driver runs it in
+ * its worker thread, so its arguments and its result must survive a structured clone, and it sees nothing but its
+ * transaction. Either all its statements are kept or none.
+ *
+ * What every driver promises:
+ *
+ * | promise | memory | sqlite |
+ * | --- | --- | --- |
+ * | `write` resolves | when the transaction is applied | when the transaction is synced to disk |
+ * | isolation | serialisable: procedures run one after another, in the order of the calls | the same |
+ * | a procedure that throws | leaves nothing; only its own call rejects | the same |
+ * | `read` sees | every write that resolved before it was called | the same |
+ * | lost in a crash of the process or the machine | everything | nothing that resolved; what had not resolved may be kept or not, but whole |
+ * | after a failed sync | cannot happen | `store.failed`: every later write is refused until the store is opened anew |
+ */
+export type SqlValue = null | number | bigint | string | Uint8Array
+export type Row = Record<string, SqlValue>
+
+/** A prepared statement; the driver keeps it for the life of the connection. */
+export interface Statement {
+  run(...values: SqlValue[]): { readonly changes: number; readonly lastInsertRowid: number }
+  get(...values: SqlValue[]): Row | undefined
+  all(...values: SqlValue[]): Row[]
+}
+
+/** What a procedure sees: statements inside its transaction. Not to be kept after the procedure returns. */
+export interface Transaction {
+  sql(text: string): Statement
+}
+
+/** The reference to a procedure: the module that exports it, and its name there. */
+export interface Procedure<Args, Result> {
+  /** `import.meta.url` of the module. */
+  readonly module: string
+  /** The name of an exported function `(transaction, args) => result`. */
+  readonly name: string
+  readonly run: (transaction: Transaction, args: Args) => Result
+}
+
+/** One room's tables: the steps that make them, in order. A step once released is never changed. */
+export interface Schema {
+  /** The room, and the prefix of its tables: `journal`. */
+  readonly room: string
+  /** SQL of each version: the first makes version 1. */
+  readonly migrations: readonly string[]
+}
+
+export interface StoreStats {
+  readonly commits: number
+  readonly writes: number
+  readonly failures: number
+}
+
+export interface Store extends AsyncDisposable {
+  /** Of the driver: `memory`, `sqlite`. */
+  readonly driver: string
+  /** False: nothing survives the process. A call that needs durability is refused by its room. */
+  readonly durable: boolean
+  readonly readonly: boolean
+  /**
+   * Runs the procedure in a transaction. Rejects with what the procedure threw, or `store.readonly`, `store.full`,
+   * `store.failed`, `store.corrupt`, `store.backlog_full`, `store.closed`.
+   */
+  write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result>
+  /**
+   * Runs the procedure on a snapshot, outside the queue of the writes. Its work must be bounded (a page, not a table): it
+   * may run on the caller's thread.
+   */
+  read<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result>
+  /** Resolves at the next commit by anyone, this process or another; may wake without one. Rejects when aborted or closed. */
+  changed(signal?: AbortSignal): Promise<void>
+  readonly stats: StoreStats
+  /** Finishes the writes that were accepted, then frees the folder. Idempotent. */
+  close(): Promise<void>
+}

@@ -1,0 +1,29 @@
+/**
+ * Ballots: what one voter said, before any rule counts it. Pure data. Unlike a profile a ballot is not yet checked against
+ * an election; `profile.ts` does that and says why a ballot is refused.
+ */
+export type Candidate = string
+
+/** Levels best first; the candidates of one level are tied. Who is not listed is unranked. */
+export interface RankedBallot {
+  readonly kind: 'ranked'
+  readonly ranking: readonly (readonly Candidate[])[]
+}
+
+export interface ApprovalBallot {
+  readonly kind: 'approval'
+  readonly approves: readonly Candidate[]
+}
+
+export interface SingleBallot {
+  readonly kind: 'single'
+  readonly choice: Candidate
+}
+
+/** Present, counted for the quorum, and for nobody. */
+export interface Abstention {
+  readonly kind: 'abstain'
+}
+
+export type Ballot = RankedBallot | ApprovalBallot | SingleBallot | Abstention
+export type BallotKind = Exclude<Ballot['kind'], 'abstain'>
