@@ -43,6 +43,7 @@ export interface Speech {
 
 /** A turn as it stands in the record. */
 export interface Contribution {
+  /** Unique in its discussion and the same on every run of it: `c1`, `c2`. What `answers` name. */
   readonly id: string
   /** Place in the transcript, from 1. */
   readonly number: number
@@ -81,6 +82,8 @@ export interface Motion {
   readonly ballot: 'ranked' | 'approval' | 'single'
   readonly transcript: readonly Contribution[]
   readonly random: Random
+  /** Why the first ballot was refused, when this asks once more. */
+  readonly refused?: string
 }
 
 /** A vote with its reasons. */

@@ -1,0 +1,33 @@
+/** `npm run bench -- <room> [--json]`: runs the cases of `bench/<room>.ts`; without a room, all of them. */
+import { readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { runCase } from './harness.ts'
+import type { BenchCase, BenchResult } from './harness.ts'
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
+
+const known = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.ts') && file !== 'main.ts' && file !== 'harness.ts')
+  .map((file) => file.slice(0, -3))
+const unknown = positionals.filter((room) => !known.includes(room))
+if (unknown.length > 0) {
+  console.error(`no bench for ${unknown.join(', ')}; there is: ${known.join(', ')}`)
+  process.exit(2)
+}
+
+for (const room of positionals.length > 0 ? positionals : known) {
+  const { cases } = (await import(`./${room}.ts`)) as { cases: readonly BenchCase[] }
+  if (!values.json) console.log(`\n${room}`)
+  for (const bench of cases) {
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${room}: ${bench.name} ...`)
+    const result = await runCase(room, bench)
+    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+    console.log(values.json ? JSON.stringify(result) : line(result))
+  }
+}
+
+function line(result: BenchResult): string {
+  const figure = (value: number) => value.toLocaleString('en').padStart(14)
+  const cpu = result.cpuUs === undefined ? '' : `  ${result.cpuUs} us CPU`
+  return `  ${result.case.padEnd(52)}${figure(result.ours)} ${result.unit}  ${result.ratio}x of ${result.peerName} (${figure(result.peer).trim()})${cpu}`
+}

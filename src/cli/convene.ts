@@ -1,0 +1,178 @@
+/** `colloquy convene`: the main road from the command line. It reads, shows and writes; `src/convene/` does the work. */
+import { dirname } from 'node:path'
+import { readAgenda, withDefaults } from '../convene/agenda.ts'
+import type { Agenda } from '../convene/agenda.ts'
+import { convene } from '../convene/convene.ts'
+import type { ConveningOrigin } from '../convene/convene.ts'
+import type { Concluded, ConveneEvent } from '../convene/event.ts'
+import { loadEvidence } from '../convene/evidence.ts'
+import type { Evidence } from '../convene/evidence.ts'
+import { createNode } from '../node/node.ts'
+import { exitCode, parseCommandLine, textOption } from './command.ts'
+import type { Command, CommandContext, ExitCode } from './command.ts'
+import { writeMinutes } from './minutes-file.ts'
+import { renderer } from './render.ts'
+import type { Renderer } from './render.ts'
+import { liveBlock, printable } from './terminal.ts'
+import type { LiveBlock } from './terminal.ts'
+
+const help = `colloquy convene <agenda.yaml> [options]
+
+Convenes the panel of an agenda on its evidence and records the decision.
+
+Examples:
+  colloquy convene agenda.yaml
+  colloquy convene agenda.yaml --data ./data --out minutes.md
+  colloquy convene agenda.yaml --model openai:gpt-5-mini
+  colloquy convene agenda.yaml --model openai:llama3 --base-url http://localhost:11434/v1
+  colloquy convene agenda.yaml --json | jq .type
+
+Options:
+  --data DIR            keep the record in this folder; the same convening goes on where it ended,
+                        a finished one is shown again (default: in memory, gone at the end)
+  --new                 start afresh although this convening is recorded already
+  --model NAME          for participants whose agenda entry names none: extractive (default; plain
+                        code, no network) or openai:<model>; the key is read from OPENAI_API_KEY
+  --base-url URL        a server with the chat-completions API (https, or http on this machine)
+  --seed N              in place of the agenda's seed
+  --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
+  --out FILE            write minutes as Markdown
+  --json                one CloudEvent a line on stdout, nothing else
+
+Exit codes: 0 decided, 3 tied or no quorum, 4 stopped, 2 usage, 1 failure.
+`
+
+const options = {
+  data: { type: 'string' },
+  model: { type: 'string' },
+  'base-url': { type: 'string' },
+  seed: { type: 'string' },
+  new: { type: 'boolean' },
+  json: { type: 'boolean' },
+  out: { type: 'string' },
+  'evidence-root': { type: 'string' },
+} as const
+
+export const conveneCommand: Command = {
+  name: 'convene',
+  summary: 'discuss a question over documents, vote, record the decision',
+  help,
+  async run(args, context) {
+    const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
+    const file = positionals[0] ?? ''
+    const agenda = await agendaFrom(file, textOption(values, 'model'), textOption(values, 'seed'))
+    const live = liveBlock(values['json'] === true ? { ...context.stderr, isTTY: false } : context.stderr)
+    const evidence = await evidenceFor(agenda, file, textOption(values, 'evidence-root'), live, context)
+    const baseUrl = textOption(values, 'base-url')
+    const data = textOption(values, 'data')
+    await using node = await createNode({
+      name: 'colloquy',
+      ...(data !== undefined && { data }),
+      models: baseUrl === undefined ? {} : { baseUrl },
+    })
+    const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
+    const convening = convene(node, agenda, {
+      evidence,
+      durable: data !== undefined,
+      fresh: values['new'] === true,
+      signal: context.signal,
+      onPreview: view.preview,
+    })
+    view.began(await convening.origin, data)
+    const events: ConveneEvent[] = []
+    for await (const event of convening) {
+      events.push(event)
+      view.event(event)
+    }
+    const concluded = await convening.result
+    const out = textOption(values, 'out')
+    if (out !== undefined) await writeMinutes(out, events)
+    return codeOf(concluded)
+  },
+}
+
+async function agendaFrom(file: string, model: string | undefined, seed: string | undefined): Promise<Agenda> {
+  const agenda = await readAgenda(file)
+  return withDefaults(agenda, { ...(model !== undefined && { model }), ...(seed !== undefined && { seed: seedOf(seed) }) })
+}
+
+function seedOf(text: string): number | string {
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text
+}
+
+async function evidenceFor(
+  agenda: Agenda,
+  file: string,
+  root: string | undefined,
+  live: LiveBlock,
+  context: CommandContext,
+): Promise<Evidence> {
+  const evidence = await loadEvidence({
+    folder: dirname(file),
+    globs: agenda.evidence,
+    ...(root !== undefined && { root }),
+    signal: context.signal,
+    onProgress: ({ documents, bytes }) => live.show([`reading evidence: ${documents} documents, ${Math.ceil(bytes / 1024)} KiB`]),
+  })
+  live.clear()
+  for (const warning of evidence.warnings) context.stderr.write(`warning: ${printable(warning)}\n`)
+  return evidence
+}
+
+interface View {
+  began(origin: ConveningOrigin, data: string | undefined): void
+  event(event: ConveneEvent): void
+  preview(participant: string, round: number, text: string): void
+}
+
+function jsonView({ stdout }: CommandContext): View {
+  return { began: () => {}, event: (event) => stdout.write(`${JSON.stringify(event)}\n`), preview: () => {} }
+}
+
+function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View {
+  const show = renderer(stdout)
+  const drafts = new Map<string, string>()
+  return {
+    began(origin, data) {
+      live.clear()
+      if (origin.kind === 'finished') stderr.write('This convening is finished; here is its record. --new starts afresh.\n\n')
+      if (origin.kind === 'resumed')
+        stderr.write(
+          `Going on after ${origin.recorded} recorded events; a model call that was in flight may be paid twice.\n\n`,
+        )
+      if (data === undefined) stderr.write('Nothing is kept after this run; --data DIR keeps the record.\n\n')
+    },
+    event(event) {
+      live.clear()
+      if (event.type === 'colloquy.convene.contribution') drafts.delete(event.data.participant)
+      stdout.write(show.event(event))
+      if (drafts.size > 0) live.show(previewLines(drafts, show, stderr.columns))
+    },
+    preview(participant, _round, text) {
+      const soFar = `${drafts.get(participant) ?? ''}${text}`
+      drafts.set(participant, soFar.slice(-400))
+      live.show(previewLines(drafts, show, stderr.columns))
+    },
+  }
+}
+
+/** One line for each who speaks: the end of what it has said so far. */
+function previewLines(drafts: ReadonlyMap<string, string>, show: Renderer, columns: number): string[] {
+  return [...drafts].map(([name, text]) => {
+    const room = Math.max(10, columns - name.length - 8)
+    return `${show.speaker(name)}: … ${printable(text).replace(/\s+/g, ' ').slice(-room)}`
+  })
+}
+
+function codeOf(concluded: Concluded): ExitCode {
+  switch (concluded.status) {
+    case 'decided':
+      return exitCode.ok
+    case 'tied':
+    case 'no-quorum':
+      return exitCode.undecided
+    case 'stopped':
+    default:
+      return exitCode.stopped
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * A convening as a person reads it in a terminal: the question, each contribution with its quotes and sources, the ballot
+ * table, the outcome and why. It turns events into text; `convene` and `replay` show the same because both use it.
+ */
+import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
+import { ballotText } from '../convene/minutes.ts'
+import { pairwiseTable } from '../vote/explain.ts'
+import { painter, printable, wrap } from './terminal.ts'
+import type { Paint } from './terminal.ts'
+
+const speakerColours = ['cyan', 'magenta', 'yellow', 'green', 'blue', 'red'] as const
+
+export interface Renderer {
+  /** The text of one more event, with its line end. */
+  event(event: ConveneEvent): string
+  /** A speaker's name in its colour. */
+  speaker(name: string): string
+}
+
+export function renderer(output: { readonly columns: number; readonly colour: boolean }): Renderer {
+  return new TerminalRenderer(painter(output.colour), Math.min(output.columns, 110))
+}
+
+class TerminalRenderer implements Renderer {
+  readonly #paint: Paint
+  readonly #width: number
+  readonly #speakers: string[] = []
+  #rounds = 0
+  #round = -1
+  #ballots: Balloted[] = []
+
+  constructor(paint: Paint, width: number) {
+    this.#paint = paint
+    this.#width = width
+  }
+
+  event(event: ConveneEvent): string {
+    switch (event.type) {
+      case 'colloquy.convene.started':
+        return this.#started(event.data)
+      case 'colloquy.convene.contribution':
+        return this.#contribution(event.data)
+      case 'colloquy.convene.ballot':
+        this.#ballots.push(event.data)
+        return ''
+      case 'colloquy.convene.concluded':
+        return this.#concluded(event.data)
+      default:
+        return ''
+    }
+  }
+
+  speaker(name: string): string {
+    let at = this.#speakers.indexOf(name)
+    if (at < 0) at = this.#speakers.push(name) - 1
+    return this.#paint(['bold', speakerColours[at % speakerColours.length] ?? 'cyan'], printable(name))
+  }
+
+  #started(started: Started): string {
+    this.#rounds = started.discussion.rounds
+    const paint = this.#paint
+    const options = started.options.map((option, at) => `  ${at + 1}. ${printable(option)}`)
+    const people = started.participants.map((each) => {
+      const facts = [each.kind, each.persona, each.stance && `speaks for: ${each.stance}`, each.weight !== 1 && `weight ${each.weight}`]
+      return `  ${this.speaker(each.name)}  ${paint('dim', printable(facts.filter(Boolean).join(' · ')))}`
+    })
+    const { documents, bytes } = started.evidence
+    const evidence = `${documents} ${documents === 1 ? 'document' : 'documents'}, ${Math.ceil(bytes / 1024)} KiB`
+    const plain = started.participants.some((each) => each.kind === 'extractive')
+    const note = 'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.'
+    return [
+      paint('bold', wrap(printable(started.topic), this.#width)),
+      '',
+      ...options,
+      '',
+      ...people,
+      `  ${paint('dim', `evidence: ${evidence} · rule: ${started.poll.rule} · seed: ${String(started.seed)}`)}`,
+      ...(plain ? [paint('dim', wrap(note, this.#width, '  '))] : []),
+      '',
+    ].join('\n')
+  }
+
+  #contribution(contribution: Contributed): string {
+    const heading = contribution.round === this.#round ? '' : this.#heading(contribution.round)
+    this.#round = contribution.round
+    const paint = this.#paint
+    const who = `${this.speaker(contribution.participant)} ${paint('dim', this.#facts(contribution))}`
+    if (contribution.status === 'absent') {
+      const why = wrap(`absent: ${printable(contribution.reason ?? 'no reason given')}`, this.#width, '  ')
+      return `${heading}${who}\n${paint('yellow', why)}\n\n`
+    }
+    const body = wrap(printable(contribution.text), this.#width, '  ')
+    const notes = (contribution.notes ?? []).map((note) => `  ${paint('yellow', `note: ${printable(note)}`)}`)
+    return `${heading}${[who, body, ...this.#quotes(contribution), ...notes].join('\n')}\n\n`
+  }
+
+  #facts(contribution: Contributed): string {
+    const answers = contribution.answers.length > 0 ? ` · answers ${contribution.answers.join(', ')}` : ''
+    return `${contribution.id} · ${printable(contribution.kind)}${answers}`
+  }
+
+  /** The quotes again with their places, unless the text names the place itself. */
+  #quotes(contribution: Contributed): string[] {
+    return contribution.quotes
+      .filter((quote) => !quote.verified || !contribution.text.includes(`${quote.source}:${quote.line}`))
+      .map((quote) => {
+        const place = this.#paint('dim', `${printable(quote.source)}:${quote.line}`)
+        const mark = quote.verified ? place : `${place} ${this.#paint('red', 'not found in the source')}`
+        return `${wrap(`"${printable(quote.text)}"`, this.#width, '    ')}\n    ${mark}`
+      })
+  }
+
+  #heading(round: number): string {
+    const title = round === 0 ? 'First drafts, each sealed from the others' : `Round ${round} of ${this.#rounds}`
+    return `${this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)}\n\n`
+  }
+
+  #concluded(concluded: Concluded): string {
+    const paint = this.#paint
+    const parts = [this.#ballotTable(), concluded.outcome ? pairwise(concluded) : '']
+    const explanation = concluded.explanation.map((sentence) => wrap(printable(sentence), this.#width, '  '))
+    const { usage } = concluded
+    const tokens = `${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}`
+    const ended = concluded.ended ? ` · discussion ended: ${endText[concluded.ended]}` : ''
+    return [
+      ...parts.filter((part) => part !== ''),
+      paint(['bold', statusColour[concluded.status]], headline(concluded)),
+      ...explanation,
+      '',
+      paint('dim', `  ${usage.turns} contributions · ${tokens}${ended}`),
+      '',
+    ].join('\n')
+  }
+
+  #ballotTable(): string {
+    if (this.#ballots.length === 0) return ''
+    const rows = this.#ballots.map((each) => {
+      const weight = each.weight === 1 ? '' : this.#paint('dim', ` (weight ${each.weight})`)
+      const said = each.status === 'cast' ? ballotText(each.ballot) : this.#paint('yellow', 'abstains')
+      const reason = each.reason === '' ? '' : `\n${this.#paint('dim', wrap(printable(each.reason), this.#width, '    '))}`
+      return `  ${this.speaker(each.participant)}${weight}  ${printable(said)}${reason}`
+    })
+    const title = 'Ballots'
+    const line = this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)
+    this.#ballots = []
+    return `${line}\n\n${rows.join('\n')}\n`
+  }
+}
+
+const statusColour = { decided: 'green', tied: 'yellow', 'no-quorum': 'yellow', stopped: 'yellow' } as const
+
+const endText = {
+  rounds: 'all rounds were held',
+  exhausted: 'nobody had anything new',
+  turns: 'the budget of turns is used up',
+  tokens: 'the budget of tokens is used up',
+  time: 'the budget of time is used up',
+} as const
+
+function headline(concluded: Concluded): string {
+  const names = concluded.winners.map((each) => printable(each))
+  switch (concluded.status) {
+    case 'decided':
+      return `Decided by ${concluded.rule}: ${names.join(', ')}`
+    case 'tied':
+      return `Tied by ${concluded.rule}: ${names.join(' = ')}`
+    case 'no-quorum':
+      return 'No quorum: nothing is decided'
+    case 'stopped':
+    default:
+      return 'Stopped before a decision'
+  }
+}
+
+function pairwise(concluded: Concluded): string {
+  const table = concluded.outcome ? pairwiseTable(concluded.outcome) : ''
+  return table === '' ? '' : `${table.replace(/^/gm, '  ')}\n`
+}

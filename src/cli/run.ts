@@ -1,0 +1,119 @@
+/**
+ * Dispatch: finds the command, gives it streams and an interrupt, and turns its errors into a message and an exit code.
+ * Data goes to stdout, talk to stderr; an error says its code, its cause and the mend.
+ */
+import { readFileSync } from 'node:fs'
+import { ColloquyError, messageOf } from '../base/error.ts'
+import { UsageError, exitCode } from './command.ts'
+import type { Command, CommandContext, ExitCode, Output } from './command.ts'
+import { conveneCommand } from './convene.ts'
+import { logCommand } from './log.ts'
+import { replayCommand } from './replay.ts'
+import { colourWanted } from './terminal.ts'
+
+const commands: readonly Command[] = [conveneCommand, replayCommand, logCommand]
+
+/** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
+export async function main(args: readonly string[]): Promise<ExitCode> {
+  const stdout = output(process.stdout)
+  const stderr = output(process.stderr)
+  const [name, ...rest] = args
+  if (name === '--version' || name === '-V') return print(stdout, `${packageVersion()}\n`)
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h')
+    return help(rest[0], name === undefined ? stderr : stdout, name === undefined ? exitCode.usage : exitCode.ok)
+  const command = commands.find((each) => each.name === name)
+  if (!command) {
+    stderr.write(`colloquy: there is no command ${JSON.stringify(name)}\n\n`)
+    return help(undefined, stderr, exitCode.usage)
+  }
+  if (rest.includes('--help') || rest.includes('-h')) return print(stdout, command.help)
+  return runCommand(command, rest, { stdout, stderr })
+}
+
+async function runCommand(
+  command: Command,
+  args: readonly string[],
+  streams: Pick<CommandContext, 'stdout' | 'stderr'>,
+): Promise<ExitCode> {
+  const interrupt = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => {
+    // The first asks to stop; whoever insists is obeyed at once, and the journal holds what was recorded.
+    if (interrupt.signal.aborted) process.exit(130)
+    interrupt.abort(signal)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  try {
+    return await command.run(args, { ...streams, signal: interrupt.signal })
+  } catch (error) {
+    return report(command, error, streams.stderr)
+  } finally {
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+function report(command: Command, error: unknown, stderr: Output): ExitCode {
+  const code = error instanceof ColloquyError ? ` [${error.code}]` : ''
+  stderr.write(`colloquy ${command.name}: ${messageOf(error)}${code}\n`)
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof Error && !messageOf(error).includes(cause.message)) stderr.write(`  because: ${cause.message}\n`)
+  const usage = error instanceof UsageError || isUsage(error)
+  if (error instanceof UsageError) stderr.write(`  see: colloquy ${command.name} --help\n`)
+  if (!(error instanceof ColloquyError) && error instanceof Error) stderr.write(`${error.stack ?? ''}\n`)
+  return usage ? exitCode.usage : exitCode.failure
+}
+
+/** What the user wrote (agenda, evidence, options) is wrong, rather than what happened. */
+function isUsage(error: unknown): boolean {
+  return error instanceof ColloquyError && usageCodes.has(error.code)
+}
+
+const usageCodes: ReadonlySet<string> = new Set([
+  'convene.agenda_invalid',
+  'convene.agenda_unreadable',
+  'convene.evidence_invalid',
+  'node.unknown_model',
+  'node.unknown_scheme',
+  'vote.unknown_rule',
+  'base.invalid_argument',
+])
+
+function help(name: string | undefined, to: Output, code: ExitCode): ExitCode {
+  const command = commands.find((each) => each.name === name)
+  if (command) to.write(command.help)
+  else {
+    const list = commands.map((each) => `  ${each.name.padEnd(10)} ${each.summary}`).join('\n')
+    to.write(
+      `colloquy: agents that talk, agree and act together\n\nTry:\n  colloquy convene agenda.yaml\n\nCommands:\n${list}\n\n` +
+        `colloquy <command> --help says more; colloquy --version says which version this is.\n`,
+    )
+  }
+  return code
+}
+
+function print(to: Output, text: string): ExitCode {
+  to.write(text)
+  return exitCode.ok
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  // Whoever reads us may stop early (`| head`): that is no failure of ours.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(exitCode.ok)
+  })
+  return {
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 100
+    },
+    colour: colourWanted(stream),
+    write: (text) => void stream.write(text),
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * What an agenda holds: each field with its form, bounds and default. Unlike the YAML reader it sees plain values and knows
+ * no lines; it answers with paths, and with words that say the mend. Pure.
+ */
+import { z } from 'zod'
+import { parseDuration } from '../base/duration.ts'
+import { ColloquyError } from '../base/error.ts'
+import { hasControl } from '../base/limit.ts'
+import { compare, one, parseRational, toText, zero } from '../vote/rational.ts'
+import { ruleNamed, rules } from '../vote/registry.ts'
+import { parseTie } from '../vote/tie.ts'
+import { nearest } from './nearest.ts'
+
+/** Bounds of an agenda; a convening beyond them is no longer a panel. */
+export const agendaLimits: {
+  readonly topicMaxLength: number
+  readonly optionsMax: number
+  readonly optionMaxLength: number
+  readonly globsMax: number
+  readonly globMaxLength: number
+  readonly participantsMax: number
+  readonly nameMaxLength: number
+  readonly personaMaxLength: number
+  readonly roundsMax: number
+  readonly weightMax: number
+  readonly tiesMax: number
+} = {
+  topicMaxLength: 2000,
+  optionsMax: 50,
+  optionMaxLength: 200,
+  globsMax: 100,
+  globMaxLength: 500,
+  participantsMax: 50,
+  nameMaxLength: 60,
+  personaMaxLength: 2000,
+  roundsMax: 20,
+  weightMax: 1_000_000,
+  tiesMax: 10,
+}
+
+/** Paragraphs: lines may break, nothing may repaint a terminal. */
+const prose = (maxLength: number) =>
+  z
+    .string()
+    .overwrite((text) => text.replace(/\r\n?/g, '\n').trim())
+    .check(says((text) => textProblem(text.replace(/[\n\t]/g, ' '), maxLength)))
+
+/** One line. */
+const label = (maxLength: number) =>
+  z
+    .string()
+    .overwrite((text) => text.trim())
+    .check(says((text) => textProblem(text, maxLength)))
+
+const option = label(agendaLimits.optionMaxLength).overwrite((text) => text.normalize('NFC'))
+
+const nameForm = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._'-]*$/u
+const name = label(agendaLimits.nameMaxLength)
+  .overwrite((text) => text.normalize('NFC'))
+  .check(
+    says((text) =>
+      text === '' || nameForm.test(text)
+        ? undefined
+        : "may hold letters, digits, spaces and . _ ' - only, and starts with a letter or digit",
+    ),
+  )
+
+const model = z
+  .string()
+  .overwrite((text) => text.trim())
+  .check(
+    says((text) =>
+      text === 'extractive' || (/^openai:\S{1,200}$/.test(text) && !hasControl(text))
+        ? undefined
+        : "is no model; write extractive, or openai:<model> such as 'openai:gpt-5-mini'",
+    ),
+  )
+
+const participant = z.strictObject({
+  name,
+  persona: prose(agendaLimits.personaMaxLength).optional(),
+  stance: option.optional(),
+  model: model.optional(),
+  weight: z.number().gt(0).max(agendaLimits.weightMax).default(1),
+})
+
+const time = z.string().transform((text, context) => {
+  try {
+    const ms = parseDuration(text)
+    if (ms > 0) return ms
+    context.addIssue({ code: 'custom', message: 'must be longer than nothing; write 5m, or remove it for no bound' })
+  } catch (error) {
+    if (!(error instanceof ColloquyError)) throw error
+    context.addIssue({ code: 'custom', message: error.message.replace(/^duration /, '') })
+  }
+  return z.NEVER
+})
+
+const budget = z
+  .strictObject({
+    turns: z.int().min(1).max(100_000).optional(),
+    tokens: z.int().min(1).max(1_000_000_000_000).optional(),
+    time: time.optional(),
+  })
+  .transform(({ turns, tokens, time }) => ({
+    ...(turns !== undefined && { turns }),
+    ...(tokens !== undefined && { tokens }),
+    ...(time !== undefined && { timeMs: time }),
+  }))
+
+const quorum = z.union([z.number(), z.string()]).transform((given, context) => {
+  const text = String(given).trim()
+  const percent = /^(\d{1,3}(?:\.\d{1,15})?)\s*%$/.exec(text)?.[1]
+  const read = percent === undefined ? parseRational(text) : parseRational(`${percent}e-2`)
+  if (read && compare(read, zero) >= 0 && compare(read, one) <= 0) return toText(read)
+  context.addIssue({ code: 'custom', message: "must be a share from 0 to 1, such as 0.5, '2/3' or '66%'" })
+  return z.NEVER
+})
+
+const rule = z.string().transform((text, context) => {
+  const found = attempt(() => ruleNamed(text).name)
+  if (typeof found === 'string') return found
+  const meant = nearest(text, ruleNames)
+  context.addIssue({ code: 'custom', message: found.message + (meant === undefined ? '' : `; did you mean ${meant}?`) })
+  return z.NEVER
+})
+
+const tie = z.string().transform((text, context) => {
+  // A lot without a seed of its own is drawn by the agenda's, which may still be replaced: it stays as it is written.
+  if (text.trim().toLowerCase() === 'seeded') return 'seeded'
+  const found = attempt(() => parseTie(text).name)
+  if (typeof found === 'string') return found
+  context.addIssue({ code: 'custom', message: found.message })
+  return z.NEVER
+})
+
+const poll = z.strictObject({
+  rule: rule.default('schulze'),
+  quorum: quorum.default('1/2'),
+  ties: oneOrMore(tie).max(agendaLimits.tiesMax).default([]),
+})
+
+const seedText = label(agendaLimits.optionMaxLength)
+const discussion = z.strictObject({
+  rounds: z.int().min(0).max(agendaLimits.roundsMax).default(2),
+  budget: budget.prefault({}),
+})
+
+/** The fields of an agenda; what lies between them is checked in `agenda.ts`. */
+const schema = z.strictObject({
+  topic: prose(agendaLimits.topicMaxLength),
+  options: z.array(option).min(2).max(agendaLimits.optionsMax),
+  evidence: oneOrMore(label(agendaLimits.globMaxLength)).min(1).max(agendaLimits.globsMax),
+  participants: z.array(participant).min(2).max(agendaLimits.participantsMax),
+  discussion: discussion.prefault({}),
+  poll: poll.prefault({}),
+  seed: z.union([z.int(), seedText]).default(0),
+})
+
+export type AgendaFields = z.output<typeof schema>
+
+export interface FieldProblem {
+  readonly path: readonly (string | number)[]
+  /** Whether the key or the value is the place to look at. */
+  readonly of: 'key' | 'value'
+  readonly message: string
+}
+
+/** The fields with their defaults, or all that is wrong with them. */
+export function readFields(value: unknown): { readonly fields?: AgendaFields; readonly problems: FieldProblem[] } {
+  const read = schema.safeParse(value, { reportInput: true })
+  if (read.success) return { fields: read.data, problems: [] }
+  return { problems: read.error.issues.flatMap((issue) => problemsOf(issue)) }
+}
+
+const ruleNames = rules.map((each) => each.name)
+
+/** A text alone stands for a list of one. */
+function oneOrMore<Item extends z.ZodType>(item: Item): z.ZodPipe<z.ZodTransform<unknown, unknown>, z.ZodArray<Item>> {
+  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(item))
+}

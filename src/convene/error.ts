@@ -1,0 +1,71 @@
+/**
+ * The errors of convening's input: what a person wrote or pointed at cannot be used. Each tells all that was found at once,
+ * with its place and the mend, so that one run of the command is enough to repair a file.
+ */
+import { ColloquyError } from '../base/error.ts'
+
+export interface AgendaProblem {
+  /** From 1. */
+  readonly line: number
+  /** From 1, in UTF-16 units, as editors count. */
+  readonly column: number
+  /** Where in the agenda: `participants[1].stance`; empty for the file as a whole. */
+  readonly path: string
+  /** What is wrong, and the mend. */
+  readonly message: string
+}
+
+/** Problems beyond this are counted and not listed: nobody mends more in one go. */
+export const problemsListedMax = 50
+
+/** The agenda is no YAML, or not an agenda. */
+export class AgendaInvalid extends ColloquyError {
+  override readonly code = 'convene.agenda_invalid'
+  readonly file: string
+  /** In order of their place; `problemsListedMax` at most. */
+  readonly problems: readonly AgendaProblem[]
+  constructor(file: string, problems: readonly AgendaProblem[], options?: ErrorOptions) {
+    const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+    const lines = sorted.map(({ line, column, path, message }) =>
+      path === '' ? `${file}:${line}:${column}: ${message}` : `${file}:${line}:${column} ${path}: ${message}`,
+    )
+    super(listed('the agenda cannot be used', lines), options)
+    this.file = file
+    this.problems = sorted.slice(0, problemsListedMax)
+  }
+}
+
+/** The agenda could not be read at all: not there, not a file, too large. */
+export class AgendaUnreadable extends ColloquyError {
+  override readonly code = 'convene.agenda_unreadable'
+  readonly file: string
+  constructor(file: string, reason: string, options?: ErrorOptions) {
+    super(`the agenda ${file} ${reason}`, options)
+    this.file = file
+  }
+}
+
+export interface EvidenceProblem {
+  /** A glob of the agenda, or a file relative to the evidence root. */
+  readonly path: string
+  /** What is wrong, and the mend. */
+  readonly reason: string
+}
+
+/** Some evidence cannot be used. Nothing is left out in silence: a panel would decide on less than it was given. */
+export class EvidenceInvalid extends ColloquyError {
+  override readonly code = 'convene.evidence_invalid'
+  /** `problemsListedMax` at most. */
+  readonly problems: readonly EvidenceProblem[]
+  constructor(problems: readonly EvidenceProblem[], options?: ErrorOptions) {
+    const lines = problems.map(({ path, reason }) => `${path}: ${reason}`)
+    super(listed('the evidence cannot be used', lines), options)
+    this.problems = problems.slice(0, problemsListedMax)
+  }
+}
+
+function listed(head: string, lines: readonly string[]): string {
+  const shown = lines.slice(0, problemsListedMax)
+  const more = lines.length - shown.length
+  return [`${head}:`, ...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
+}

@@ -1,0 +1,94 @@
+/**
+ * The events of a convening: what the journal keeps, what `--json` prints, what minutes and replay are made from. Types
+ * and guards only. Nothing in the data depends on the clock or on chance that is not seeded, so that the same seed, agenda
+ * and evidence give the same bytes but for ids and times.
+ */
+import type { CloudEvent } from '../base/envelope.ts'
+import type { Recorded } from '../journal/journal.ts'
+import type { DiscussionEnd } from '../deliberation/core/discussion.ts'
+import type { Contribution, Usage } from '../deliberation/participant.ts'
+import type { CastVote } from '../deliberation/poll.ts'
+import type { Outcome } from '../vote/outcome.ts'
+
+export const conveneTypes = {
+  started: 'colloquy.convene.started',
+  contribution: 'colloquy.convene.contribution',
+  ballot: 'colloquy.convene.ballot',
+  concluded: 'colloquy.convene.concluded',
+} as const
+
+export interface Started {
+  /** SHA-256 over agenda, evidence, models and seed. */
+  readonly convening: string
+  readonly topic: string
+  readonly options: readonly string[]
+  readonly participants: readonly {
+    readonly name: string
+    /** What answers: `extractive`, or the model's name. */
+    readonly kind: string
+    readonly persona?: string
+    readonly stance?: string
+    readonly weight: number
+  }[]
+  readonly evidence: {
+    readonly documents: number
+    readonly bytes: number
+    /** Every document with its SHA-256; beyond 2,000 the rest is in the identity only. */
+    readonly sources: readonly { readonly source: string; readonly hash: string }[]
+  }
+  readonly discussion: {
+    readonly rounds: number
+    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
+  }
+  readonly poll: { readonly rule: string; readonly quorum: number; readonly ties: readonly string[] }
+  readonly seed: number | string
+}
+
+export interface Contributed extends Contribution {
+  readonly kind: string
+}
+
+export interface Balloted extends CastVote {
+  readonly kind: string
+  readonly weight: number
+}
+
+export type ConcludedStatus = 'decided' | 'tied' | 'no-quorum' | 'stopped'
+
+export interface Concluded {
+  readonly status: ConcludedStatus
+  readonly winners: readonly string[]
+  /** Levels best first; candidates of one level are tied. */
+  readonly ranking: readonly (readonly string[])[]
+  readonly rule: string
+  readonly tieSteps: Outcome['tieSteps']
+  readonly usage: Usage & { readonly turns: number }
+  /** Why the discussion ended; absent when it was stopped. */
+  readonly ended?: DiscussionEnd
+  /** The count, to be checked by hand; absent when it was stopped. */
+  readonly outcome?: Outcome
+  /** Why, in sentences. */
+  readonly explanation: readonly string[]
+}
+
+export interface ConveneData {
+  'colloquy.convene.started': Started
+  'colloquy.convene.contribution': Contributed
+  'colloquy.convene.ballot': Balloted
+  'colloquy.convene.concluded': Concluded
+}
+
+export type ConveneType = keyof ConveneData
+export type ConveneEvent = { [Type in ConveneType]: CloudEvent<ConveneData[Type]> & { readonly type: Type } }[ConveneType]
+
+const types: ReadonlySet<string> = new Set(Object.values(conveneTypes))
+
+/** The event as one of a convening's; undefined for any other. Our own journal is trusted for the shape of its data. */
+export function asConveneEvent(recorded: Recorded): ConveneEvent | undefined {
+  return types.has(recorded.event.type) ? (recorded.event as ConveneEvent) : undefined
+}
+
+/** True for the event that ends a convening for good; a stopped one goes on when it is run again. */
+export function isFinal(event: ConveneEvent): boolean {
+  return event.type === conveneTypes.concluded && event.data.status !== 'stopped'
+}

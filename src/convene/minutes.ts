@@ -1,0 +1,120 @@
+/**
+ * Minutes: a convening as a Markdown document for people who were not there. Pure: events in, text out. What participants
+ * said is quoted and escaped, so that it cannot pass for the minutes' own words.
+ */
+import { cleanText } from '../deliberation/clean.ts'
+import type { Ballot } from '../vote/ballot.ts'
+import { pairwiseTable } from '../vote/explain.ts'
+import { conveneTypes } from './event.ts'
+import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
+
+/** The minutes of a record, oldest event first. */
+export function minutes(events: readonly ConveneEvent[]): string {
+  const sections: string[] = []
+  let round = -1
+  const ballots: Balloted[] = []
+  for (const event of events) {
+    if (event.type === conveneTypes.started) sections.push(opening(event.data, event.time))
+    else if (event.type === conveneTypes.contribution) {
+      if (event.data.round !== round) {
+        round = event.data.round
+        sections.push(round === 0 ? '## First drafts (sealed)' : `## Round ${round}`)
+      }
+      sections.push(contribution(event.data))
+    } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
+    else sections.push(...(ballots.length > 0 ? [ballotSection(ballots.splice(0))] : []), conclusion(event.data, event.time))
+  }
+  return `${sections.join('\n\n')}\n`
+}
+
+/** A ballot in one line: `A > B = C`; `A, B`; `A`; `abstains`. */
+export function ballotText(ballot: Ballot): string {
+  switch (ballot.kind) {
+    case 'ranked':
+      return ballot.ranking.map((level) => level.join(' = ')).join(' > ')
+    case 'approval':
+      return ballot.approves.length === 0 ? 'approves none' : ballot.approves.join(', ')
+    case 'single':
+      return ballot.choice
+    case 'abstain':
+    default:
+      return 'abstains'
+  }
+}
+
+function opening(started: Started, time: string | undefined): string {
+  const people = started.participants.map((each) => {
+    const facts = [each.kind, each.persona, each.stance && `speaks for: ${each.stance}`, `weight ${each.weight}`]
+    return `- **${escape(each.name)}**: ${escape(facts.filter(Boolean).join('; '))}`
+  })
+  const plain = started.participants.some((each) => each.kind === 'extractive')
+  return [
+    `# ${escape(started.topic)}`,
+    `Convened ${time ?? ''} over ${started.evidence.documents} documents. Identity \`${started.convening}\`, seed \`${String(started.seed)}\`.`,
+    `Options:\n\n${started.options.map((option, at) => `${at + 1}. ${escape(option)}`).join('\n')}`,
+    `Participants:\n\n${people.join('\n')}`,
+    ...(plain
+      ? ['An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.']
+      : []),
+  ].join('\n\n')
+}
+
+function contribution(said: Contributed): string {
+  const answers = said.answers.length > 0 ? `, answering ${said.answers.join(', ')}` : ''
+  const head = `### ${said.id} ${escape(said.participant)} (${escape(said.kind)}${answers})`
+  if (said.status === 'absent') return `${head}\n\n_Absent: ${escape(said.reason ?? '')}_`
+  const quotes = said.quotes.map((quote) => {
+    const mark = quote.verified ? '' : ' **(not found in the source)**'
+    return `- "${escape(quote.text)}" (\`${code(quote.source)}:${quote.line}\`)${mark}`
+  })
+  const notes = (said.notes ?? []).map((note) => `_Note: ${escape(note)}_`)
+  return [head, block(said.text), ...(quotes.length > 0 ? [`Sources:\n\n${quotes.join('\n')}`] : []), ...notes].join('\n\n')
+}
+
+function ballotSection(ballots: readonly Balloted[]): string {
+  const rows = ballots.map(
+    (each) => `| ${cell(each.participant)} | ${each.weight} | ${cell(ballotText(each.ballot))} | ${cell(each.reason)} |`,
+  )
+  return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join('\n\n')
+}
+
+function conclusion(concluded: Concluded, time: string | undefined): string {
+  const table = concluded.outcome ? pairwiseTable(concluded.outcome) : ''
+  const winners = concluded.winners.map((each) => `**${escape(each)}**`).join(', ')
+  const headline = {
+    decided: `Decided by ${concluded.rule}: ${winners}.`,
+    tied: `Tied by ${concluded.rule}: ${winners}.`,
+    'no-quorum': 'No quorum: nothing is decided.',
+    stopped: 'Stopped before a decision.',
+  }[concluded.status]
+  const { usage } = concluded
+  return [
+    '## Outcome',
+    headline,
+    ...concluded.explanation.map((sentence) => escape(sentence)),
+    ...(table === '' ? [] : [`\`\`\`text\n${table}\n\`\`\``]),
+    `${usage.turns} contributions, ${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}. Concluded ${time ?? ''}.`,
+  ].join('\n\n')
+}
+
+/** Markdown's own signs and HTML in what somebody else wrote are shown, not obeyed. */
+function escape(text: string): string {
+  return cleanText(text, 1_000_000)
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/[\\`*_[\]<>|#]/g, '\\$&')
+}
+
+function code(text: string): string {
+  return cleanText(text, 1000).replaceAll('`', "'")
+}
+
+function cell(text: string): string {
+  return escape(text)
+}
+
+function block(text: string): string {
+  return cleanText(text, 1_000_000)
+    .split('\n')
+    .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
+    .join('\n')
+}

@@ -1,0 +1,57 @@
+/**
+ * The panel of an agenda: each named participant as one that can speak, all on one passage index. It decides who answers
+ * for whom (code of the caller's, a model, or the extractive default); it asks nobody.
+ */
+import { extractive } from '../deliberation/extractive.ts'
+import { llm } from '../deliberation/llm.ts'
+import type { Participant } from '../deliberation/participant.ts'
+import { passageIndex } from '../deliberation/passage-index.ts'
+import type { Model } from '../model/model.ts'
+import type { Node } from '../node/node.ts'
+import type { Agenda, AgendaParticipant } from './agenda.ts'
+import type { Evidence } from './evidence.ts'
+
+export interface Panel {
+  /** In the agenda's order. */
+  readonly participants: readonly Participant[]
+  /** Frees the index. */
+  close(): void
+}
+
+/** What answers under a name: `extractive`, a model's name, or what the caller's participant says of itself. */
+export interface Seat {
+  readonly name: string
+  readonly kind: string
+  readonly weight: number
+}
+
+/** The seats of an agenda, without opening anything but the models. Throws `node.unknown_model`. */
+export function seatsOf(node: Node, agenda: Agenda, own: readonly Participant[]): readonly Seat[] {
+  const members = byName(own)
+  return agenda.participants.map((seat) => {
+    const kind = members.get(seat.name)?.kind ?? modelOf(node, seat)?.name ?? 'extractive'
+    return { name: seat.name, kind, weight: seat.weight }
+  })
+}
+
+/** Indexes the evidence and seats the participants. */
+export function openPanel(node: Node, agenda: Agenda, evidence: Evidence, own: readonly Participant[]): Panel {
+  const members = byName(own)
+  const { documents } = evidence
+  const index = passageIndex(documents)
+  const participants = agenda.participants.map((seat) => {
+    const { name, persona, stance } = seat
+    const voice = { name, ...(persona !== undefined && { persona }), ...(stance !== undefined && { stance }), index }
+    const model = modelOf(node, seat)
+    return members.get(name) ?? (model ? llm(model, { ...voice, documents }) : extractive(voice))
+  })
+  return { participants, close: () => index.close() }
+}
+
+function byName(own: readonly Participant[]): ReadonlyMap<string, Participant> {
+  return new Map(own.map((participant) => [participant.name, participant]))
+}
+
+function modelOf(node: Node, seat: AgendaParticipant): Model | undefined {
+  return seat.model === undefined || seat.model === 'extractive' ? undefined : node.model(seat.model)
+}

@@ -1,0 +1,59 @@
+/**
+ * A convening read back from its journal: what a run goes on from, and what replay and minutes are made of. It reads; it
+ * never appends.
+ */
+import type { Journal } from '../journal/journal.ts'
+import { asConveneEvent, conveneTypes, isFinal } from './event.ts'
+import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
+import { conveningStream } from './identity.ts'
+
+export interface ConveneRecord {
+  readonly stream: string
+  /** Version of the last event. */
+  readonly version: number
+  readonly events: readonly ConveneEvent[]
+  readonly started: Started
+  readonly contributions: readonly Contributed[]
+  readonly ballots: readonly Balloted[]
+  /** Present once it was decided, tied or without quorum. */
+  readonly concluded?: Concluded
+}
+
+/** The record in a stream; undefined if it does not exist. */
+export async function readRecord(journal: Journal, stream: string): Promise<ConveneRecord | undefined> {
+  const events: ConveneEvent[] = []
+  let version = 0
+  for await (const recorded of journal.read(stream)) {
+    version = recorded.version
+    const event = asConveneEvent(recorded)
+    if (event) events.push(event)
+  }
+  const first = events[0]
+  if (first?.type !== conveneTypes.started) return undefined
+  const last = events.at(-1)
+  return {
+    stream,
+    version,
+    events,
+    started: first.data,
+    contributions: events.flatMap((event) => (event.type === conveneTypes.contribution ? [event.data] : [])),
+    ballots: events.flatMap((event) => (event.type === conveneTypes.ballot ? [event.data] : [])),
+    ...(last?.type === conveneTypes.concluded && isFinal(last) && { concluded: last.data }),
+  }
+}
+
+/** The newest run of an identity, and the number a fresh one would have. */
+export async function latestRun(journal: Journal, identity: string): Promise<{ run: number; exists: boolean }> {
+  let run = 1
+  if ((await journal.version(conveningStream(identity, run))) === 0) return { run, exists: false }
+  while ((await journal.version(conveningStream(identity, run + 1))) > 0) run++
+  return { run, exists: true }
+}
+
+/** Streams of all convenings in a journal, in order of their start. */
+export async function conveningStreams(journal: Journal): Promise<readonly string[]> {
+  const streams: string[] = []
+  const filter = { types: [conveneTypes.started], streams: ['convene/*'] }
+  for await (const recorded of journal.readAll({ filter })) streams.push(recorded.stream)
+  return streams
+}

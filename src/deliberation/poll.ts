@@ -1,0 +1,132 @@
+/**
+ * A poll: every participant casts one sealed ballot on a motion, the ballots are recorded, a named rule counts them. Unlike
+ * a discussion nobody hears another's ballot before all are in. A ballot that does not fit is asked for once more with the
+ * reason; then it is an abstention with that reason, never a guess at what was meant. Who fails or stays silent is absent.
+ */
+import { within } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { Aborted, messageOf } from '../base/error.ts'
+import type { Random } from '../base/random.ts'
+import type { Ballot, BallotKind } from '../vote/ballot.ts'
+import { checkBallot } from '../vote/check.ts'
+import { cleanText } from './clean.ts'
+import { totalUsage } from './core/discussion.ts'
+import type { Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
+
+/** A ballot as it stands in the record. */
+export interface CastVote {
+  readonly participant: string
+  /** `absent`: it never answered, or failed to; its ballot is then an abstention that does not count as presence. */
+  readonly status: 'cast' | 'abstained' | 'absent'
+  readonly ballot: Ballot
+  /** Why it was cast so, or why it counts as an abstention. */
+  readonly reason: string
+  readonly usage: Usage
+  readonly notes?: readonly string[]
+}
+
+export interface PollOptions {
+  readonly topic: string
+  readonly options: readonly string[]
+  readonly participants: readonly Participant[]
+  /** The kind of ballot to ask for. */
+  readonly ballot: BallotKind
+  readonly transcript: readonly Contribution[]
+  /** One ballot, the second asking included. Default 120,000. */
+  readonly ballotTimeoutMs?: number
+  readonly clock: Clock
+  readonly random: Random
+  /** Votes an earlier run recorded; those participants are not asked again. */
+  readonly recorded?: readonly CastVote[]
+  /** Makes a vote durable. Called in order of the participants, one at a time. */
+  readonly record: (vote: CastVote) => Promise<CastVote>
+  readonly signal?: AbortSignal
+}
+
+/** All votes in order of the participants. Rejects with `base.aborted`, or what `record` rejects with. */
+export async function runPoll(options: PollOptions): Promise<readonly CastVote[]> {
+  const votes = [...(options.recorded ?? [])]
+  const done = new Set(votes.map((vote) => vote.participant))
+  const waiting = options.participants.filter((participant) => !done.has(participant.name))
+  const asked = waiting.map((participant) => ask(options, participant))
+  for (const answer of asked) answer.catch(() => {})
+  for (const answer of asked) votes.push(await options.record(await answer))
+  return votes
+}
+
+async function ask(options: PollOptions, participant: Participant): Promise<CastVote> {
+  const { name } = participant
+  const timeoutMs = options.ballotTimeoutMs ?? 120_000
+  try {
+    return await within(options.clock, `the ballot of ${name}`, timeoutMs, options.signal, (signal) =>
+      askTwice(options, participant, signal),
+    )
+  } catch (error) {
+    if (options.signal?.aborted) throw new Aborted('the poll', { cause: options.signal.reason })
+    return withoutBallot(name, error instanceof BallotRefused ? 'abstained' : 'absent', messageOf(error), [])
+  }
+}
+
+async function askTwice(options: PollOptions, participant: Participant, signal: AbortSignal): Promise<CastVote> {
+  const first = await participant.cast(motion(options, participant.name, undefined), signal)
+  const refused = refusal(first, options)
+  if (refused === undefined) return cast(participant.name, first, [first])
+  const second = await participant.cast(motion(options, participant.name, refused), signal)
+  const again = refusal(second, options)
+  if (again === undefined) return cast(participant.name, second, [first, second])
+  return withoutBallot(participant.name, 'abstained', `two ballots were refused: ${refused}; ${again}`, [first, second])
+}
+
+function motion(options: PollOptions, name: string, refused: string | undefined): Motion {
+  return {
+    topic: options.topic,
+    options: options.options,
+    ballot: options.ballot,
+    transcript: options.transcript,
+    random: options.random.split(`ballot ${name}`),
+    ...(refused !== undefined && { refused }),
+  }
+}
+
+function refusal(vote: Vote, options: PollOptions): string | undefined {
+  if (typeof vote?.ballot !== 'object' || vote.ballot === null) return 'no ballot was returned'
+  return checkBallot(vote.ballot, options.options, options.ballot)
+}
+
+function cast(participant: string, vote: Vote, asked: readonly Vote[]): CastVote {
+  const notes = notesOf(asked)
+  return {
+    participant,
+    status: vote.ballot.kind === 'abstain' ? 'abstained' : 'cast',
+    ballot: vote.ballot,
+    reason: cleanText(String(vote.reason ?? ''), 5000),
+    usage: usageOf(asked),
+    ...(notes.length > 0 && { notes }),
+  }
+}
+
+function withoutBallot(
+  participant: string,
+  status: 'abstained' | 'absent',
+  reason: string,
+  asked: readonly Vote[],
+): CastVote {
+  const notes = notesOf(asked)
+  return {
+    participant,
+    status,
+    ballot: { kind: 'abstain' },
+    reason: cleanText(reason, 5000),
+    usage: usageOf(asked),
+    ...(notes.length > 0 && { notes }),
+  }
+}
+
+/** Both askings are paid, whichever ballot counts. */
+function usageOf(asked: readonly Vote[]): Usage {
+  return totalUsage(asked.flatMap((vote) => vote?.usage ?? []))
+}
+
+function notesOf(asked: readonly Vote[]): readonly string[] {
+  return asked.flatMap((vote) => vote?.notes ?? []).map((note) => cleanText(note, 1000))
+}

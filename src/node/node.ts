@@ -1,0 +1,226 @@
+/**
+ * Node: the composition root. It chooses drivers, owns what it opened, and hands ports to the rooms; it does no room's
+ * work. Unlike a room it may know every driver.
+ *
+ * Life of a node:
+ * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
+ * 2. It serves until `stop`.
+ * 3. `stop` refuses new work, drains the bus, closes the journal and the store, in this order, within a deadline; past the
+ *    deadline it closes without draining. What was acknowledged is on disk either way.
+ */
+import type { Bus } from '../bus/bus.ts'
+import { memoryBus } from '../bus/memory.ts'
+import { systemEntropy } from '../base/entropy.ts'
+import type { Entropy } from '../base/entropy.ts'
+import { within } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { makeEvent } from '../base/envelope.ts'
+import type { CloudEvent, EventInput } from '../base/envelope.ts'
+import { InvalidArgument, TimedOut } from '../base/error.ts'
+import { idSource } from '../base/id.ts'
+import { plainName } from '../base/limit.ts'
+import { silentLogger } from '../base/logger.ts'
+import type { Logger } from '../base/logger.ts'
+import { seededRandom } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
+import { systemClock } from '../base/system-clock.ts'
+import { noTelemetry } from '../base/telemetry.ts'
+import type { Telemetry } from '../base/telemetry.ts'
+import type { Journal } from '../journal/journal.ts'
+import { memoryJournal } from '../journal/memory.ts'
+import { journalSchema, storeJournal } from '../journal/sqlite.ts'
+import type { Model } from '../model/model.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import type { Store } from '../store/store.ts'
+import { NodeStopped, NotDurable } from './error.ts'
+import { dataFolder } from './open-journal.ts'
+import { openModel } from './open-model.ts'
+import type { OpenModelOptions } from './open-model.ts'
+import { checkRuntime } from './runtime.ts'
+
+/** What a bus driver is given when the node opens it. */
+export interface BusContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly entropy: Entropy
+}
+
+export interface NodeOptions {
+  /** Unique in its realm: 1 to 64 of a-z, A-Z, 0-9, `-` and `_`. It stands in subjects and in the source of events. */
+  readonly name: string
+  /** Data folder, as a path or `file:` URL. Default: everything is in memory and calls that need durability are refused. */
+  readonly data?: string
+  /** A bus to use, which stays its owner's to close, or how to open one, which the node then owns. Default: in memory. */
+  readonly bus?: Bus | ((context: BusContext) => Bus | Promise<Bus>)
+  /** How names become models. Default: `openModel` with these options. */
+  readonly models?: OpenModelOptions | ((name: string) => Model)
+  /** Separates systems that share a server. Default `local`. */
+  readonly realm?: string
+  readonly clock?: Clock
+  /** Chance that may be repeated. Default: seeded from the entropy. */
+  readonly random?: Random
+  readonly entropy?: Entropy
+  readonly logger?: Logger
+  readonly telemetry?: Telemetry
+}
+
+export interface StopOptions {
+  /** How long draining may take. Default 10,000. */
+  readonly deadlineMs?: number
+}
+
+export interface Node extends AsyncDisposable {
+  readonly name: string
+  readonly realm: string
+  /** True if it has a data folder. */
+  readonly durable: boolean
+  readonly bus: Bus
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly entropy: Entropy
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  /** The model of a name. Throws `node.unknown_model`. */
+  model(name: string): Model
+  /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
+  event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
+  /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
+  durableStore(what: string): Store
+  /** See the life of a node. Idempotent; a second call does not shorten the first. */
+  stop(options?: StopOptions): Promise<void>
+}
+
+/**
+ * Opens a node. Rejects with `node.runtime_too_old`, `base.invalid_argument` (name, realm), `node.unknown_scheme`, or the
+ * store's errors (`store.locked` when another process owns the folder).
+ */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  checkRuntime()
+  const name = subjectToken('name', options.name)
+  const realm = subjectToken('realm', options.realm ?? 'local')
+  const clock = options.clock ?? systemClock
+  const entropy = options.entropy ?? systemEntropy
+  const random = options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
+  const logger = (options.logger ?? silentLogger).child({ node: name })
+  const store = options.data === undefined ? undefined : await openStore(options.data, clock, logger)
+  try {
+    const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
+    const journal = store ? storeJournal(store) : memoryJournal()
+    const telemetry = options.telemetry ?? noTelemetry
+    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus, journal }
+    return new HouseNode({ ...parts, ownsBus: owned, models: options.models ?? {} })
+  } catch (error) {
+    await store?.close()
+    throw error
+  }
+}
+
+function openStore(data: string, clock: Clock, logger: Logger): Promise<Store> {
+  return openSqliteStore({ folder: dataFolder(data), schemas: [journalSchema], clock, logger })
+}
+
+async function openBus(bus: NodeOptions['bus'], context: BusContext): Promise<{ bus: Bus; owned: boolean }> {
+  if (bus === undefined) return { bus: memoryBus(context), owned: true }
+  if (typeof bus === 'function') return { bus: await bus(context), owned: true }
+  return { bus, owned: false }
+}
+
+function subjectToken(option: string, value: string): string {
+  plainName(option, value, 64)
+  if (!/^[\w-]+$/.test(value)) throw new InvalidArgument(option, 'must be made of a-z, A-Z, 0-9, - and _')
+  return value
+}
+
+interface Parts {
+  readonly name: string
+  readonly realm: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly random: Random
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  readonly store: Store | undefined
+  readonly bus: Bus
+  readonly ownsBus: boolean
+  readonly journal: Journal
+  readonly models: OpenModelOptions | ((name: string) => Model)
+}
+
+class HouseNode implements Node {
+  readonly name: string
+  readonly realm: string
+  readonly durable: boolean
+  readonly bus: Bus
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly entropy: Entropy
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+  readonly #parts: Parts
+  readonly #nextId: () => string
+  readonly #models = new Map<string, Model>()
+  #stopping: Promise<void> | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.name = parts.name
+    this.realm = parts.realm
+    this.durable = parts.store !== undefined
+    this.bus = parts.bus
+    this.journal = parts.journal
+    this.clock = parts.clock
+    this.random = parts.random
+    this.entropy = parts.entropy
+    this.logger = parts.logger
+    this.telemetry = parts.telemetry
+    this.#nextId = idSource(parts.clock, parts.random.split('id'))
+  }
+
+  model(name: string): Model {
+    let model = this.#models.get(name)
+    if (!model) {
+      const { models, clock, random } = this.#parts
+      const chance = random.split(`model ${name}`)
+      model = typeof models === 'function' ? models(name) : openModel(name, { clock, random: chance, ...models })
+      this.#models.set(name, model)
+    }
+    return model
+  }
+
+  event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data> {
+    if (this.#stopping) throw new NodeStopped(this.name)
+    const source = `/${this.name}/${encodeURIComponent(agent)}`
+    return makeEvent({ ...input, source }, { clock: this.clock, id: this.#nextId })
+  }
+
+  durableStore(what: string): Store {
+    if (this.#stopping) throw new NodeStopped(this.name)
+    if (!this.#parts.store) throw new NotDurable(what)
+    return this.#parts.store
+  }
+
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.deadlineMs ?? 10_000)
+    return this.#stopping
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    const { bus, ownsBus, journal, store, clock, logger } = this.#parts
+    try {
+      if (ownsBus) await within(clock, 'draining the bus', deadlineMs, undefined, () => bus.drain())
+    } catch (error) {
+      if (!(error instanceof TimedOut)) throw error
+      logger.warn({ deadlineMs }, 'the bus did not drain in time and is closed as it is')
+      await bus.close()
+    } finally {
+      await journal.close()
+      await store?.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The face of the voting room: what another room, or a program, imports. What is not named here may change without notice.
+ */
+export type { Abstention, ApprovalBallot, Ballot, BallotKind, Candidate, RankedBallot, SingleBallot } from './ballot.ts'
+export { checkBallot } from './check.ts'
+export { electionLimits } from './election.ts'
+export type { Absence, CastBallot, Election, ExactInput, Quorum, Unranked } from './election.ts'
+export { InvalidElection, RuleBroken, TieUnfit, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
+export { countTables, explain, pairwiseTable } from './explain.ts'
+export type {
+  Counted,
+  Exact,
+  Outcome,
+  OutcomeStatus,
+  Proof,
+  ProofTable,
+  QuorumOutcome,
+  Round,
+  Score,
+  TieStep,
+} from './outcome.ts'
+export { pairwise } from './pairwise.ts'
+export type { PairwiseMatrix } from './pairwise.ts'
+export type { Profile, ProfileBallot, Refusal } from './profile.ts'
+export {
+  add,
+  compare,
+  divide,
+  multiply,
+  parseRational,
+  rational,
+  subtract,
+  toDecimal,
+  toNumber,
+  toText,
+} from './rational.ts'
+export type { Rational } from './rational.ts'
+export { ruleNamed, rules } from './registry.ts'
+export { rankByScore } from './rule.ts'
+export type { Count, CountHelp, CountRound, CountTable, Rule } from './rule.ts'
+export { approval } from './rules/approval.ts'
+export { borda } from './rules/borda.ts'
+export { instantRunoff } from './rules/instant-runoff.ts'
+export { plurality } from './rules/plurality.ts'
+export { schulze } from './rules/schulze.ts'
+export type { LinkStrength } from './rules/schulze.ts'
+export { SharedSums, Sums, timesUnits } from './sums.ts'
+export type { Units } from './sums.ts'
+export { tally } from './tally.ts'
+export type { TallyOptions } from './tally.ts'
+export { by, parseTie, seeded, tieChain, unfitTie } from './tie.ts'
+export type { TieBreak, TieText } from './tie.ts'

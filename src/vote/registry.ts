@@ -1,0 +1,39 @@
+/**
+ * The rules of the house by name. Not a mutable registry: who has a rule of their own passes a longer list, so that no
+ * import changes what another part of the program counts by.
+ */
+import { UnknownRule } from './error.ts'
+import type { Rule } from './rule.ts'
+import { approval } from './rules/approval.ts'
+import { borda } from './rules/borda.ts'
+import { instantRunoff } from './rules/instant-runoff.ts'
+import { plurality } from './rules/plurality.ts'
+import { schulze } from './rules/schulze.ts'
+
+export const rules: readonly Rule[] = [
+  plurality,
+  approval,
+  borda,
+  instantRunoff,
+  schulze(),
+  schulze({ strength: 'margins' }),
+  schulze({ strength: 'ratio' }),
+]
+
+/** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */
+export function ruleNamed(name: string, among: readonly Rule[] = rules): Rule {
+  const wanted = normal(name)
+  const found = among.find((rule) => rule.name === wanted || rule.aliases?.includes(wanted))
+  if (found) return found
+  throw new UnknownRule(
+    name,
+    among.map((rule) => rule.name),
+  )
+}
+
+function normal(name: string): string {
+  return name
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[\s_]+/g, '-')
+}

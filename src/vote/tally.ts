@@ -1,0 +1,180 @@
+/**
+ * Tally: from a rule and an election to an outcome. What is the same for all rules is here: the check of the ballots, the
+ * quorum, the tie for the first place. A pure function: the same election gives the same outcome, in whatever order ballots
+ * and candidates come, but for the order in which sets are listed.
+ */
+import { wholeNumber } from '../base/limit.ts'
+import type { Election } from './election.ts'
+import { RuleBroken } from './error.ts'
+import type { Outcome, OutcomeStatus, QuorumOutcome, Round, TieStep } from './outcome.ts'
+import { readElection } from './profile.ts'
+import type { Profile, QuorumReading, Reading } from './profile.ts'
+import { toText } from './rational.ts'
+import type { Rational } from './rational.ts'
+import type { Count, CountRound, Rule } from './rule.ts'
+import { unfitFor } from './tie.ts'
+import type { TieBreak } from './tie.ts'
+
+export interface TallyOptions {
+  /** Asked in order when candidates are tied for the first place, or for leaving inside a count. Default: none; ties stay. */
+  readonly ties?: readonly TieBreak[]
+  /**
+   * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Default 4096:
+   * twelve candidates all tied in every round fit, and 10,000 ballots take a few seconds at worst.
+   */
+  readonly universesMax?: number
+}
+
+/**
+ * Counts the election. Ballots that cannot be counted are in `counted.refused` with the reason, never a throw.
+ * Throws `vote.invalid_election`, `vote.tie_unfit`, `vote.too_many_universes`, `vote.rule_broken`, `base.limit_exceeded`.
+ */
+export function tally(rule: Rule, election: Election, options: TallyOptions = {}): Outcome {
+  const universesMax = wholeNumber('universesMax', options.universesMax ?? 4096, 1)
+  const ties = options.ties ?? []
+  const reading = readElection(election, rule.accepts)
+  const { profile } = reading
+  const unfit = unfitFor(new Set(profile.ballots.map((ballot) => ballot.kind)), ties)
+  if (unfit) throw unfit
+  const chain = new Chain(ties, profile, universesMax)
+  // Without any weight every rule would find its own accident; nobody has said anything, so everybody is tied.
+  const empty = profile.weight.num === 0n
+  const settle = chain.settle.bind(chain)
+  const count: Count = empty
+    ? { ranking: [profile.candidates.map((_, at) => at)] }
+    : rule.count(profile, { settle, universesMax })
+  checkRanking(rule, count, profile)
+  const quorate = reading.quorum?.met ?? true
+  const ranking = quorate && !empty ? settleFirst(count.ranking, settle) : count.ranking
+  const status = quorate ? (empty || ranking[0]?.length !== 1 ? 'tied' : 'decided') : 'no-quorum'
+  return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps })
+}
+
+type Settle = Chain['settle']
+
+/** The declared chain at work on one profile: each tie-break orders the candidates once, each use is a step. */
+class Chain {
+  readonly steps: TieStep[] = []
+  readonly #ties: readonly TieBreak[]
+  readonly #profile: Profile
+  readonly #universesMax: number
+  readonly #orders = new Map<TieBreak, readonly (readonly number[])[]>()
+
+  constructor(ties: readonly TieBreak[], profile: Profile, universesMax: number) {
+    this.#ties = ties
+    this.#profile = profile
+    this.#universesMax = universesMax
+  }
+
+  settle(tied: readonly number[], want: 'best' | 'worst', where: string): readonly number[] {
+    let open = tied
+    for (const tie of this.#ties) {
+      if (open.length < 2) break
+      const levels = this.#orderOf(tie)
+      const held = open
+      const level =
+        want === 'best'
+          ? levels.find((each) => each.some((candidate) => held.includes(candidate)))
+          : levels.findLast((each) => each.some((candidate) => held.includes(candidate)))
+      const remained = held.filter((candidate) => level?.includes(candidate) ?? true)
+      this.steps.push({ where, want, tied: this.#names(held), by: tie.name, remained: this.#names(remained) })
+      open = remained
+    }
+    return open
+  }
+
+  #orderOf(tie: TieBreak): readonly (readonly number[])[] {
+    const known = this.#orders.get(tie)
+    if (known) return known
+    const levels = tie.order(this.#profile, this.#universesMax)
+    this.#orders.set(tie, levels)
+    return levels
+  }
+
+  #names(candidates: readonly number[]): string[] {
+    return namesOf(this.#profile, candidates)
+  }
+}
+
+function settleFirst(ranking: Count['ranking'], settle: Settle): readonly (readonly number[])[] {
+  const [first = [], ...rest] = ranking
+  if (first.length === 1) return ranking
+  const remained = settle(first, 'best', 'the first place')
+  if (remained.length === first.length) return ranking
+  return [remained, first.filter((candidate) => !remained.includes(candidate)), ...rest]
+}
+
+function checkRanking(rule: Rule, { ranking, scores }: Count, { candidates }: Profile): void {
+  const placed = new Set(ranking.flat())
+  const whole = ranking.flat().length === candidates.length && candidates.every((_, at) => placed.has(at))
+  if (!whole || ranking.some((level) => level.length === 0))
+    throw new RuleBroken(rule.name, 'gave a ranking that does not place every candidate once')
+  if (scores && scores.length !== candidates.length)
+    throw new RuleBroken(rule.name, `gave ${scores.length} scores for ${candidates.length} candidates`)
+}
+
+interface Found {
+  readonly rule: Rule
+  readonly reading: Reading
+  readonly count: Count
+  readonly ranking: Count['ranking']
+  readonly status: OutcomeStatus
+  readonly tieSteps: readonly TieStep[]
+}
+
+function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): Outcome {
+  const { profile, quorum } = reading
+  const levels = ranking.map((level) => namesOf(profile, level))
+  const { scores, rounds, matrix } = count
+  return {
+    status,
+    rule: rule.name,
+    title: rule.title,
+    candidates: profile.candidates,
+    winners: status === 'no-quorum' ? [] : (levels[0] ?? []),
+    ranking: levels,
+    counted: {
+      ballots: profile.ballots.length,
+      weight: toText(profile.weight),
+      abstained: reading.abstained,
+      abstainedWeight: toText(reading.abstainedWeight),
+      refused: reading.refused,
+    },
+    ...(quorum && { quorum: quorumText(quorum) }),
+    ...(scores && {
+      scores: profile.candidates.map((candidate, at) => ({ candidate, score: toText(scores[at] as Rational) })),
+    }),
+    ...(rounds && { rounds: rounds.map((round) => roundText(round, profile)) }),
+    ...(matrix && { matrix: matrix.map((row, a) => row.map((cell, b) => (a === b ? '' : toText(cell)))) }),
+    tieSteps,
+    proof: {
+      unranked: profile.unranked,
+      unit: rule.unit,
+      method: [...rule.method],
+      notes: [...(count.notes ?? [])],
+      tables: [...(count.tables ?? [])],
+    },
+  }
+}
+
+function quorumText({ share, eligible, needed, present, met }: QuorumReading): QuorumOutcome {
+  return { share: toText(share), eligible: toText(eligible), needed: toText(needed), present: toText(present), met }
+}
+
+function roundText(round: CountRound, profile: Profile): Round {
+  return {
+    number: round.number,
+    tallies: round.tallies.map(({ candidate, weight }) => ({
+      candidate: profile.candidates[candidate] as string,
+      weight: toText(weight),
+    })),
+    exhausted: toText(round.exhausted),
+    elected: namesOf(profile, round.elected),
+    eliminated: round.eliminated.map((set) => namesOf(profile, set)),
+  }
+}
+
+/** Names of a set, in the order of the candidates. */
+function namesOf(profile: Profile, places: readonly number[]): string[] {
+  return [...places].sort((a, b) => a - b).map((at) => profile.candidates[at] as string)
+}
