@@ -3,7 +3,7 @@
  * a simulated world can stand for the machine's. It never schedules work for less than it was asked: a timer fires at or
  * after its time, timers of the same time in the order they were set.
  */
-import { Aborted, TimedOut } from './error.ts'
+import { Aborted, InvalidArgument, TimedOut } from './error.ts'
 
 export interface Timer {
   /** Idempotent; a timer that has fired ignores it. */
@@ -16,10 +16,17 @@ export interface Clock {
   /** Milliseconds from an arbitrary start, never back. For durations and deadlines. */
   monotonicMs(): number
   /**
-   * Calls `callback` once, `delayMs` from now or later; 0 means in a later turn.
+   * Calls `callback` once, `delayMs` from now or later; 0 and less mean in a later turn, Infinity never. Throws
+   * `base.invalid_argument` when the delay is not a number.
    * A `background` timer does not keep the process alive.
    */
   timer(delayMs: number, callback: () => void, options?: { readonly background?: boolean }): Timer
+}
+
+/** What every clock checks first: NaN compares as neither early nor late, so that its timer would fire at any time. */
+export function checkDelay(delayMs: number): void {
+  if (typeof delayMs !== 'number' || Number.isNaN(delayMs))
+    throw new InvalidArgument('delayMs', 'must be a number of milliseconds')
 }
 
 /** Resolves after `delayMs`; rejects with `base.aborted` at once when the signal is aborted. */

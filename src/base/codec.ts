@@ -15,8 +15,8 @@
  * | undefined in an array, a Map, a Set or alone | `{"$undefined": true}`; as a property it is left out |
  * | an object with a key that starts with `$` | the same key with one more `$` |
  */
-import { ColloquyError, toError } from './error.ts'
-import { utf8Bytes, utf8Text } from './limit.ts'
+import { ColloquyError, messageOf, toError } from './error.ts'
+import { utf8Bytes, utf8Text, wholeNumber } from './limit.ts'
 
 export interface Codec {
   /** The media type that goes with the bytes. */
@@ -26,9 +26,9 @@ export interface Codec {
 }
 
 export interface JsonCodecOptions {
-  /** Encoded size refused beyond this, both ways. Default 8 MiB. */
+  /** Encoded size refused beyond this, both ways. Default 8 MiB, at most 256 MiB. */
   readonly sizeMaxBytes?: number
-  /** Nesting refused beyond this, both ways; also what ends a cycle. Default 128. */
+  /** Nesting refused beyond this, both ways; also what ends a cycle. Default 128, at most 1000. */
   readonly depthMax?: number
 }
 
@@ -36,8 +36,8 @@ export interface JsonCodecOptions {
 export class CodecUnsupported extends ColloquyError {
   override readonly code = 'base.codec_unsupported'
   readonly path: string
-  constructor(path: string, what: string) {
-    super(`${path || 'the value'} is ${what}, which has no JSON form; send plain data instead`)
+  constructor(path: string, what: string, options?: ErrorOptions) {
+    super(`${placeOf(path)} is ${what}, which has no JSON form; send plain data instead`, options)
     this.path = path
   }
 }
@@ -46,7 +46,7 @@ export class CodecUnsupported extends ColloquyError {
 export class CodecTooLarge extends ColloquyError {
   override readonly code = 'base.codec_too_large'
   constructor(limit: 'sizeMaxBytes' | 'depthMax', max: number, where: string) {
-    super(`${where || 'the value'} passes the codec's ${limit} of ${max}; split it or raise ${limit}`)
+    super(`${placeOf(where)} passes the codec's ${limit} of ${max}; split it or raise ${limit}`)
   }
 }
 
@@ -58,15 +58,23 @@ export class CodecMalformed extends ColloquyError {
   }
 }
 
-/** A JSON codec with the tags above. */
+/** A path for a message: keys from outside may be of any length. */
+function placeOf(path: string): string {
+  return path === '' ? 'the value' : path.slice(0, 200)
+}
+
+/** Digits of a bigint, both ways: the conversion takes more than linear time. */
+const bigintDigitsMax = 4096
+const bigintBound = 10n ** BigInt(bigintDigitsMax)
+
+/** A JSON codec with the tags above. Throws `base.invalid_argument` on options outside their bounds. */
 export function jsonCodec(options: JsonCodecOptions = {}): Codec {
-  const sizeMaxBytes = options.sizeMaxBytes ?? 8 * 1024 * 1024
-  const depthMax = options.depthMax ?? 128
+  const sizeMaxBytes = wholeNumber('sizeMaxBytes', options.sizeMaxBytes ?? 8 * 1024 * 1024, 1, 2 ** 28)
+  const depthMax = wholeNumber('depthMax', options.depthMax ?? 128, 1, 1000)
   return {
     contentType: 'application/json',
     encode(value) {
-      const text = JSON.stringify(toJson(value, '', depthMax, depthMax))
-      const bytes = utf8Bytes(text)
+      const bytes = utf8Bytes(toText(value, { sizeMaxBytes, depthMax, leftBytes: sizeMaxBytes }))
       if (bytes.length > sizeMaxBytes) throw new CodecTooLarge('sizeMaxBytes', sizeMaxBytes, '')
       return bytes
     },
@@ -85,7 +93,34 @@ export function jsonCodec(options: JsonCodecOptions = {}): Codec {
 
 type JsonObject = Record<string, unknown>
 
-function toJson(value: unknown, path: string, depth: number, depthMax: number): unknown {
+/** One encoding. `leftBytes` is what the size limit still allows, by a count that never passes the true size. */
+interface Encoding {
+  readonly sizeMaxBytes: number
+  readonly depthMax: number
+  leftBytes: number
+}
+
+function toText(value: unknown, run: Encoding): string {
+  try {
+    return JSON.stringify(toJson(value, '', run.depthMax, run))
+  } catch (cause) {
+    if (cause instanceof ColloquyError) throw cause
+    // A getter or a proxy of the caller's threw, or an object only claims a built-in class as its prototype.
+    throw new CodecUnsupported('', `something that cannot be read (${messageOf(cause)})`, { cause })
+  }
+}
+
+/**
+ * Without this a small value whose parts are shared, each holding the next one twice, would be written out as 2^depth
+ * parts before its size is known.
+ */
+function spend(run: Encoding, bytes: number, path: string): void {
+  run.leftBytes -= bytes
+  if (run.leftBytes < 0) throw new CodecTooLarge('sizeMaxBytes', run.sizeMaxBytes, path)
+}
+
+function toJson(value: unknown, path: string, depth: number, run: Encoding): unknown {
+  spend(run, typeof value === 'string' ? value.length + 2 : 1, path)
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -95,11 +130,13 @@ function toJson(value: unknown, path: string, depth: number, depthMax: number): 
         ? value
         : { $number: Object.is(value, -0) ? '-0' : `${value}` }
     case 'bigint':
+      if (value >= bigintBound || value <= -bigintBound)
+        throw new CodecUnsupported(path, `a bigint of more than ${bigintDigitsMax} digits`)
       return { $bigint: value.toString() }
     case 'undefined':
       return { $undefined: true }
     case 'object':
-      return value === null ? null : objectToJson(value, path, depth, depthMax)
+      return value === null ? null : objectToJson(value, path, depth, run)
     case 'function':
     case 'symbol':
     default:
@@ -107,48 +144,50 @@ function toJson(value: unknown, path: string, depth: number, depthMax: number): 
   }
 }
 
-function objectToJson(value: object, path: string, depth: number, depthMax: number): unknown {
-  if (depth === 0) throw new CodecTooLarge('depthMax', depthMax, path)
-  const inner = (item: unknown, key: string | number) => toJson(item, `${path}.${key}`, depth - 1, depthMax)
+function objectToJson(value: object, path: string, depth: number, run: Encoding): unknown {
+  if (depth === 0) throw new CodecTooLarge('depthMax', run.depthMax, path)
+  const inner = (item: unknown, key: string | number) => toJson(item, `${path}.${key}`, depth - 1, run)
   if (Array.isArray(value)) return Array.from(value, inner)
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw new CodecUnsupported(path, 'an invalid Date')
     return { $date: value.toISOString() }
   }
-  if (value instanceof Uint8Array)
+  if (value instanceof Uint8Array) {
+    spend(run, Math.ceil(value.byteLength / 3) * 4, path)
     return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
+  }
   if (value instanceof Map) return { $map: Array.from(value, ([key, item], at) => [inner(key, at), inner(item, at)]) }
   if (value instanceof Set) return { $set: Array.from(value, inner) }
   if (value instanceof Error) return { $error: errorToJson(value, inner) }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== null && prototype !== Object.prototype)
     throw new CodecUnsupported(path, `an instance of ${value.constructor?.name || 'a class'}`)
-  return plainToJson(value as JsonObject, inner)
-}
-
-function plainToJson(value: JsonObject, inner: (item: unknown, key: string) => unknown): JsonObject {
   const made: JsonObject = {}
-  for (const key of Object.keys(value)) {
-    const item = value[key]
-    if (item !== undefined) setOwn(made, key.startsWith('$') ? `$${key}` : key, inner(item, key))
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue
+    spend(run, key.length + 3, path)
+    setOwn(made, key.startsWith('$') ? `$${key}` : key, inner(item, key))
   }
   return made
 }
 
-const errorFields = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors'])
+/** What an Error tells by itself; everything else of its own goes under `fields`. */
+const errorFields = new Set(['name', 'message', 'stack', 'code', 'cause'])
 
 function errorToJson(error: Error, inner: (item: unknown, key: string) => unknown): JsonObject {
-  const made: JsonObject = { name: error.name, message: error.message }
-  const { code } = error as { code?: unknown }
-  if (typeof code === 'string') made['code'] = code
-  if (error.cause !== undefined) made['cause'] = inner(error.cause, 'cause')
+  const { name, message, code, cause } = error as { name: unknown; message: unknown; code?: unknown; cause?: unknown }
+  const made: JsonObject = { name: inner(asText(name), 'name'), message: inner(asText(message), 'message') }
+  // Texts are ours; numbers are those of DOMException and of clients of HTTP.
+  if (typeof code === 'string' || Number.isFinite(code)) made['code'] = inner(code, 'code')
+  if (cause !== undefined) made['cause'] = inner(cause, 'cause')
   if (error instanceof AggregateError) made['errors'] = inner(error.errors, 'errors')
-  const fields = Object.keys(error).filter((key) => !errorFields.has(key))
-  if (fields.length > 0) {
-    const rest = Object.fromEntries(fields.map((key) => [key, (error as unknown as JsonObject)[key]]))
-    made['fields'] = inner(rest, 'fields')
-  }
+  const fields = Object.entries(error).filter(([key]) => !errorFields.has(key))
+  if (fields.length > 0) made['fields'] = inner(Object.fromEntries(fields), 'fields')
   return made
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : messageOf(value)
 }
 
 /** Assignment to `__proto__` would set a prototype; a defined property never does. */
@@ -158,15 +197,17 @@ function setOwn(target: JsonObject, key: string, value: unknown): void {
   else target[key] = value
 }
 
+/** What has no parts has no level either: `-0` may stand wherever 1 may. */
+const scalarTags: ReadonlySet<string | undefined> = new Set(['$number', '$bigint', '$undefined'])
+
 function fromJson(value: unknown, path: string, depth: number, depthMax: number): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (depth === 0) throw new CodecTooLarge('depthMax', depthMax, path)
+  const keys = Array.isArray(value) ? [] : Object.keys(value)
+  const only = keys.length === 1 ? keys[0] : undefined
+  if (depth === 0 && !scalarTags.has(only)) throw new CodecTooLarge('depthMax', depthMax, path)
   const inner = (item: unknown, key: string | number) => fromJson(item, `${path}.${key}`, depth - 1, depthMax)
   if (Array.isArray(value)) return value.map(inner)
-  const keys = Object.keys(value)
-  const first = keys[0]
-  if (keys.length === 1 && first !== undefined && first.startsWith('$') && !first.startsWith('$$'))
-    return revive(first, (value as JsonObject)[first], inner)
+  if (only?.startsWith('$') && !only.startsWith('$$')) return revive(only, (value as JsonObject)[only], inner)
   const made: JsonObject = {}
   for (const key of keys) {
     if (key.startsWith('$') && !key.startsWith('$$')) throw new CodecMalformed(`${path}.${key} is no known tag`)
@@ -175,6 +216,8 @@ function fromJson(value: unknown, path: string, depth: number, depthMax: number)
   return made
 }
 
+const bigintForm = new RegExp(`^-?\\d{1,${bigintDigitsMax}}$`)
+
 type Inner = (item: unknown, key: string | number) => unknown
 
 function revive(tag: string, body: unknown, inner: Inner): unknown {
@@ -182,10 +225,10 @@ function revive(tag: string, body: unknown, inner: Inner): unknown {
     case '$date':
       return reviveDate(body)
     case '$bigint':
-      if (typeof body === 'string' && /^-?\d{1,4096}$/.test(body)) return BigInt(body)
+      if (typeof body === 'string' && bigintForm.test(body)) return BigInt(body)
       break
     case '$bytes':
-      if (typeof body === 'string') return new Uint8Array(Buffer.from(body, 'base64'))
+      if (typeof body === 'string') return reviveBytes(body)
       break
     case '$number':
       if (body === '-0' || body === 'NaN' || body === 'Infinity' || body === '-Infinity') return Number(body)
@@ -200,7 +243,8 @@ function revive(tag: string, body: unknown, inner: Inner): unknown {
       if (Array.isArray(body)) return new Set(body.map(inner))
       break
     case '$error':
-      if (typeof body === 'object' && body !== null) return reviveError(body as JsonObject, inner)
+      if (typeof body === 'object' && body !== null && !Array.isArray(body))
+        return reviveError(body as JsonObject, inner)
       break
     default:
   }
@@ -211,8 +255,18 @@ function isPairs(body: unknown): body is [unknown, unknown][] {
   return Array.isArray(body) && body.every((pair) => Array.isArray(pair) && pair.length === 2)
 }
 
+/** `Buffer` skips what is no base64; bytes that came damaged must not pass for others. */
+function reviveBytes(body: string): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.from(body, 'base64')
+  if (bytes.toString('base64') !== body) throw new CodecMalformed('$bytes is no base64')
+  return new Uint8Array(bytes)
+}
+
+/** `Date` also reads other forms, some in the zone of the machine. */
+const dateForm = /^(\d{4}|[+-]\d{6})-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
 function reviveDate(body: unknown): Date {
-  const time = new Date(typeof body === 'string' ? body : Number.NaN)
+  const time = new Date(typeof body === 'string' && dateForm.test(body) ? body : Number.NaN)
   if (Number.isNaN(time.getTime())) throw new CodecMalformed('$date is no ISO 8601 time')
   return time
 }
@@ -226,9 +280,9 @@ function reviveError(body: JsonObject, inner: Inner): Error {
   const define = (key: string, value: unknown) =>
     Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: key !== 'name' })
   if (typeof name === 'string') define('name', name)
-  if (typeof code === 'string') define('code', code)
+  if (typeof code === 'string' || typeof code === 'number') define('code', code)
   error.stack = `${error.name}: ${text}`
-  const rest = inner(fields ?? {}, 'fields')
+  const rest = fields === undefined ? undefined : inner(fields, 'fields')
   if (typeof rest === 'object' && rest !== null)
     for (const key of Object.keys(rest)) if (!errorFields.has(key)) define(key, (rest as JsonObject)[key])
   return error

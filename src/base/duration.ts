@@ -35,7 +35,9 @@ function malformed(text: string): InvalidArgument {
 
 /** The shortest exact way to write a whole number of milliseconds: 90000 is `1m30s`. */
 export function formatDuration(ms: number): string {
-  let rest = Math.round(Math.abs(ms))
+  const whole = Math.round(ms)
+  if (!Number.isSafeInteger(whole)) throw new InvalidArgument('ms', 'must be a whole number of milliseconds')
+  let rest = Math.abs(whole)
   let text = ''
   for (const unit of ['d', 'h', 'm', 's', 'ms'] as const) {
     const step = unitMs[unit] as number
@@ -43,5 +45,5 @@ export function formatDuration(ms: number): string {
     if (count > 0) text += `${count}${unit}`
     rest -= count * step
   }
-  return (ms < 0 ? '-' : '') + (text || '0ms')
+  return (whole < 0 ? '-' : '') + (text || '0ms')
 }

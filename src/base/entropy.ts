@@ -3,14 +3,16 @@
  * for tests and simulations, which says so in its name.
  */
 import { randomFillSync } from 'node:crypto'
+import { wholeNumber } from './limit.ts'
 import type { Random } from './random.ts'
 
 export interface Entropy {
-  /** `length` fresh bytes; the caller owns the array. */
+  /** `length` fresh bytes, from 0 to 2^31-1; the caller owns the array. Else `base.invalid_argument`. */
   bytes(length: number): Uint8Array<ArrayBuffer>
 }
 
 const poolBytes = 4096
+const lengthMax = 2 ** 31 - 1
 
 /** The operating system's generator (`node:crypto`), drawn in blocks: a call for 16 bytes each costs a system call else. */
 export const systemEntropy: Entropy = (() => {
@@ -18,6 +20,8 @@ export const systemEntropy: Entropy = (() => {
   let used = poolBytes
   return {
     bytes(length) {
+      // A length below zero would move back into the part that was handed out and is now all zeros.
+      wholeNumber('length', length, 0, lengthMax)
       if (length > poolBytes / 4) return randomFillSync(new Uint8Array(length))
       if (used + length > poolBytes) {
         randomFillSync(pool)
@@ -36,7 +40,7 @@ export const systemEntropy: Entropy = (() => {
 export function predictableEntropy(random: Random): Entropy {
   return {
     bytes(length) {
-      const made = new Uint8Array(length)
+      const made = new Uint8Array(wholeNumber('length', length, 0, lengthMax))
       for (let at = 0; at < length; at++) made[at] = random.uint32() >>> 24
       return made
     },

@@ -96,11 +96,13 @@ export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString()
 }
 
-/** An event as binary-mode headers and payload. */
+/** An event as binary-mode headers and payload; throws `base.envelope_invalid`, or the codec's errors. */
 export function toBinary(
   event: CloudEvent,
   codec: Codec,
 ): { headers: Record<string, string>; data: Uint8Array<ArrayBuffer> } {
+  // What the other side would refuse is refused here, where the sender can still mend it.
+  checkEvent(event)
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(event)) {
     if (name === 'data' || name === 'datacontenttype' || value === undefined) continue
@@ -116,7 +118,8 @@ export function fromBinary(
   data: Uint8Array,
   codec: Codec,
 ): CloudEvent {
-  const attributes: Record<string, unknown> = {}
+  // Without a prototype, so that a header `ce-__proto__` is a name like any other and is refused as one.
+  const attributes = Object.create(null) as Record<string, unknown>
   for (const [header, values] of Object.entries(headers)) {
     const value = typeof values === 'string' ? values : values?.[0]
     const name = header.toLowerCase()
@@ -124,14 +127,27 @@ export function fromBinary(
     if (name.startsWith('ce-')) attributes[name.slice(3)] = percentDecode(value)
     else if (name === 'content-type') attributes['datacontenttype'] = value
   }
-  if (typeof attributes['hop'] === 'string') attributes['hop'] = Number(attributes['hop'])
+  const { hop } = attributes
+  if (typeof hop === 'string' && /^\d{1,16}$/.test(hop)) attributes['hop'] = Number(hop)
   return checkEvent({ ...attributes, data: codec.decode(data) })
 }
 
 const criticalities: ReadonlySet<unknown> = new Set<Criticality>(['low', 'normal', 'high', 'critical'])
 const required = ['id', 'source', 'type'] as const
 const attributeName = /^[a-z0-9]{1,20}$/
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/
+const optionalTexts: ReadonlySet<string> = new Set([
+  'subject',
+  'time',
+  'datacontenttype',
+  'dataschema',
+  'correlationid',
+  'causationid',
+  'domain',
+  'criticality',
+  'traceparent',
+])
+const rfc3339 =
+  /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
 /**
  * The value as an event, if it is one: required attributes present, every attribute within bounds. Extension attributes we
@@ -147,7 +163,7 @@ export function checkEvent(value: unknown): CloudEvent {
   const names = Object.keys(event)
   if (names.length > envelopeLimits.attributesMax)
     throw new EnvelopeInvalid('form', `must have ${envelopeLimits.attributesMax} attributes at most`)
-  for (const name of names) if (name !== 'data') checkAttribute(name, event[name])
+  for (const name of names) if (name !== 'data' && event[name] !== undefined) checkAttribute(name, event[name])
   if (!('data' in event)) return { ...event, data: undefined } as unknown as CloudEvent
   return event as unknown as CloudEvent
 }
@@ -159,11 +175,14 @@ function checkAttribute(name: string, value: unknown): void {
       throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
     return
   }
-  if (typeof value === 'number' || typeof value === 'boolean') return
-  if (typeof value !== 'string' || value.length > envelopeLimits.attributeMaxLength || hasControl(value))
+  // CloudEvents types: an extension may also be a Boolean or an Integer of 32 bits; ours are all text.
+  if (!optionalTexts.has(name) && (typeof value === 'boolean' || (typeof value === 'number' && value === (value | 0))))
+    return
+  const { attributeMaxLength } = envelopeLimits
+  if (typeof value !== 'string' || value.length > attributeMaxLength || hasControl(value) || !value.isWellFormed())
     throw new EnvelopeInvalid(
       name,
-      `must be text of ${envelopeLimits.attributeMaxLength} characters at most without control characters`,
+      `must be well-formed text of ${attributeMaxLength} characters at most without control characters`,
     )
   if (name === 'time' && !rfc3339.test(value)) throw new EnvelopeInvalid(name, 'must be an RFC 3339 time')
   if (name === 'criticality' && !criticalities.has(value))

@@ -10,13 +10,15 @@ import type { Random } from './random.ts'
 export type IdSource = () => string
 
 const counterSpan = 2 ** 42
+/** The last millisecond that 48 bits hold, in the year 10889; a clock beyond it stands still there. */
+const timeMsMax = 2 ** 48 - 1
 
 /** Makes UUIDv7 strings, lower case, strictly rising for as long as the source lives. */
 export function idSource(clock: Pick<Clock, 'now'>, random: Random): IdSource {
   let lastMs = -1
   let counter = 0
   return () => {
-    const nowMs = Math.max(Math.trunc(clock.now()), 0)
+    const nowMs = Math.min(Math.max(Math.trunc(clock.now()), 0), timeMsMax)
     if (nowMs > lastMs) {
       lastMs = nowMs
       // The top bit stays clear, so that at least 2^41 ids fit before the counter carries into the time.

@@ -2,12 +2,15 @@
  * The checks behind every bound in the house: whole numbers in a range, text and bytes up to a size. Each throws a typed
  * error that names the option, so that no shell writes its own. The bounds themselves stand with the options they limit.
  */
-import { InvalidArgument, LimitExceeded } from './error.ts'
+import { InvalidArgument, LimitExceeded, messageOf } from './error.ts'
 
 /** The value, if it is a whole number in [min, max]; else `base.invalid_argument`. */
 export function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max)
-    throw new InvalidArgument(name, `must be a whole number from ${min} to ${max}; it is ${String(value).slice(0, 40)}`)
+    throw new InvalidArgument(
+      name,
+      `must be a whole number from ${min} to ${max}; it is ${messageOf(value).slice(0, 40)}`,
+    )
   return value
 }
 

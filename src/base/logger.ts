@@ -2,6 +2,8 @@
  * Logger: the port for what an operator reads. Its shape is pino's, so that a pino instance is one; the default says
  * nothing. What the house journals is never only logged, and no secret is ever given to a logger.
  */
+import { messageOf } from './error.ts'
+
 export interface LogMethod {
   (fields: object, message?: string): void
   (message: string): void
@@ -35,26 +37,29 @@ export interface LineLoggerOptions {
   readonly level?: LogLevel
 }
 
-/** One JSON object a line, as pino writes them: `level`, `time`, the fields, `msg`. */
+/** One JSON object a line in pino's layout: `level` (its name, not pino's number), `time`, the fields, `msg`. */
 export function lineLogger(options: LineLoggerOptions, bound: Record<string, unknown> = {}): Logger {
   const from = levels.indexOf(options.level ?? 'info')
   const method =
     (level: LogLevel): LogMethod =>
     (first: object | string, message?: string) => {
       if (levels.indexOf(level) < from) return
-      const fields = typeof first === 'string' ? { msg: first } : { ...plain(first), ...(message && { msg: message }) }
-      options.write(`${safeJson({ level, time: options.now(), ...bound, ...fields })}\n`)
+      const msg = typeof first === 'string' ? first : (message ?? (first instanceof Error ? first.message : undefined))
+      const head = { level, time: options.now() }
+      const fields = typeof first === 'string' ? {} : plain(first)
+      const tail = msg === undefined ? {} : { msg }
+      options.write(`${safeJson({ ...head, ...bound, ...fields, ...tail }, { ...head, ...tail })}\n`)
     }
   return {
     debug: method('debug'),
     info: method('info'),
     warn: method('warn'),
     error: method('error'),
-    child: (fields) => lineLogger(options, { ...bound, ...fields }),
+    child: (fields) => lineLogger(options, { ...bound, ...plain(fields) }),
   }
 }
 
-function plain(fields: object): object {
+function plain(fields: object): Record<string, unknown> {
   if (fields instanceof Error) return { err: errorFields(fields) }
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? errorFields(value) : value]),
@@ -66,11 +71,11 @@ function errorFields(error: Error): object {
   return { type: error.name, message: error.message, ...(code !== undefined && { code }), stack: error.stack }
 }
 
-/** A logger must not throw into the work it describes. */
-function safeJson(value: unknown): string {
+/** A logger must not throw into the work it describes: of fields that have no JSON, the reason takes the place. */
+function safeJson(line: object, head: object): string {
   try {
-    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
-  } catch {
-    return JSON.stringify({ level: 'error', msg: 'a log line could not be written as JSON' })
+    return JSON.stringify(line, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item))
+  } catch (error) {
+    return JSON.stringify({ ...head, unwritable: messageOf(error) })
   }
 }

@@ -3,7 +3,7 @@
  * clock it knows nothing of what is runnable: `advance` fires the timers that fall due, in order, and lets pending
  * promises settle between them.
  */
-import type { Clock, Timer } from './clock.ts'
+import { type Clock, type Timer, checkDelay } from './clock.ts'
 import { InvalidArgument } from './error.ts'
 
 interface Entry {
@@ -41,12 +41,14 @@ export function manualClock(startMs = 1_767_225_600_000): ManualClock {
     now: () => offsetMs + elapsedMs,
     monotonicMs: () => elapsedMs,
     timer(delayMs, callback): Timer {
+      checkDelay(delayMs)
       const entry = { atMs: elapsedMs + Math.max(0, delayMs), order: order++, callback }
       entries.add(entry)
       return { cancel: () => void entries.delete(entry) }
     },
     async advance(ms) {
-      if (!(ms >= 0)) throw new InvalidArgument('ms', 'must be zero or more: monotonic time never goes back')
+      if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY))
+        throw new InvalidArgument('ms', 'must be zero or more and finite: monotonic time never goes back')
       const untilMs = elapsedMs + ms
       await settle()
       for (let due = nextDue(untilMs); due; due = nextDue(untilMs)) {

@@ -17,7 +17,7 @@ export interface BoundedQueueOptions {
   readonly onDrop?: (droppedTotal: number) => void
   /** Names the queue in errors. */
   readonly name?: string
-  /** Called once when the consumer stops early (`return`, `break`). */
+  /** Called once when the consumer stops before the end was told (`return`, `break`). */
   readonly onReturn?: () => void
 }
 
@@ -31,7 +31,8 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T, undefined> {
   #size = 0
   #dropped = 0
   #ended = false
-  #failure: unknown
+  #failure: { readonly error: Error } | undefined
+  #returned = false
   readonly #waiters: { resolve(result: IteratorResult<T, undefined>): void; reject(error: unknown): void }[] = []
 
   constructor(options: BoundedQueueOptions) {
@@ -109,39 +110,43 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T, undefined> {
 
   /** Ends the stream with an error after what waits. */
   fail(error: unknown): void {
-    this.#finish(error)
+    this.#finish({ error: toError(error) })
   }
 
-  #finish(error: unknown): void {
+  #finish(failure: { readonly error: Error } | undefined): void {
     if (this.#ended) return
     this.#ended = true
     const waiters = this.#waiters.splice(0)
     // Whoever waits already gets the end; a failure is told once.
-    const first = error === undefined ? undefined : waiters.shift()
-    if (first) first.reject(error)
-    else this.#failure = error
+    const first = failure && waiters.shift()
+    if (first) first.reject(failure.error)
+    else this.#failure = failure
     for (const waiter of waiters) waiter.resolve({ value: undefined, done: true })
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#size > 0) return Promise.resolve({ value: this.#take(), done: false })
-    if (this.#failure !== undefined) {
-      const failure = this.#failure
+    if (this.#failure) {
+      const { error } = this.#failure
       this.#failure = undefined
-      return Promise.reject(toError(failure))
+      return Promise.reject(error)
     }
     if (this.#ended) return Promise.resolve({ value: undefined, done: true })
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    if (!this.#ended || this.#size > 0) {
-      this.#finish(undefined)
-      this.#ring = Array.from({ length: 8 })
-      this.#head = 0
-      this.#size = 0
+    const early = !this.#ended || this.#size > 0 || this.#failure !== undefined
+    this.#finish(undefined)
+    // Who stopped listening is told nothing more, not even a failure that waited behind the values.
+    this.#failure = undefined
+    this.#ring = Array.from({ length: 8 })
+    this.#head = 0
+    this.#size = 0
+    if (early && !this.#returned) {
+      this.#returned = true
+      this.#options.onReturn?.()
     }
-    this.#options.onReturn?.()
     return Promise.resolve({ value: undefined, done: true })
   }
 

@@ -26,7 +26,8 @@ export interface Random {
 
 /** The generator for a seed; the same seed gives the same numbers on every machine and version. */
 export function seededRandom(seed: number | string): Random {
-  return new Sfc32(`${typeof seed}:${seed}`)
+  // The length keeps the seed 'a/1:b' apart from the stream 'b' of the seed 'a'.
+  return new Sfc32(`${typeof seed}:${`${seed}`.length}:${seed}`)
 }
 
 class Sfc32 implements Random {

@@ -1,23 +1,31 @@
 /**
- * The machine's clock behind the Clock port: the one file that may touch `Date`, `performance` and `setTimeout`. Delays
- * beyond what `setTimeout` can hold (2^31-1 ms, 24.8 days) are taken in several steps instead of firing at once.
+ * The machine's clock behind the Clock port: the one file that may touch `Date`, `performance` and `setTimeout`. Unlike a
+ * bare `setTimeout` it never fires early: delays beyond what that can hold (2^31-1 ms, 24.8 days) are taken in several
+ * steps, and a wake that comes a fraction of a millisecond before its time, as Node's loop allows, waits for the rest.
  */
-import type { Clock, Timer } from './clock.ts'
+import { type Clock, type Timer, checkDelay } from './clock.ts'
 
-const delayMsMax = 2 ** 31 - 1
+const stepMsMax = 2 ** 31 - 1
 
 class SystemTimer implements Timer {
+  readonly #dueMs: number
+  readonly #callback: () => void
+  readonly #background: boolean
   #handle: NodeJS.Timeout | undefined
   constructor(delayMs: number, callback: () => void, background: boolean) {
-    this.#arm(Math.max(0, delayMs), callback, background)
+    this.#dueMs = performance.now() + delayMs
+    this.#callback = callback
+    this.#background = background
+    this.#arm(delayMs)
   }
-  #arm(delayMs: number, callback: () => void, background: boolean): void {
-    const stepMs = Math.min(delayMs, delayMsMax)
-    this.#handle = setTimeout(() => {
-      if (delayMs > stepMs) this.#arm(delayMs - stepMs, callback, background)
-      else callback()
-    }, stepMs)
-    if (background) this.#handle.unref()
+  #arm(delayMs: number): void {
+    this.#handle = setTimeout(() => this.#wake(), Math.min(Math.ceil(Math.max(0, delayMs)), stepMsMax))
+    if (this.#background) this.#handle.unref()
+  }
+  #wake(): void {
+    const restMs = this.#dueMs - performance.now()
+    if (restMs > 0) this.#arm(restMs)
+    else this.#callback()
   }
   cancel(): void {
     clearTimeout(this.#handle)
@@ -27,5 +35,8 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  timer: (delayMs, callback, options) => new SystemTimer(delayMs, callback, options?.background ?? false),
+  timer: (delayMs, callback, options) => {
+    checkDelay(delayMs)
+    return new SystemTimer(delayMs, callback, options?.background ?? false)
+  },
 }

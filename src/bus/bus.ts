@@ -39,7 +39,7 @@ export interface PublishOptions {
 export interface SubscribeOptions {
   /** Members of one queue group share the messages: each goes to one of them. */
   readonly queue?: string
-  /** The subscription ends by itself after this many messages. */
+  /** The subscription ends by itself after this many messages, counted as they arrive: those dropped later too. */
   readonly max?: number
   /** Messages held for a slow consumer. Default 65,536. */
   readonly pendingMax?: number
@@ -49,7 +49,7 @@ export interface SubscribeOptions {
   readonly overflow?: 'drop-oldest' | 'drop-newest' | 'error'
 }
 
-/** A stream of messages. Taken either by iterating or by `each`, not both. */
+/** A stream of messages with one consumer: it iterates or gives a handler to `each`; a second is `bus.already_consumed`. */
 export interface Subscription extends AsyncIterable<Message>, AsyncDisposable {
   readonly subject: string
   readonly queue?: string
@@ -66,10 +66,21 @@ export interface Subscription extends AsyncIterable<Message>, AsyncDisposable {
    * of the handler ends the subscription and rejects.
    */
   each(handler: (message: Message) => void | Promise<void>): Promise<void>
-  /** Ends it; what waits is discarded. With `max`: after that many messages in all. */
+  /** Ends it; what waits is discarded. With `max`: after that many messages in all, counted as `max` is. */
   unsubscribe(max?: number): void
-  /** Takes no new messages; resolves when those that wait have been consumed. */
-  drain(): Promise<void>
+  /**
+   * Takes no new messages; resolves when those that wait have been consumed: the handler has settled, the iteration has
+   * asked for one more. Do not await it inside the handler, which it waits for.
+   */
+  drain(options?: WaitOptions): Promise<void>
+}
+
+/** Bounds of a wait; at either bound what still waits is discarded. */
+export interface WaitOptions {
+  /** Then `base.timeout`. Default 5000 to flush, 30,000 to drain. */
+  readonly timeoutMs?: number
+  /** Then `base.aborted`. */
+  readonly signal?: AbortSignal
 }
 
 export interface RequestOptions {
@@ -104,23 +115,36 @@ export type BusStatus =
 export interface Bus extends AsyncDisposable {
   /** Of the driver: `memory`, `nats`. */
   readonly driver: string
-  /** Largest data in bytes that `publish` takes; more is `bus.payload_too_large`, refused before anything is sent. */
+  /**
+   * Largest message in bytes that `publish` takes: its data, and its headers as NATS writes them (12, and for each value 4
+   * with the lengths of name and value). More is `bus.payload_too_large`, refused before anything is sent.
+   */
   readonly payloadMaxBytes: number
   /**
    * Sends to all subscribers there are; returns at once. The bytes must not be changed afterwards.
-   * Throws `bus.invalid_subject` (wildcards included), `bus.invalid_header`, `bus.payload_too_large`, `bus.closed`.
+   * Throws `bus.invalid_subject` (wildcards included), `bus.invalid_header`, `bus.payload_too_large`, `bus.closed`. That nobody
+   * listens is no error, with a `reply` neither: only `request` tells.
    */
   publish(subject: string, data: Uint8Array, options?: PublishOptions): void
-  /** Tokens by `.`; `*` is any one token, `>` one or more at the end. Throws `bus.invalid_subject`, `bus.closed`. */
+  /** Tokens by `.`; `*` is any one token, `>` one or more at the end. Throws `bus.invalid_subject`, `base.invalid_argument`, `bus.closed`. */
   subscribe(subject: string, options?: SubscribeOptions): Subscription
-  /** The first answer. Rejects with `bus.no_responders` at once when nobody listens, `bus.timeout`, `base.aborted`, `bus.closed`. */
+  /**
+   * The first answer. Rejects with `bus.no_responders` at once when nobody listens, `bus.timeout`, `base.aborted`,
+   * `base.limit_exceeded` (too many requests wait), and what `publish` throws.
+   */
   request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<Message>
-  /** Answers as they come. Rejects with `bus.no_responders` when nobody listens; ends by the first of its bounds. */
+  /**
+   * Sends at once; answers as they come; ends by the first of its bounds. What `request` rejects with, but for the timeout,
+   * comes out of the iteration, and `bus.slow_consumer` when 65,536 answers or 64 MiB wait for it.
+   */
   requestMany(subject: string, data: Uint8Array, options?: RequestManyOptions): AsyncIterable<Message>
   /** See the table. */
-  flush(): Promise<void>
-  /** Ends all subscriptions after what waits is consumed, flushes, closes. */
-  drain(): Promise<void>
+  flush(options?: WaitOptions): Promise<void>
+  /**
+   * Ends all subscriptions after what waits is consumed, flushes, closes. Meanwhile handlers may still publish and respond;
+   * new subscriptions and requests are `bus.closed`. At a bound it closes all the same, and rejects.
+   */
+  drain(options?: WaitOptions): Promise<void>
   /** What happens to the connection from now on; ends with `closed`. */
   status(): AsyncIterable<BusStatus>
   /** Ends everything at once; waiting requests reject with `bus.closed`. Idempotent. */

@@ -4,9 +4,11 @@ import { ColloquyError } from '../base/error.ts'
 export class InvalidSubject extends ColloquyError {
   override readonly code = 'bus.invalid_subject'
   readonly subject: string
-  constructor(subject: string, mend: string) {
-    super(`the subject ${JSON.stringify(subject.slice(0, 80))} ${mend}`)
-    this.subject = subject
+  /** `subject` is what was given, of any type. */
+  constructor(subject: unknown, mend: string) {
+    const text = String(subject)
+    super(`the subject ${JSON.stringify(text.slice(0, 80))} ${mend}`)
+    this.subject = text
   }
 }
 
@@ -22,7 +24,9 @@ export class PayloadTooLarge extends ColloquyError {
   readonly maxBytes: number
   readonly actualBytes: number
   constructor(maxBytes: number, actualBytes: number) {
-    super(`the bus takes ${maxBytes} bytes a message and this one has ${actualBytes}; send a reference, or raise the limit on all sides`)
+    super(
+      `the bus takes ${maxBytes} bytes a message and this one has ${actualBytes}; send a reference, or raise the limit on all sides`,
+    )
     this.maxBytes = maxBytes
     this.actualBytes = actualBytes
   }
@@ -50,12 +54,28 @@ export class RequestTimeout extends ColloquyError {
   }
 }
 
-/** A subscription with `overflow: 'error'` met its bound. */
+/** A subscription with `overflow: 'error'`, or the answers to a `requestMany`, met a bound. */
 export class SlowConsumer extends ColloquyError {
   override readonly code = 'bus.slow_consumer'
   readonly subject: string
-  constructor(subject: string, pendingMax: number) {
-    super(`the subscription to ${subject} held ${pendingMax} messages; consume faster, add members to a queue group, or raise pendingMax`)
+  readonly pendingMax: number
+  readonly pendingMaxBytes: number
+  constructor(subject: string, pendingMax: number, pendingMaxBytes: number) {
+    super(
+      `the consumer of ${subject} let ${pendingMax} messages or ${pendingMaxBytes} bytes wait; consume faster, share the work in a queue group, or raise pendingMax and pendingMaxBytes`,
+    )
+    this.subject = subject
+    this.pendingMax = pendingMax
+    this.pendingMaxBytes = pendingMaxBytes
+  }
+}
+
+/** A subscription was taken a second time: it has one consumer, which either iterates or gave a handler to `each`. */
+export class AlreadyConsumed extends ColloquyError {
+  override readonly code = 'bus.already_consumed'
+  readonly subject: string
+  constructor(subject: string) {
+    super(`the subscription to ${subject} has its consumer; subscribe again for a second one`)
     this.subject = subject
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
 import { ballotText } from '../convene/minutes.ts'
-import { pairwiseTable } from '../vote/explain.ts'
+import { countTables } from '../vote/explain.ts'
 import { painter, printable, wrap } from './terminal.ts'
 import type { Paint } from './terminal.ts'
 
@@ -117,7 +117,7 @@ class TerminalRenderer implements Renderer {
 
   #concluded(concluded: Concluded): string {
     const paint = this.#paint
-    const parts = [this.#ballotTable(), concluded.outcome ? pairwise(concluded) : '']
+    const parts = [this.#ballotTable(), tables(concluded)]
     const explanation = concluded.explanation.map((sentence) => wrap(printable(sentence), this.#width, '  '))
     const { usage } = concluded
     const tokens = `${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}`
@@ -172,7 +172,10 @@ function headline(concluded: Concluded): string {
   }
 }
 
-function pairwise(concluded: Concluded): string {
-  const table = concluded.outcome ? pairwiseTable(concluded.outcome) : ''
-  return table === '' ? '' : `${table.replace(/^/gm, '  ')}\n`
+/** The count: scores, rounds, or who was put above whom, as the rule has them. */
+function tables(concluded: Concluded): string {
+  if (!concluded.outcome) return ''
+  return countTables(concluded.outcome)
+    .map(({ title, table }) => `  ${title}\n${printable(table).replace(/^/gm, '  ')}\n`)
+    .join('\n')
 }

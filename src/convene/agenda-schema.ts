@@ -9,6 +9,8 @@ import { hasControl } from '../base/limit.ts'
 import { compare, one, parseRational, toText, zero } from '../vote/rational.ts'
 import { ruleNamed, rules } from '../vote/registry.ts'
 import { parseTie } from '../vote/tie.ts'
+import { problemsOf } from './agenda-words.ts'
+import type { FieldProblem } from './agenda-words.ts'
 import { nearest } from './nearest.ts'
 
 /** Bounds of an agenda; a convening beyond them is no longer a panel. */
@@ -85,14 +87,11 @@ const participant = z.strictObject({
 })
 
 const time = z.string().transform((text, context) => {
-  try {
-    const ms = parseDuration(text)
-    if (ms > 0) return ms
-    context.addIssue({ code: 'custom', message: 'must be longer than nothing; write 5m, or remove it for no bound' })
-  } catch (error) {
-    if (!(error instanceof ColloquyError)) throw error
-    context.addIssue({ code: 'custom', message: error.message.replace(/^duration /, '') })
-  }
+  const ms = attempt(() => parseDuration(text))
+  if (typeof ms === 'number' && ms > 0) return ms
+  const message =
+    typeof ms === 'number' ? 'must be longer than nothing; write 5m' : ms.message.replace(/^duration /, '')
+  context.addIssue({ code: 'custom', message })
   return z.NEVER
 })
 
@@ -137,7 +136,7 @@ const tie = z.string().transform((text, context) => {
 const poll = z.strictObject({
   rule: rule.default('schulze'),
   quorum: quorum.default('1/2'),
-  ties: oneOrMore(tie).max(agendaLimits.tiesMax).default([]),
+  ties: oneOrMore(tie, 0, agendaLimits.tiesMax).prefault([]),
 })
 
 const seedText = label(agendaLimits.optionMaxLength)
@@ -150,7 +149,7 @@ const discussion = z.strictObject({
 const schema = z.strictObject({
   topic: prose(agendaLimits.topicMaxLength),
   options: z.array(option).min(2).max(agendaLimits.optionsMax),
-  evidence: oneOrMore(label(agendaLimits.globMaxLength)).min(1).max(agendaLimits.globsMax),
+  evidence: oneOrMore(label(agendaLimits.globMaxLength), 1, agendaLimits.globsMax),
   participants: z.array(participant).min(2).max(agendaLimits.participantsMax),
   discussion: discussion.prefault({}),
   poll: poll.prefault({}),
@@ -158,13 +157,6 @@ const schema = z.strictObject({
 })
 
 export type AgendaFields = z.output<typeof schema>
-
-export interface FieldProblem {
-  readonly path: readonly (string | number)[]
-  /** Whether the key or the value is the place to look at. */
-  readonly of: 'key' | 'value'
-  readonly message: string
-}
 
 /** The fields with their defaults, or all that is wrong with them. */
 export function readFields(value: unknown): { readonly fields?: AgendaFields; readonly problems: FieldProblem[] } {
@@ -176,6 +168,31 @@ export function readFields(value: unknown): { readonly fields?: AgendaFields; re
 const ruleNames = rules.map((each) => each.name)
 
 /** A text alone stands for a list of one. */
-function oneOrMore<Item extends z.ZodType>(item: Item): z.ZodPipe<z.ZodTransform<unknown, unknown>, z.ZodArray<Item>> {
-  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(item))
+function oneOrMore<Item extends z.ZodType>(item: Item, min: number, max: number): z.ZodPreprocess<z.ZodArray<Item>> {
+  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(item).min(min).max(max))
+}
+
+/** A check by a function that gives the mend, or undefined where all is well. */
+function says(check: (text: string) => string | undefined): z.core.CheckFn<string> {
+  return (payload) => {
+    const message = check(payload.value)
+    if (message !== undefined) payload.issues.push({ code: 'custom', message, input: payload.value })
+  }
+}
+
+function textProblem(text: string, maxLength: number): string | undefined {
+  if (text === '') return 'is empty; write some text, or remove the field if it is optional'
+  if (text.length > maxLength) return `has ${text.length} characters and ${maxLength} is the most; shorten it`
+  if (hasControl(text) || !text.isWellFormed()) return 'holds control characters or half a character; remove them'
+  return undefined
+}
+
+/** What the function gives, or the typed error that it throws. */
+function attempt<T>(work: () => T): T | ColloquyError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof ColloquyError) return error
+    throw error
+  }
 }

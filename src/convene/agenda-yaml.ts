@@ -132,7 +132,11 @@ class Reader {
     for (const { key, value } of pairs) {
       const keyAt = key?.range?.[0] ?? 0
       if (!isScalar(key) || typeof key.value !== 'string') {
-        this.#problem(keyAt, path, 'a key must be plain text; check for a stray brace, bracket, question mark or number')
+        this.#problem(
+          keyAt,
+          path,
+          'a key must be plain text; check for a stray brace, bracket, question mark or number',
+        )
         continue
       }
       const name = key.value
@@ -156,8 +160,7 @@ class Reader {
 
   #problem(offset: number, path: YamlPath, message: string): void {
     // More than a listing shows would only take memory.
-    if (this.problems.length < 1000)
-      this.problems.push({ ...this.#lineColumn(offset), path: pathText(path), message })
+    if (this.problems.length < 1000) this.problems.push({ ...this.#lineColumn(offset), path: pathText(path), message })
   }
 
   #lineColumn(offset: number): { line: number; column: number } {

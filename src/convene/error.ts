@@ -65,7 +65,8 @@ export class EvidenceInvalid extends ColloquyError {
 }
 
 function listed(head: string, lines: readonly string[]): string {
-  const shown = lines.slice(0, problemsListedMax)
+  // Names and texts from files are shown, never obeyed by a terminal.
+  const shown = lines.slice(0, problemsListedMax).map((line) => line.replace(/\p{Cc}/gu, '\ufffd'))
   const more = lines.length - shown.length
   return [`${head}:`, ...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
 }

@@ -40,7 +40,7 @@ export interface Started {
     readonly rounds: number
     readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
   }
-  readonly poll: { readonly rule: string; readonly quorum: number; readonly ties: readonly string[] }
+  readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
   readonly seed: number | string
 }
 

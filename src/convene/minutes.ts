@@ -4,7 +4,7 @@
  */
 import { cleanText } from '../deliberation/clean.ts'
 import type { Ballot } from '../vote/ballot.ts'
-import { pairwiseTable } from '../vote/explain.ts'
+import { countTables } from '../vote/explain.ts'
 import { conveneTypes } from './event.ts'
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
 
@@ -79,7 +79,7 @@ function ballotSection(ballots: readonly Balloted[]): string {
 }
 
 function conclusion(concluded: Concluded, time: string | undefined): string {
-  const table = concluded.outcome ? pairwiseTable(concluded.outcome) : ''
+  const tables = concluded.outcome ? countTables(concluded.outcome) : []
   const winners = concluded.winners.map((each) => `**${escape(each)}**`).join(', ')
   const headline = {
     decided: `Decided by ${concluded.rule}: ${winners}.`,
@@ -92,7 +92,7 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
     '## Outcome',
     headline,
     ...concluded.explanation.map((sentence) => escape(sentence)),
-    ...(table === '' ? [] : [`\`\`\`text\n${table}\n\`\`\``]),
+    ...tables.map(({ title, table }) => `${escape(title)}:\n\n${table}`),
     `${usage.turns} contributions, ${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}. Concluded ${time ?? ''}.`,
   ].join('\n\n')
 }

@@ -150,7 +150,8 @@ function offer(participant: string, round: number, speech: Speech, limits: Speec
     throw new DiscussionInvalid(`${participant} returned no speech: it needs text, quotes and usage`)
   const notes = [...(speech.notes ?? [])]
   if (speech.text.length > textMaxLength) notes.push(`cut at ${textMaxLength} of ${speech.text.length} characters`)
-  if (speech.quotes.length > quotesMax) notes.push(`${speech.quotes.length - quotesMax} quotes beyond ${quotesMax} left out`)
+  if (speech.quotes.length > quotesMax)
+    notes.push(`${speech.quotes.length - quotesMax} quotes beyond ${quotesMax} left out`)
   const text = cleanText(speech.text, textMaxLength)
   const passed = speech.pass === true
   if (text === '' && !passed) throw new DiscussionInvalid(`${participant} said nothing and did not pass`)

@@ -124,6 +124,9 @@ function readsAlone(text: string): boolean {
 function readability(text: string): number {
   let quality = 1
   if (!/[.!?…。！？][*_"'”’)\]]*$/u.test(text)) quality *= 0.8
+  // Notes full of signs and figures are for looking up, not for hearing.
+  const signs = (text.match(/[^\p{L}\s.,'’"“”-]/gu) ?? []).length
+  quality *= 1 - Math.min(0.5, Math.max(0, (signs / text.length) * 4 - 0.1))
   if (/\?[*_"'”’)]*$/.test(text)) quality *= 0.5
   if (/\]\(|https?:|<\w+/.test(text)) quality *= 0.8
   if (/^[a-z]/.test(text)) quality *= 0.85
@@ -136,9 +139,10 @@ function readability(text: string): number {
 
 function judge(view: View, passage: Passage, sentence: Sentence, quality: number): Finding {
   const terms = termsOf(sentence.text)
-  const context = termsOf(passage.headings.join(' '))
+  // The title of a whole document names its subject, not the subject of each of its sentences.
+  const context = termsOf(passage.headings.at(-1) ?? '')
   const stems = meaningful(terms)
-  const around = stems.union(meaningful(context))
+  const around = stems.union(meaningful(termsOf(passage.headings.join(' '))))
   return {
     text: sentence.text,
     source: passage.source,
@@ -165,7 +169,17 @@ function meaningful(terms: readonly Term[]): Set<string> {
 export function relevance(view: View, finding: Finding, option: number): number {
   const { about } = finding.bearings[option]!
   if (view.personaStems.size === 0) return 0.35 * finding.topic + 0.65 * about
-  return 0.2 * finding.topic + 0.4 * about + 0.4 * finding.persona
+  return 0.2 * finding.topic + 0.35 * about + 0.45 * finding.persona
+}
+
+/** How much a finding bears on the question as a whole, 0 to 1. */
+export function topicRelevance(view: View, finding: Finding): number {
+  return view.personaStems.size === 0 ? finding.topic : 0.5 * finding.topic + 0.5 * finding.persona
+}
+
+/** Passages on the question that need name no option. */
+export function passagesOnTopic(view: View): readonly Passage[] {
+  return searchAll(view, [view.topic, ...(view.persona === '' ? [] : [`${view.topic} ${view.persona}`])])
 }
 
 /** Findings in a fixed order, each text once. */

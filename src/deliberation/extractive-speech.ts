@@ -12,8 +12,10 @@ import {
   distinct,
   passagesAbout,
   passagesNear,
+  passagesOnTopic,
   quotable,
   relevance,
+  topicRelevance,
   viewOf,
 } from './extractive-evidence.ts'
 import type { Finding, View } from './extractive-evidence.ts'
@@ -33,10 +35,10 @@ export interface Said {
   readonly answers: readonly string[]
 }
 
-/** One quote chosen, for one option, perhaps in answer to somebody. */
+/** One quote chosen, for one option or for the question as a whole, perhaps in answer to somebody. */
 interface Choice {
   readonly finding: Finding
-  readonly option: number
+  readonly option: number | undefined
   readonly score: number
   readonly answers?: { readonly contribution: Contribution; readonly quote: Quote | undefined }
 }
@@ -56,10 +58,12 @@ interface Heard {
   readonly stems: ReadonlySet<string>
 }
 
-const draftQuotesMax = 3
+const draftQuotesMax = 2
 const roundQuotesMax = 2
 /** Below this a quote does not bear enough on anything to be worth hearing. */
 const scoreMin = 0.3
+/** Without an option to be about, a quote must bear on the question the more. */
+const topicScoreMin = 0.45
 
 export function speak(voice: Voice, turn: Turn): Said {
   const view = viewOf(voice.index, turn.topic, turn.options, viewpoint(voice))
@@ -71,10 +75,11 @@ export function speak(voice: Voice, turn: Turn): Said {
     if (answer) picks.push(answer)
   }
   const max = turn.round === 0 ? draftQuotesMax : roundQuotesMax
-  for (const wanted of wants(floor)) {
-    if (picks.length >= max) break
-    const pick = pickOwn(floor, wanted, picks)
-    if (pick) picks.push(pick)
+  if (stance) pickInOrder(floor, stance, picks, max)
+  else pickFairly(floor, picks, max)
+  if (picks.length < max) {
+    const onTopic = pickOnTopic(floor, picks)
+    if (onTopic) picks.push(onTopic)
   }
   return said(floor, picks)
 }
@@ -103,21 +108,50 @@ interface Want {
   readonly direction: 'for' | 'against' | undefined
 }
 
-/** What to look for, most wanted first. */
-function wants({ stance, view, turn }: Floor): readonly Want[] {
-  const options = [...view.options.keys()].filter((option) => view.options[option]!.terms.size > 0)
-  if (!stance) {
-    // Rounds begin with another option each, so that a panelist without a side speaks of all of them in time.
-    const first = turn.round % Math.max(1, options.length)
-    return [...options.slice(first), ...options.slice(0, first)].map((option) => ({ option, direction: undefined }))
+/** An advocate: first what speaks for its side, then what speaks against the other, then what is about it at all. */
+function pickInOrder(floor: Floor, stance: Stance, picks: Choice[], max: number): void {
+  const options = knownOptions(floor.view)
+  const others = options.filter((option) => option !== stance.option)
+  const own = options.filter((option) => option === stance.option)
+  const [favoured, opposed] = stance.direction === 'for' ? [own, others] : [others, own]
+  const supporting: Want[] = favoured.map((option) => ({ option, direction: 'for' }))
+  const opposing: Want[] = opposed.map((option) => ({ option, direction: 'against' }))
+  const neutral: Want[] = favoured.map((option) => ({ option, direction: undefined }))
+  const ordered =
+    stance.direction === 'for' ? [...supporting, ...opposing, ...neutral] : [...opposing, ...supporting, ...neutral]
+  for (const want of ordered) {
+    if (picks.length >= max) return
+    const pick = pickOwn(floor, want, picks)
+    if (pick) picks.push(pick)
   }
-  const rivals = options.filter((option) => option !== stance.option)
-  const against = stance.direction === 'for' ? rivals : [stance.option]
-  const favoured = stance.direction === 'for' ? [stance.option] : rivals
-  const supporting = favoured.map((option) => ({ option, direction: 'for' as const }))
-  const opposing = against.map((option) => ({ option, direction: 'against' as const }))
-  const neutral = favoured.map((option) => ({ option, direction: undefined }))
-  return [...supporting.slice(0, 2), ...opposing, ...neutral, ...supporting.slice(2)]
+}
+
+/** No side: of each option what bears most, and of those the most telling, so that no quote is there to fill a place. */
+function pickFairly(floor: Floor, picks: Choice[], max: number): void {
+  const open = new Set(knownOptions(floor.view))
+  while (picks.length < max && open.size > 0) {
+    const offered = Array.from(open, (option) => pickOwn(floor, { option, direction: undefined }, picks))
+    const most = offered.reduce((one, other) => (other && (!one || other.score > one.score) ? other : one), undefined)
+    if (!most || (picks[0] && most.score < 0.6 * picks[0].score)) return
+    picks.push(most)
+    open.delete(most.option!)
+  }
+}
+
+function knownOptions(view: View): number[] {
+  return [...view.options.keys()].filter((option) => view.options[option]!.terms.size > 0)
+}
+
+/** What bears on the question without naming an option: said when there is room. */
+function pickOnTopic(floor: Floor, picks: readonly Choice[]): Choice | undefined {
+  const findings = distinct(quotable(floor.view, passagesOnTopic(floor.view)))
+  const scored = findings
+    .filter((finding) => finding.bearings.every(({ about }) => about === 0))
+    .map((finding) => {
+      const score = (topicRelevance(floor.view, finding) + floor.jitter(finding)) * finding.quality
+      return { finding, option: undefined, score }
+    })
+  return best(floor, scored, picks, topicScoreMin)
 }
 
 function directionOf(finding: Finding, option: number): 'for' | 'against' | undefined {
@@ -151,13 +185,13 @@ function worth(floor: Floor, finding: Finding, option: number): number {
 }
 
 /** The best by worth less likeness to what was heard or is about to be said; ties by place. */
-function best(floor: Floor, scored: readonly Choice[], picked: readonly Choice[]): Choice | undefined {
+function best(floor: Floor, scored: readonly Choice[], picked: readonly Choice[], min = scoreMin): Choice | undefined {
   const heard = [...floor.heard, ...picked.map(({ finding }) => ({ text: finding.text, stems: finding.stems }))]
   const rarity = (stem: string) => floor.view.index.rarity(stem)
   let found: { readonly pick: Choice; readonly marginal: number } | undefined
   for (const pick of scored.toSorted((a, b) => b.score - a.score || comparePlace(a.finding, b.finding))) {
     // Likeness only takes away, so nothing further down can win any more.
-    if (pick.score < scoreMin || (found && pick.score <= found.marginal)) break
+    if (pick.score < min || (found && pick.score <= found.marginal)) break
     const likeness = likenessTo(pick.finding, heard, rarity)
     if (likeness >= 0.6) continue
     const marginal = pick.score - 0.5 * likeness
@@ -243,9 +277,9 @@ function said(floor: Floor, picks: readonly Choice[]): Said {
 }
 
 function sentence({ view }: Floor, { finding, option, answers }: Choice): string {
-  const name = view.options[option]!.option
-  const direction = directionOf(finding, option)
-  const side = `${direction === undefined ? 'on' : direction} “${name}”`
+  const direction = option === undefined ? undefined : directionOf(finding, option)
+  const subject = option === undefined ? 'the question' : `“${view.options[option]!.option}”`
+  const side = `${direction ?? 'on'} ${subject}`
   const place = `${finding.source}:${finding.line} says: “${finding.text}”`
   if (!answers) return `${side[0]!.toUpperCase()}${side.slice(1)}, ${place}`
   const { contribution, quote } = answers
@@ -253,11 +287,11 @@ function sentence({ view }: Floor, { finding, option, answers }: Choice): string
   return `To ${contribution.participant}${point}: ${side}, ${place}`
 }
 
-function quoteOf({ view }: Floor, finding: Finding, option: number): Quote {
+function quoteOf({ view }: Floor, finding: Finding, option: number | undefined): Quote {
   const { text, source, line } = finding
-  const direction = directionOf(finding, option)
-  const bearing = direction && { option: view.options[option]!.option, direction }
-  return { text, source, line, verified: true, ...(bearing && { bearing }) }
+  const direction = option === undefined ? undefined : directionOf(finding, option)
+  if (option === undefined || direction === undefined) return { text, source, line, verified: true }
+  return { text, source, line, verified: true, bearing: { option: view.options[option]!.option, direction } }
 }
 
 /** That the evidence does not know an option is a fact worth saying once. */

@@ -5,7 +5,7 @@
  */
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
-import { Aborted, messageOf } from '../base/error.ts'
+import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import type { Ballot, BallotKind } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
@@ -41,6 +41,11 @@ export interface PollOptions {
   /** Makes a vote durable. Called in order of the participants, one at a time. */
   readonly record: (vote: CastVote) => Promise<CastVote>
   readonly signal?: AbortSignal
+}
+
+/** Thrown by a participant that answered, twice, with something that is no valid ballot: an abstention, not an absence. */
+export class BallotRefused extends ColloquyError {
+  override readonly code = 'deliberation.ballot_refused'
 }
 
 /** All votes in order of the participants. Rejects with `base.aborted`, or what `record` rejects with. */

@@ -16,16 +16,36 @@ export class WrongVersion extends ColloquyError {
   }
 }
 
+/** The data pass `eventMaxBytes`, or nest deeper than the codec takes: `cause` says which. Nothing of the append was kept. */
 export class EventTooLarge extends ColloquyError {
   override readonly code = 'journal.event_too_large'
-  constructor(type: string, maxBytes: number, actualBytes: number) {
-    super(`an event of type ${type} has ${actualBytes} bytes of data and the journal takes ${maxBytes}; keep a reference instead`)
+  readonly type: string
+  readonly maxBytes: number
+  constructor(type: string, maxBytes: number, options: { readonly cause: Error }) {
+    super(
+      `the data of an event of type ${type} is too large for eventMaxBytes ${maxBytes} (${options.cause.message}); keep a reference instead`,
+      options,
+    )
+    this.type = type
+    this.maxBytes = maxBytes
   }
 }
 
 /** The event breaks CloudEvents or cannot be encoded; `cause` says how. */
 export class InvalidEvent extends ColloquyError {
   override readonly code = 'journal.invalid_event'
+}
+
+/** What is on disk is no event as this journal writes it: the file was changed from outside, or damaged. */
+export class EventUnreadable extends ColloquyError {
+  override readonly code = 'journal.event_unreadable'
+  readonly stream: string
+  readonly version: number
+  constructor(stream: string, version: number, options?: ErrorOptions) {
+    super(`event ${version} of ${stream} cannot be read; keep a copy of the file, then restore a backup`, options)
+    this.stream = stream
+    this.version = version
+  }
 }
 
 /** The driver lacks a capability that the call needs. */
@@ -42,7 +62,9 @@ export class JournalUnsupported extends ColloquyError {
 export class InvalidPosition extends ColloquyError {
   override readonly code = 'journal.invalid_position'
   constructor(position: string) {
-    super(`${JSON.stringify(position.slice(0, 40))} is no position of this journal; start from '' or from a position it gave`)
+    super(
+      `${JSON.stringify(position.slice(0, 40))} is no position of this journal; start from '' or from a position it gave`,
+    )
   }
 }
 

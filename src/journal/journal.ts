@@ -54,16 +54,20 @@ export interface ReadStreamOptions {
   readonly fromVersion?: number
   /** Events at most. Default: all. */
   readonly limit?: number
+  /** Ends the reading with `base.aborted`: half a history must not pass for the whole. */
   readonly signal?: AbortSignal
 }
 
-/** All given conditions must hold; a list is an alternative. */
+/** All given conditions must hold; a list is an alternative, of 1 to 1,000 texts. */
 export interface Filter {
   readonly types?: readonly string[]
   /** Exact names, or a prefix when it ends with `*`: `convene/*`. */
   readonly streams?: readonly string[]
   readonly correlationid?: string
-  /** RFC 3339 times of the events themselves, inclusive; milliseconds since the epoch. */
+  /**
+   * RFC 3339 times of the events themselves, inclusive; milliseconds since the epoch, what is finer is cut off. An event
+   * without a time is in no range.
+   */
   readonly fromTimeMs?: number
   readonly untilTimeMs?: number
 }
@@ -72,7 +76,9 @@ export interface ReadAllOptions {
   /** Events after this position. Default `start`. */
   readonly from?: Position
   readonly filter?: Filter
+  /** Events at most. Default: all. */
   readonly limit?: number
+  /** Ends the reading with `base.aborted`. */
   readonly signal?: AbortSignal
 }
 
@@ -97,29 +103,39 @@ export interface JournalLimits {
   readonly eventMaxBytes: number
   /** Events of one append. Default 10,000. */
   readonly batchMax: number
+  /** Encoded data of one append, all its events together. Default 64 MiB. */
+  readonly batchMaxBytes: number
   /** Characters of a stream's name. Default 512. */
   readonly streamMaxLength: number
 }
 
+/**
+ * The reading calls hand out an iterable that opens nothing until a loop runs over it; each loop starts from the beginning
+ * of what was asked. Bad arguments (`base.invalid_argument`, `journal.invalid_position`) and `journal.closed` come from its
+ * first step. A slow loop costs no memory: events are fetched in pages as it asks. What is read is the reader's own copy:
+ * data as the JSON codec of `base/` gives it back, attributes in the order of CloudEvents, extensions last.
+ */
 export interface Journal extends AsyncDisposable {
   /** Of the driver: `memory`, `sqlite`. */
   readonly driver: string
   readonly capabilities: JournalCapabilities
   readonly limits: JournalLimits
   /**
-   * Appends one or more events to a stream. Rejects with `journal.wrong_version` (with the actual one),
-   * `journal.event_too_large`, `journal.invalid_event`, `base.limit_exceeded` (batch), `base.invalid_argument` (stream),
-   * `journal.readonly`, `journal.closed`, or the store's errors.
+   * Appends one or more events to a stream. They are copied before the call returns; what the caller changes later changes
+   * nothing. Appends of one caller are kept in the order of the calls, awaited or not. Rejects with
+   * `journal.wrong_version` (with the actual one), `journal.event_too_large`, `journal.invalid_event`,
+   * `base.limit_exceeded` (batch), `base.invalid_argument` (stream, no events), `journal.readonly`, `journal.closed`, or
+   * the store's errors.
    */
   append(stream: string, events: readonly CloudEvent[], options?: AppendOptions): Promise<Appended>
-  /** The events of a stream by version, none if it does not exist. */
+  /** The events of a stream by version, up to what is there at the first step; none if it does not exist. */
   read(stream: string, options?: ReadStreamOptions): AsyncIterable<Recorded>
   /** The version of a stream's last event, 0 if it does not exist. */
   version(stream: string): Promise<number>
-  /** Events of all streams after a position, up to what is there now. */
+  /** Events of all streams after a position, up to what is there at the first step. */
   readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
   /** As `readAll`, then live, without a gap or a double, until the signal is aborted, the loop is left or the journal closes. */
   subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
-  /** Idempotent. Ends the subscriptions. */
+  /** Ends the subscriptions, waits for the appends under way. Idempotent. A reading under way fails with `journal.closed`. */
   close(): Promise<void>
 }

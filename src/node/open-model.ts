@@ -21,5 +21,6 @@ export interface OpenModelOptions {
 export function openModel(name: string, options: OpenModelOptions = {}): Model {
   const model = /^openai:(.+)$/.exec(name)?.[1]
   if (model === undefined) throw new UnknownModel(name)
-  return openAiCompatible({ ...options, model })
+  // The name that was asked for, wherever the server stands: it is part of a convening's identity.
+  return openAiCompatible({ ...options, model, provider: 'openai' })
 }

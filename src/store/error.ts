@@ -8,7 +8,8 @@ export class StoreLocked extends ColloquyError {
   readonly ownerPid: number | undefined
   constructor(folder: string, ownerPid: number | undefined, options?: ErrorOptions) {
     const owner = ownerPid === undefined ? 'another process' : `process ${ownerPid}`
-    super(`${folder} is in use by ${owner}; stop it, choose another folder, or open read-only`, options)
+    const who = ownerPid === process.pid ? 'another store of this process; close' : `${owner}; stop`
+    super(`${folder} is in use by ${who} it, choose another folder, or open read-only`, options)
     this.folder = folder
     this.ownerPid = ownerPid
   }
@@ -21,7 +22,9 @@ export class SchemaNewer extends ColloquyError {
   readonly found: number
   readonly known: number
   constructor(room: string, found: number, known: number) {
-    super(`the ${room} tables are of schema ${found} and this version knows ${known}; upgrade colloquy to open the folder`)
+    super(
+      `the ${room} tables are of schema ${found} and this version knows ${known}; upgrade colloquy to open the folder`,
+    )
     this.room = room
     this.found = found
     this.known = known
@@ -31,8 +34,17 @@ export class SchemaNewer extends ColloquyError {
 /** A read-only opening of a folder whose tables are older than this version, or absent. */
 export class SchemaOlder extends ColloquyError {
   override readonly code = 'store.schema_older'
+  readonly room: string
+  /** 0: the tables do not exist. */
+  readonly found: number
+  readonly known: number
   constructor(room: string, found: number, known: number) {
-    super(`the ${room} tables are of schema ${found} and this version reads ${known}; open the folder once for writing to migrate it`)
+    super(
+      `the ${room} tables are of schema ${found} and this version reads ${known}; open the folder once for writing to migrate it`,
+    )
+    this.room = room
+    this.found = found
+    this.known = known
   }
 }
 
@@ -41,7 +53,10 @@ export class StoreCorrupt extends ColloquyError {
   override readonly code = 'store.corrupt'
   readonly file: string
   constructor(file: string, options?: ErrorOptions) {
-    super(`${file} is damaged or no database; keep a copy, then restore a backup, or try: sqlite3 ${file} .recover`, options)
+    super(
+      `${file} is damaged or no database; keep a copy, then restore a backup, or try: sqlite3 ${file} .recover`,
+      options,
+    )
     this.file = file
   }
 }
@@ -50,7 +65,10 @@ export class StoreCorrupt extends ColloquyError {
 export class StoreFull extends ColloquyError {
   override readonly code = 'store.full'
   constructor(file: string, options?: ErrorOptions) {
-    super(`no room left for ${file}; free space or raise sizeMaxBytes, then write again: nothing of this write was kept`, options)
+    super(
+      `no room left for ${file}; free space or raise sizeMaxBytes, then write again: nothing of this write was kept`,
+      options,
+    )
   }
 }
 
@@ -58,7 +76,51 @@ export class StoreFull extends ColloquyError {
 export class StoreFailed extends ColloquyError {
   override readonly code = 'store.failed'
   constructor(file: string, options?: ErrorOptions) {
-    super(`writing ${file} failed and the outcome is unknown; look at the disk, then open the store anew to see what was kept`, options)
+    super(
+      `writing ${file} failed and the outcome is unknown; look at the disk, then open the store anew to see what was kept`,
+      options,
+    )
+  }
+}
+
+/** Another program holds the database's write lock for longer than we wait. Nothing was kept. */
+export class StoreBusy extends ColloquyError {
+  override readonly code = 'store.busy'
+  constructor(file: string, options?: ErrorOptions) {
+    super(`another program holds the write lock of ${file}; end its transaction, then write again`, options)
+  }
+}
+
+/** A statement broke a constraint of its table (UNIQUE, NOT NULL, CHECK, foreign key). The write was rolled back. */
+export class StoreConstraint extends ColloquyError {
+  override readonly code = 'store.constraint'
+  /** SQLite's extended result code, as 2067 for UNIQUE. */
+  readonly sqliteCode: number
+  constructor(sqliteCode: number, message: string, options?: ErrorOptions) {
+    super(`${message}; the write was rolled back`, options)
+    this.sqliteCode = sqliteCode
+  }
+}
+
+/** SQLite refused a statement: a mistake in its text or its values. The write was rolled back. */
+export class SqlFailed extends ColloquyError {
+  override readonly code = 'store.sql'
+  /** SQLite's extended result code. */
+  readonly sqliteCode: number
+  constructor(sqliteCode: number, message: string, options?: ErrorOptions) {
+    super(`SQLite refused a statement: ${message}; correct the procedure or the migration`, options)
+    this.sqliteCode = sqliteCode
+  }
+}
+
+/** A statement read or was given an integer that a JavaScript number does not hold exactly. */
+export class IntegerUnsafe extends ColloquyError {
+  override readonly code = 'store.integer_unsafe'
+  constructor(options?: ErrorOptions) {
+    super(
+      'a statement met an integer beyond 2^53-1; keep such numbers as TEXT, or read them with CAST(... AS TEXT)',
+      options,
+    )
   }
 }
 
@@ -72,8 +134,8 @@ export class StoreBacklogFull extends ColloquyError {
 
 export class StoreReadonly extends ColloquyError {
   override readonly code = 'store.readonly'
-  constructor() {
-    super('the store was opened read-only; open it for writing where the data folder is owned')
+  constructor(options?: ErrorOptions) {
+    super('this is for reading only; write through a store that was opened for writing, by `write`', options)
   }
 }
 

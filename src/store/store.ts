@@ -13,10 +13,18 @@
  * | --- | --- | --- |
  * | `write` resolves | when the transaction is applied | when the transaction is synced to disk |
  * | isolation | serialisable: procedures run one after another, in the order of the calls | the same |
- * | a procedure that throws | leaves nothing; only its own call rejects | the same |
+ * | a procedure that throws | leaves nothing; only its own call rejects | the same; it may be run twice before that |
  * | `read` sees | every write that resolved before it was called | the same |
  * | lost in a crash of the process or the machine | everything | nothing that resolved; what had not resolved may be kept or not, but whole |
  * | after a failed sync | cannot happen | `store.failed`: every later write is refused until the store is opened anew |
+ *
+ * A number is bound as a double, which a column declared INTEGER turns into an integer; integers come back as numbers. A
+ * `bigint` may be bound, up to 64 bits, but a statement that reads an integer beyond the safe ones throws
+ * `store.integer_unsafe`: what must be larger is kept as TEXT or as a BLOB.
+ *
+ * What a procedure throws comes back by its content, not by its class, on every driver: an error of the house keeps its
+ * code, message and fields, so branch on `code`, not on `instanceof`. An expected refusal is better a result: it costs
+ * no rollback. Of a procedure that throws before it asks for a statement that writes, the rollback costs nothing either.
  */
 export type SqlValue = null | number | bigint | string | Uint8Array
 export type Row = Record<string, SqlValue>
@@ -28,7 +36,10 @@ export interface Statement {
   all(...values: SqlValue[]): Row[]
 }
 
-/** What a procedure sees: statements inside its transaction. Not to be kept after the procedure returns. */
+/**
+ * What a procedure sees: statements inside its transaction. Not to be kept after the procedure returns. One statement a
+ * text, and only those that read or change tables: `BEGIN`, `COMMIT`, `PRAGMA` and their like are refused.
+ */
 export interface Transaction {
   sql(text: string): Statement
 }
@@ -37,7 +48,7 @@ export interface Transaction {
 export interface Procedure<Args, Result> {
   /** `import.meta.url` of the module. */
   readonly module: string
-  /** The name of an exported function `(transaction, args) => result`. */
+  /** The name there of this procedure, or of a function `(transaction, args) => result`. */
   readonly name: string
   readonly run: (transaction: Transaction, args: Args) => Result
 }
@@ -50,9 +61,13 @@ export interface Schema {
   readonly migrations: readonly string[]
 }
 
+/** Counts since the store was opened. */
 export interface StoreStats {
+  /** Transactions kept; each may hold several writes. */
   readonly commits: number
+  /** Calls of `write` that resolved. */
   readonly writes: number
+  /** Calls of `write` that were taken and rejected. */
   readonly failures: number
 }
 
@@ -63,8 +78,10 @@ export interface Store extends AsyncDisposable {
   readonly durable: boolean
   readonly readonly: boolean
   /**
-   * Runs the procedure in a transaction. Rejects with what the procedure threw, or `store.readonly`, `store.full`,
-   * `store.failed`, `store.corrupt`, `store.backlog_full`, `store.closed`.
+   * Runs the procedure in a transaction. The arguments must not be changed until the promise settles. Rejects with what
+   * the procedure threw, or `store.constraint`, `store.sql`, `store.readonly`, `store.full`, `store.busy`, `store.failed`,
+   * `store.corrupt`, `store.backlog_full`, `store.closed`; with `base.invalid_argument` when the arguments cannot be cloned
+   * (nothing was done) or the result cannot be (the write was kept).
    */
   write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result>
   /**
@@ -72,7 +89,11 @@ export interface Store extends AsyncDisposable {
    * may run on the caller's thread.
    */
   read<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result>
-  /** Resolves at the next commit by anyone, this process or another; may wake without one. Rejects when aborted or closed. */
+  /**
+   * Resolves at the next commit by anyone, this process or another; may wake without one. Rejects with `base.aborted` or
+   * `store.closed`. Only commits after the call count, so a follower calls it first, then reads, and waits if there was
+   * nothing: in that order no commit is missed. A promise that nobody awaits does no harm.
+   */
   changed(signal?: AbortSignal): Promise<void>
   readonly stats: StoreStats
   /** Finishes the writes that were accepted, then frees the folder. Idempotent. */

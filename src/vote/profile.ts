@@ -149,7 +149,9 @@ function voterReason(voter: unknown, ballots = 0): string | undefined {
 }
 
 function weightReason(weight: unknown): string {
-  return `the weight ${typeof weight === 'string' ? JSON.stringify(weight.slice(0, 40)) : String(weight).slice(0, 40)} is not a finite number of 0 or more`
+  const text = typeof weight === 'string' ? JSON.stringify(weight.slice(0, 40)) : undefined
+  const shown = text ?? (typeof weight === 'number' ? weight : typeof weight)
+  return `the weight ${shown} is not a finite number of 0 or more`
 }
 
 function nameOf(voter: unknown): string {

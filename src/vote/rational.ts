@@ -113,5 +113,9 @@ export function toDecimal(value: Rational, digits = 3): string {
 export function toNumber(value: Rational): number {
   const direct = Number(value.num) / Number(value.den)
   if (Number.isFinite(direct) && (direct !== 0 || value.num === 0n)) return direct
-  return Number(`${(value.num * 10n ** 40n) / value.den}e-40`)
+  // Both parts may be beyond a double while their quotient is not: divide to twenty digits first.
+  const shift = 20 + value.den.toString().length - value.num.toString().length
+  const digits =
+    shift > 0 ? (value.num * 10n ** BigInt(shift)) / value.den : value.num / value.den / 10n ** BigInt(-shift)
+  return Number(`${digits}e${-shift}`)
 }

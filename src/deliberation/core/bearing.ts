@@ -8,6 +8,8 @@
  * 3. "<cue> than X": the side before "than" gets the cue, X its opposite.
  * 4. "A instead of B", "A rather than B", "prefer A over B", "A beats B", "A replaces B", "A loses to B": both sides.
  * 5. A sentence that names no option, under a heading that names exactly one, bears on that one, at 0.6.
+ * 6. What stands before "but" counts half. "Has no", and "no" after "but", are cues against, at 0.4. What would "have to
+ *    be" proven or safe is not yet: such a cue counts for nothing.
  */
 import { aboutMin, mentionOf } from './option.ts'
 import type { Mention, OptionProfile } from './option.ts'
@@ -121,10 +123,22 @@ function underHeading(terms: readonly Term[], context: readonly Term[], profiles
 }
 
 function cueAt(terms: readonly Term[], at: number): number {
+  const conceded = findWord(terms, 'but', at + 1, terms.length) === -1 ? 1 : 0.5
   const worth = worthOf(terms[at]!)
-  if (worth === 0) return 0
+  if (worth === 0) return isLack(terms, at) ? -0.4 * conceded : 0
+  if (isUnmet(terms, at)) return 0
   const negated = [1, 2, 3].some((back) => isNegation(terms, at - back))
-  return negated ? -0.8 * worth : worth
+  return (negated ? -0.8 * worth : worth) * conceded
+}
+
+function isLack(terms: readonly Term[], at: number): boolean {
+  if (terms[at]!.word !== 'no') return false
+  return ['has', 'have', 'had', 'having'].includes(terms[at - 1]?.word ?? '') || findWord(terms, 'but', 0, at) !== -1
+}
+
+function isUnmet(terms: readonly Term[], at: number): boolean {
+  const have = Math.max(findWord(terms, 'have', at - 6, at), findWord(terms, 'has', at - 6, at))
+  return have !== -1 && terms[have + 1]?.word === 'to'
 }
 
 function countCue(terms: readonly Term[], at: number, said: readonly Mention[], polarity: number[]): void {
@@ -132,10 +146,16 @@ function countCue(terms: readonly Term[], at: number, said: readonly Mention[], 
   if (worth === 0) return
   const than = findWord(terms, 'than', at + 1, at + 7)
   const subject = nearest(said, at, than === -1 ? (place) => place !== at : (place) => place < than)
-  if (subject) add(polarity, subject, worth)
-  if (than === -1) return
-  const object = nearest(said, than, (place) => place > than)
-  if (object && object.option !== subject?.option) add(polarity, object, -worth)
+  add(polarity, subject, worth)
+  if (than !== -1)
+    add(
+      polarity,
+      except(
+        nearest(said, than, (place) => place > than),
+        subject,
+      ),
+      -worth,
+    )
 }
 
 /** Constructions that say of two things which is taken and which is left. */
@@ -146,8 +166,8 @@ function countOrder(terms: readonly Term[], at: number, said: readonly Mention[]
   if (taken === 0) return
   const before = nearest(said, at, (place) => place < at)
   const after = nearest(said, at, (place) => place > at)
-  if (before) add(polarity, before, taken * 0.7)
-  if (after && after.option !== before?.option) add(polarity, after, -taken)
+  add(polarity, before, taken * 0.7)
+  add(polarity, except(after, before), -taken)
 }
 
 function orderWorth(terms: readonly Term[], at: number, word: string, next: string | undefined): number {
@@ -162,25 +182,34 @@ function orderWorth(terms: readonly Term[], at: number, word: string, next: stri
 }
 
 interface Nearest {
-  readonly option: number
+  /** More than one where options share the word, as an option and its refusal do. */
+  readonly options: readonly number[]
   readonly distance: number
 }
 
-function nearest(said: readonly Mention[], at: number, fits: (place: number) => boolean): Nearest | undefined {
-  let found: Nearest | undefined
-  for (const [option, { places }] of said.entries())
-    for (const place of places) {
-      const distance = Math.abs(place - at)
-      if (distance <= reach && fits(place) && (!found || distance < found.distance)) found = { option, distance }
-    }
+const nobody: Nearest = { options: [], distance: reach }
+
+function nearest(said: readonly Mention[], at: number, fits: (place: number) => boolean): Nearest {
+  let found = nobody
+  for (const [option, { places }] of said.entries()) {
+    const distances = places.filter((place) => fits(place)).map((place) => Math.abs(place - at))
+    const distance = Math.min(reach + 1, ...distances)
+    if (distance > reach) continue
+    if (found === nobody || distance < found.distance) found = { options: [option], distance }
+    else if (distance === found.distance) found = { options: [...found.options, option], distance }
+  }
   return found
 }
 
-function add(polarity: number[], { option, distance }: Nearest, worth: number): void {
-  polarity[option]! += distance <= near ? worth : worth * 0.6
+function add(polarity: number[], { options, distance }: Nearest, worth: number): void {
+  for (const option of options) polarity[option]! += distance <= near ? worth : worth * 0.6
+}
+
+function except({ options, distance }: Nearest, others: Nearest): Nearest {
+  return { options: options.filter((option) => !others.options.includes(option)), distance }
 }
 
 function findWord(terms: readonly Term[], word: string, from: number, to: number): number {
-  for (let at = from; at < Math.min(to, terms.length); at++) if (terms[at]!.word === word) return at
+  for (let at = Math.max(0, from); at < Math.min(to, terms.length); at++) if (terms[at]!.word === word) return at
   return -1
 }

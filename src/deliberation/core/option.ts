@@ -12,6 +12,8 @@ export interface OptionProfile {
   readonly terms: WeightedStems
   /** Stems that follow each other in the option: "own log" says more than "own" and "log" apart. */
   readonly pairs: readonly (readonly [string, string])[]
+  /** Those of its terms that are written like names ("LMDB or LevelDB store"): one of them is enough. */
+  readonly names: ReadonlySet<string>
   /** -1: the option is the refusal of what its words name ("Do not ...", "No"). */
   readonly sign: 1 | -1
 }
@@ -51,9 +53,9 @@ export function profileOptions(topic: string, options: readonly string[], lexico
     // "Yes" and "No" stand for the topic and its refusal.
     const named = content(bare ? termsOf(topic) : terms)
     const sign: 1 | -1 = terms.slice(0, 4).some(({ word }) => refusals.has(word)) ? -1 : 1
-    return { option, named, sign }
+    return { option, named, names: bare ? [] : namesIn(option), sign }
   })
-  return read.map(({ option, named, sign }) => {
+  return read.map(({ option, named, names, sign }) => {
     const rivals = read.filter((other) => other.sign === sign)
     const terms = new Map<string, number>()
     for (const stem of named) {
@@ -62,8 +64,23 @@ export function profileOptions(topic: string, options: readonly string[], lexico
       if (distinct && lexicon.passagesWith(stem) > 0) terms.set(stem, lexicon.rarity(stem) / sharing)
     }
     const pairs = named.slice(1).map((stem, at) => [named[at]!, stem] as const)
-    return { option, terms, pairs: pairs.filter((pair) => pair.every((stem) => terms.has(stem))), sign }
+    return {
+      option,
+      terms,
+      pairs: pairs.filter((pair) => pair.every((stem) => terms.has(stem))),
+      names: new Set(names.filter((stem) => terms.has(stem))),
+      sign,
+    }
   })
+}
+
+/** Words with a capital where a common word has none: inside, or at the start of any but the first word. */
+function namesIn(option: string): string[] {
+  const words = Array.from(option.matchAll(/[\p{L}\p{N}]+/gu), ([word]) => word)
+  const listed = /^\s*[\p{L}\p{N}]+(?:,| or | and )/u.test(option)
+  return words
+    .filter((word, at) => /^.+\p{Lu}/u.test(word) || (/^\p{Lu}./u.test(word) && (at > 0 || listed)))
+    .flatMap((word) => termsOf(word).map(({ stem }) => stem))
 }
 
 function content(terms: readonly Term[]): string[] {
@@ -99,6 +116,7 @@ export function mentionOf(profile: OptionProfile, terms: readonly Term[]): Menti
   let met = 0
   for (const stem of placesByStem.keys()) met += profile.terms.get(stem)!
   const covered = Math.min(1, met / full)
+  if ([...placesByStem.keys()].some((stem) => profile.names.has(stem))) return { about: 0.7 + 0.3 * covered, places }
   if (profile.pairs.length === 0) return { about: covered, places }
   const together = profile.pairs.filter(([one, other]) => isNear(placesByStem.get(one), placesByStem.get(other)))
   const paired = Math.min(1, together.length / Math.min(2, profile.pairs.length))

@@ -6,6 +6,8 @@
 
 const mark = /[.!?…]+["'”’»)\]*_]*(?=\s)|[。！？]["'”’」』]*/gu
 const begins = /^[\p{Lu}\p{Lt}\p{Lo}\p{N}"'“‘«([`*_<$~]/u
+/** A name in code begins a sentence too: `better-sqlite3`, `node:sqlite`, `createNode`. */
+const beginsCode = /^\p{Ll}[\p{L}-]*[\p{N}_:@/\p{Lu}]/u
 const abbreviation = /(?:^|[\s("'“])(?:e\.g|i\.e|vs|cf|approx|mr|mrs|dr|prof|et al|resp)$/iu
 const initial = /(?:^|[\s("'“])\p{Lu}$/u
 const numbered = /(?:^|[\s(])(?:no|fig|eq|sec|ch|pp|p|vol|art|v|ver)$/iu
@@ -31,10 +33,9 @@ export function sentenceEnds(text: string): number[] {
 
 function isBoundary(text: string, start: number, at: number, end: number): boolean {
   if (/[。！？]/.test(text[at]!)) return true
-  const next = /\S/.exec(text.slice(end, end + 40))
-  if (!next) return true
-  const rest = text.slice(end + next.index, end + next.index + 2)
-  if (!begins.test(rest)) return false
+  const rest = text.slice(end, end + 60).trimStart()
+  if (rest === '') return true
+  if (!begins.test(rest) && !beginsCode.test(rest)) return false
   if (text[at] !== '.') return true
   const before = text.slice(Math.max(start, at - 12), at)
   // A lone capital is an initial ("J. Smith"); a sentence that ends with one ("plan B") joins the next, which loses little.

@@ -1,7 +1,7 @@
 /**
  * The Porter stemmer (M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980), so that "chosen durability"
  * and "durable choices" can meet. The search index stems the same way inside SQLite; this one is for reading sentences
- * after the search. It knows English suffixes only and leaves words of other scripts as they are.
+ * after the search, with the two changes its author made later (`bli` for `abli`, `logi`). It knows English suffixes only and leaves words of other scripts as they are.
  */
 
 /** The stem of a lower-case word; words of one or two letters, and those with anything but a to z, are their own stem. */
@@ -84,7 +84,8 @@ const rules2: Rules = Object.entries({
   enci: 'ence',
   anci: 'ance',
   izer: 'ize',
-  abli: 'able',
+  bli: 'ble',
+  logi: 'log',
   alli: 'al',
   ator: 'ate',
   eli: 'e',

@@ -1,0 +1,239 @@
+/**
+ * Agenda: what a panel is convened for, as a person writes it in YAML: the question, the options, the evidence, who takes
+ * part, how they discuss and vote. Unlike the events of a convening it is only what was asked for. It holds plain JSON with
+ * every default filled in, and nothing of the file it came from: it is part of a convening's identity.
+ *
+ * | field | form | default |
+ * | --- | --- | --- |
+ * | `topic` | text | |
+ * | `options` | 2 to 50 different texts | |
+ * | `evidence` | a glob or a list, from the agenda's folder; `!` before one leaves out what it matches | |
+ * | `participants` | 2 to 50 of `name`, `persona?`, `stance?` (an option), `model?`, `weight?` | `weight` 1 |
+ * | `discussion.rounds` | 0 to 20, after the sealed drafts | 2 |
+ * | `discussion.budget` | `turns?`, `tokens?`, `time?` such as 5m | none |
+ * | `poll.rule` | a rule of `src/vote` by name | `schulze` |
+ * | `poll.quorum` | share of the weight that must be present: 0.5, '2/3', '66%' | half |
+ * | `poll.ties` | rules and lots (`seeded`, `seeded:7`), asked in order | none: a tie is told as one |
+ * | `seed` | whole number or text | 0 |
+ */
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { ColloquyError, InvalidArgument } from '../base/error.ts'
+import { ruleNamed } from '../vote/registry.ts'
+import { tieChain, unfitTie } from '../vote/tie.ts'
+import { readFields } from './agenda-schema.ts'
+import type { AgendaFields } from './agenda-schema.ts'
+import type { FieldProblem } from './agenda-words.ts'
+import { pathText, readYaml } from './agenda-yaml.ts'
+import { AgendaInvalid, AgendaUnreadable } from './error.ts'
+import { nearest } from './nearest.ts'
+import { bytesText, readRegularFile, systemReason } from './regular-file.ts'
+import { decodeText } from './text-decode.ts'
+
+export interface Agenda {
+  readonly topic: string
+  /** What can be decided, in the author's order. */
+  readonly options: readonly string[]
+  /** Globs relative to the agenda's folder. */
+  readonly evidence: readonly string[]
+  readonly participants: readonly AgendaParticipant[]
+  readonly discussion: {
+    /** After the sealed first drafts. */
+    readonly rounds: number
+    /** Bounds that end the discussion; none by default. */
+    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
+  }
+  readonly poll: {
+    /** The rule's own name, whichever alias was written. */
+    readonly rule: string
+    /** Share of the weight that must be present, 0 to 1, exactly: `1/2`, `2/3`, `1`. Abstentions are present. */
+    readonly quorum: string
+    /** As `tieChain` of `src/vote` reads them. */
+    readonly ties: readonly string[]
+  }
+  readonly seed: number | string
+}
+
+export interface AgendaParticipant {
+  /** Unlike the other names, upper and lower case aside. */
+  readonly name: string
+  /** Who speaks, and what matters to them. */
+  readonly persona?: string
+  /** The option that it speaks for. */
+  readonly stance?: string
+  /** `extractive` or `openai:<model>`; absent, whoever convenes chooses. */
+  readonly model?: string
+  /** Of its ballot; above 0. */
+  readonly weight: number
+}
+
+/** Size of an agenda, in bytes of its file or UTF-16 units of its text. */
+export const agendaSizeMax: number = 1024 * 1024
+
+/** Reads an agenda; `file` only names it in errors. Throws `convene.agenda_invalid` with all that is wrong. */
+export function parseAgenda(text: string, file: string): Agenda {
+  if (text.length > agendaSizeMax)
+    throw new AgendaInvalid(file, [
+      atStart(`it holds ${bytesText(text.length)} and ${bytesText(agendaSizeMax)} is the most`),
+    ])
+  const yaml = readYaml(text.startsWith('\ufeff') ? text.slice(1) : text)
+  if (yaml.problems.length > 0) throw new AgendaInvalid(file, yaml.problems)
+  const { fields, problems } = readFields(yaml.value)
+  // What lies between fields is told together with what is wrong inside them, so it is read from whatever there is.
+  problems.push(...crossProblems(yaml.value))
+  if (!fields || problems.length > 0)
+    throw new AgendaInvalid(
+      file,
+      problems.map(({ path, of, message }) => {
+        const { line, column } = yaml.placeOf(path, of)
+        return { line, column, path: pathText(path), message }
+      }),
+    )
+  return toAgenda(fields)
+}
+
+/** Reads an agenda's file. Throws `convene.agenda_unreadable` or `convene.agenda_invalid`. */
+export async function readAgenda(path: string): Promise<Agenda> {
+  let real: string
+  try {
+    real = await realpath(resolve(path))
+  } catch (cause) {
+    throw new AgendaUnreadable(path, systemReason(cause), { cause })
+  }
+  const read = await readRegularFile(real, { sizeMaxBytes: agendaSizeMax, limit: 'the most for an agenda' })
+  if ('reason' in read) throw new AgendaUnreadable(path, read.reason)
+  const decoded = decodeText(read.bytes)
+  if ('reason' in decoded)
+    throw new AgendaInvalid(path, [
+      { line: decoded.line, column: 1, path: '', message: `the agenda ${decoded.reason}` },
+    ])
+  return parseAgenda(decoded.text, path)
+}
+
+export interface AgendaDefaults {
+  /** For participants whose entry names none. */
+  readonly model?: string
+  /** In place of the agenda's own. */
+  readonly seed?: number | string
+}
+
+/** The agenda with what whoever convenes chooses. Throws `base.invalid_argument` for a seed that no agenda could hold. */
+export function withDefaults(agenda: Agenda, defaults: AgendaDefaults): Agenda {
+  const { model, seed } = defaults
+  if (
+    seed !== undefined &&
+    (typeof seed === 'number' ? !Number.isSafeInteger(seed) : seed.length < 1 || seed.length > 200)
+  )
+    throw new InvalidArgument('seed', 'must be a whole number or text of 1 to 200 characters')
+  return {
+    ...agenda,
+    participants: agenda.participants.map((each) =>
+      model === undefined || each.model !== undefined ? each : { ...each, model },
+    ),
+    seed: seed ?? agenda.seed,
+  }
+}
+
+function atStart(message: string): { line: number; column: number; path: string; message: string } {
+  return { line: 1, column: 1, path: '', message }
+}
+
+/** The same text to a reader: case, width, accents' spelling and white space aside. */
+function folded(text: string): string {
+  return text.normalize('NFKC').trim().replace(/\s+/g, ' ').toLowerCase()
+}
+
+function toAgenda(fields: AgendaFields): Agenda {
+  const { topic, options, evidence, discussion, poll, seed } = fields
+  const byFold = new Map(options.map((option) => [folded(option), option]))
+  return {
+    topic,
+    options,
+    evidence,
+    participants: fields.participants.map(({ name, persona, stance, model, weight }) => ({
+      name,
+      ...(persona !== undefined && { persona }),
+      ...(stance !== undefined && { stance: byFold.get(folded(stance)) ?? stance }),
+      ...(model !== undefined && { model }),
+      weight,
+    })),
+    discussion,
+    poll,
+    seed,
+  }
+}
+
+function crossProblems(value: unknown): FieldProblem[] {
+  const root = asMap(value)
+  const options = asList(root['options'])
+  const participants = asList(root['participants']).map(asMap)
+  const names = participants.map((participant) => participant['name'])
+  const nameAt = (at: number) => ['participants', at, 'name'] as const
+  return [
+    ...repeats(options, (at) => ['options', at], 'option'),
+    ...repeats(names, nameAt, 'participant'),
+    ...participants.flatMap((participant, at) => stanceProblem(participant['stance'], options, at)),
+    ...globProblems(root['evidence']),
+    ...tieProblems(asMap(root['poll'])),
+  ]
+}
+
+function repeats(
+  values: readonly unknown[],
+  pathOf: (at: number) => FieldProblem['path'],
+  what: string,
+): FieldProblem[] {
+  const seen = new Map<string, string>()
+  return values.flatMap((value, at) => {
+    if (typeof value !== 'string' || value.trim() === '') return []
+    const key = folded(value)
+    const first = seen.get(key)
+    seen.set(key, first ?? value)
+    if (first === undefined) return []
+    const message = `${JSON.stringify(value)} repeats the ${what} ${JSON.stringify(first)}; rename or remove one`
+    return [{ path: pathOf(at), of: 'value' as const, message }]
+  })
+}
+
+function stanceProblem(stance: unknown, options: readonly unknown[], at: number): FieldProblem[] {
+  const texts = options.filter((option) => typeof option === 'string')
+  if (typeof stance !== 'string' || stance.trim() === '' || texts.length === 0) return []
+  if (texts.some((option) => folded(option) === folded(stance))) return []
+  const meant = nearest(stance, texts)
+  const mend =
+    meant === undefined ? `write one of: ${texts.slice(0, 8).join('; ')}` : `did you mean ${JSON.stringify(meant)}?`
+  const message = `${JSON.stringify(stance.slice(0, 80))} is none of the options; ${mend}`
+  return [{ path: ['participants', at, 'stance'], of: 'value', message }]
+}
+
+function globProblems(evidence: unknown): FieldProblem[] {
+  const globs = asList(typeof evidence === 'string' ? [evidence] : evidence)
+  if (globs.length === 0 || !globs.every((glob) => typeof glob === 'string' && glob.startsWith('!'))) return []
+  const message = 'only leaves out; add a glob without ! that says what to read'
+  return [{ path: ['evidence'], of: 'value', message }]
+}
+
+function tieProblems(poll: Readonly<Record<string, unknown>>): FieldProblem[] {
+  const { rule = 'schulze', ties } = poll
+  const texts = asList(typeof ties === 'string' ? [ties] : ties)
+  if (typeof rule !== 'string' || !texts.every((text) => typeof text === 'string')) return []
+  try {
+    const chosen = ruleNamed(rule)
+    return texts.flatMap((text, at): FieldProblem[] => {
+      const unfit = unfitTie(chosen, tieChain([text], 0))
+      return unfit ? [{ path: ['poll', 'ties', at], of: 'value', message: unfit.message }] : []
+    })
+  } catch (error) {
+    // An unknown rule or tie-break is told where the field is read.
+    if (error instanceof ColloquyError) return []
+    throw error
+  }
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function asMap(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}

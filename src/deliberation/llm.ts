@@ -1,0 +1,246 @@
+/**
+ * The participant that a language model answers for. Unlike the extractive one it can reason and can invent: it is shown
+ * passages of the evidence that bear on the turn, and each of its quotes is checked word for word against the source before
+ * it counts as verified. It works over any driver of the Model port.
+ *
+ * It keeps nothing between turns but prepared text for checking quotes, which is a cache.
+ */
+import { ColloquyError } from '../base/error.ts'
+import { plainName, wholeNumber } from '../base/limit.ts'
+import { ModelObjectInvalid } from '../model/error.ts'
+import { generate, generateObject } from '../model/generate.ts'
+import type { ModelRetry } from '../model/generate.ts'
+import type { Model, ModelReply } from '../model/model.ts'
+import { cleanText } from './clean.ts'
+import type { Document } from './document.ts'
+import { ballotSchema, ballotTask, readVote } from './llm-ballot.ts'
+import { buildPrompt } from './llm-prompt.ts'
+import type { Occasion, Persona, Prompt, PromptLimits } from './llm-prompt.ts'
+import { readQuotes } from './llm-quotes.ts'
+import type { Contribution, Motion, Participant, Speech, Turn, Usage, Vote } from './participant.ts'
+import type { PassageIndex } from './passage-index.ts'
+import { BallotRefused } from './poll.ts'
+import { quoteFinder } from './quote.ts'
+import type { QuoteFinder } from './quote.ts'
+
+export interface LlmOptions {
+  readonly name: string
+  /** Who it is and what it cares about, in free text. */
+  readonly persona?: string
+  /** What it speaks for, in free text. */
+  readonly stance?: string
+  /** Shared by all participants; whoever made it closes it. */
+  readonly index: PassageIndex
+  /** What quotes are checked against: the documents of the index. */
+  readonly documents: readonly Document[]
+  /** Tokens of one call, reply included. Default 16,000, or what the model holds if that is less. */
+  readonly contextTokensMax?: number
+  /** Tokens of one reply. Default 800: a contribution of a page is not read. */
+  readonly turnTokensMax?: number
+  /** Passages shown in one call. Default 20. */
+  readonly passagesMax?: number
+  /** Default: the provider's own. */
+  readonly temperature?: number
+  /** One call of the model, its retries included. Default: the driver's. The discussion's deadline holds besides. */
+  readonly callTimeoutMs?: number
+}
+
+/** The model answered with nothing that can be heard. */
+export class LlmSilent extends ColloquyError {
+  override readonly code = 'deliberation.llm_silent'
+  constructor(model: string, reply: ModelReply) {
+    super(`${model} ended with ${reply.finishReason} and said nothing; raise turnTokensMax or use another model`)
+  }
+}
+
+/** The model gave no valid ballot although it was told why and asked again. It was paid for all the same. */
+export class LlmBallotRefused extends BallotRefused {
+  readonly usage: Usage
+  constructor(cause: ModelObjectInvalid) {
+    super(`the model gave no valid ballot in ${cause.attempts} attempts: ${cause.issue}`, { cause })
+    this.usage = usageOf(cause.usage)
+  }
+}
+
+/** Throws `base.invalid_argument` for a name or bound outside its range. */
+export function llm(model: Model, options: LlmOptions): Participant {
+  return new LlmParticipant(model, options)
+}
+
+/** A reply beyond this many characters is cut, whatever the model counts as a token. */
+const replyLengthMax = 20_000
+
+class LlmParticipant implements Participant {
+  readonly name: string
+  readonly kind: string
+  readonly #model: Model
+  readonly #options: LlmOptions
+  readonly #limits: PromptLimits
+  readonly #finder: QuoteFinder
+  readonly #sources: readonly string[]
+
+  constructor(model: Model, options: LlmOptions) {
+    this.name = plainName('name', options.name, 200)
+    this.kind = model.name
+    this.#model = model
+    this.#options = options
+    const contextTokensMax = wholeNumber('contextTokensMax', options.contextTokensMax ?? 16_000, 1)
+    const replyTokensMax = wholeNumber('turnTokensMax', options.turnTokensMax ?? 800, 1)
+    this.#limits = {
+      inputTokensMax: Math.min(contextTokensMax, model.contextTokens) - replyTokensMax,
+      passagesMax: wholeNumber('passagesMax', options.passagesMax ?? 20, 0, 1000),
+      replyTokensMax,
+    }
+    this.#finder = quoteFinder(options.documents)
+    this.#sources = options.documents.map((document) => document.source)
+  }
+
+  async contribute(turn: Turn, signal: AbortSignal): Promise<Speech> {
+    const prompt = this.#prompt(turn, turnTask(turn))
+    const notes: string[] = []
+    const preview = new Preview(turn.preview)
+    const reply = await generate(this.#model, this.#request(prompt, turn), {
+      ...this.#call(signal, notes),
+      onText: (text) => preview.add(text),
+    })
+    const whole = withoutThoughts(reply.text)
+    const text = cleanText(whole, replyLengthMax)
+    if (text === '') throw new LlmSilent(this.#model.name, reply)
+    if (whole.trim().length > replyLengthMax) notes.push(`the reply was cut at ${replyLengthMax} characters`)
+    if (reply.finishReason === 'length')
+      notes.push(`the model stopped at its bound of ${this.#limits.replyTokensMax} tokens`)
+    if (reply.finishReason === 'content-filter') notes.push('the provider cut the reply by its content filter')
+    const said = { text, usage: usageOf(reply.usage), ...(notes.length > 0 && { notes }) }
+    if (/^\W*pass\W*$/i.test(text)) return { ...said, quotes: [], pass: true }
+    const quotes = readQuotes(text, { finder: this.#finder, sources: this.#sources, options: turn.options })
+    const answers = answersIn(text, turn.transcript, this.name)
+    return { ...said, quotes, ...(answers.length > 0 && { answers }) }
+  }
+
+  async cast(motion: Motion, signal: AbortSignal): Promise<Vote> {
+    const prompt = this.#prompt(motion, ballotTask(motion.ballot, motion.refused))
+    const notes: string[] = []
+    const schema = ballotSchema(motion.ballot, motion.options.length)
+    try {
+      const generated = await generateObject(
+        this.#model,
+        { ...this.#request(prompt, motion), schema },
+        (value) => readVote(value, motion.ballot, motion.options),
+        // The poll's second asking is the second attempt already.
+        { ...this.#call(signal, notes), attemptsMax: motion.refused === undefined ? 2 : 1 },
+      )
+      if (generated.attempts > 1) notes.push('a model call was made twice: the first answer was no valid ballot')
+      const { ballot, reason } = generated.value
+      const usage = usageOf(generated.usage)
+      return { ballot, reason: cleanText(reason, replyLengthMax), usage, ...(notes.length > 0 && { notes }) }
+    } catch (error) {
+      if (error instanceof ModelObjectInvalid) throw new LlmBallotRefused(error)
+      throw error
+    }
+  }
+
+  #prompt(occasion: Occasion, task: string): Prompt {
+    const { persona, stance, index } = this.#options
+    const self: Persona = {
+      name: this.name,
+      ...(persona !== undefined && { persona }),
+      ...(stance !== undefined && { stance }),
+    }
+    return buildPrompt(this.#model, index, self, occasion, task, this.#limits)
+  }
+
+  #request({ messages }: Prompt, { random }: Occasion) {
+    const { temperature } = this.#options
+    return {
+      messages,
+      outputTokensMax: this.#limits.replyTokensMax,
+      seed: random.split('model seed').integer(2 ** 31),
+      ...(temperature !== undefined && { temperature }),
+    }
+  }
+
+  #call(signal: AbortSignal, notes: string[]) {
+    const { callTimeoutMs } = this.#options
+    return {
+      signal,
+      onRetry: ({ attempt, code }: ModelRetry) => {
+        notes.push(`a model call was made again after ${code} (attempt ${attempt}); it may be paid twice`)
+      },
+      ...(callTimeoutMs !== undefined && { timeoutMs: callTimeoutMs }),
+    }
+  }
+}
+
+function turnTask({ round, rounds, transcript }: Turn): string {
+  if (round === 0)
+    return 'Write your first draft. The others write theirs now, and none sees another. Say what the evidence tells about the options.'
+  const left = rounds - round
+  const last = left === 0 ? ' This is the last round before the vote.' : ''
+  const talk = transcript.some((each) => each.status === 'given')
+    ? 'Answer what was said where the evidence bears on it. '
+    : ''
+  return `Round ${round} of ${rounds}. ${talk}Do not repeat a quote or a point that stands already.${last}`
+}
+
+/** Contributions of others that the text names by number. */
+function answersIn(text: string, transcript: readonly Contribution[], self: string): readonly string[] {
+  const numbers = new Set(Array.from(text.matchAll(/#(\d{1,6})\b/g), ([, number]) => Number(number)))
+  return transcript.filter((each) => each.participant !== self && numbers.has(each.number)).map((each) => each.id)
+}
+
+function usageOf({ inputTokens, outputTokens, estimated }: Usage): Usage {
+  return { inputTokens, outputTokens, ...(estimated === true && { estimated }) }
+}
+
+/** Some local models think aloud before they answer; thoughts are not said. */
+function withoutThoughts(text: string): string {
+  const opened = /^\s*<(think|thinking|reasoning)>/i.exec(text)
+  if (!opened) return text
+  const end = new RegExp(`</${opened[1]!}>`, 'i').exec(text)
+  return end ? text.slice(end.index + end[0].length) : ''
+}
+
+const unsafe = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069\ufeff]/gu
+
+/** Hands on the text as it will be heard: no thoughts, no control characters, no more than the bound. */
+class Preview {
+  readonly #show: (text: string) => void
+  #state: 'start' | 'thinking' | 'speaking' = 'start'
+  /** Text that cannot be judged yet: the start, or the end of a thought that may be half a closing mark. */
+  #held = ''
+  #shown = 0
+  constructor(show: (text: string) => void) {
+    this.#show = show
+  }
+
+  add(text: string): void {
+    if (this.#state === 'speaking') {
+      this.#speak(text)
+      return
+    }
+    this.#held += text
+    if (this.#state === 'start') {
+      if (/^\s*(?:<[a-z]{0,9})?$/i.test(this.#held)) return
+      this.#state = /^\s*<(?:think|thinking|reasoning)>/i.test(this.#held) ? 'thinking' : 'speaking'
+    }
+    if (this.#state === 'thinking') {
+      const end = /<\/(?:think|thinking|reasoning)>\s*/i.exec(this.#held)
+      if (!end) {
+        this.#held = this.#held.slice(-16)
+        return
+      }
+      this.#held = this.#held.slice(end.index + end[0].length)
+      this.#state = 'speaking'
+    }
+    this.#speak(this.#held)
+    this.#held = ''
+  }
+
+  #speak(text: string): void {
+    const clean = text.replace(unsafe, '').slice(0, replyLengthMax - this.#shown)
+    const heard = this.#shown === 0 ? clean.trimStart() : clean
+    if (heard === '') return
+    this.#shown += heard.length
+    this.#show(heard)
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The sqlite driver: the journal in the node's store, as durable as the store is. Unlike the memory driver its appends
+ * share transactions and syncs with everything else the node keeps, and another process may read the same folder while
+ * this one writes. It only speaks to the Store port; its SQL stands in `sqlite-procedures.ts`, which the store's worker
+ * imports.
+ */
+import type { Schema, Store } from '../store/store.ts'
+import type { Journal, JournalLimits } from './journal.ts'
+import { journalLimits, NumberedJournal } from './numbered.ts'
+import type { AllPage, AllQuery, AppendOutcome, NumberedBackend, StreamPage, StreamQuery } from './numbered.ts'
+import { allPage, append, eventData, migrations, streamPage, version } from './sqlite-procedures.ts'
+import type { EventValues } from './sqlite-procedures.ts'
+import type { StoredEvent, StoredRow } from './stored-event.ts'
+
+/** The tables of the journal: to be among the schemas with which the store is opened. */
+export const journalSchema: Schema = { room: 'journal', migrations }
+
+export interface StoreJournalOptions {
+  readonly limits?: Partial<JournalLimits>
+  /** `close` closes the store too. Default false: the store is the node's. */
+  readonly ownsStore?: boolean
+}
+
+/** The journal in a store that was opened with `journalSchema`. Over a read-only store it reads and follows, and refuses to append. */
+export function storeJournal(store: Store, options: StoreJournalOptions = {}): Journal {
+  return new NumberedJournal(new StoreBackend(store, options.ownsStore ?? false), journalLimits(options.limits))
+}
+
+class StoreBackend implements NumberedBackend {
+  readonly driver: string
+  readonly durable: boolean
+  readonly readonly: boolean
+  readonly #store: Store
+  readonly #ownsStore: boolean
+
+  constructor(store: Store, ownsStore: boolean) {
+    this.driver = store.driver
+    this.durable = store.durable
+    this.readonly = store.readonly
+    this.#store = store
+    this.#ownsStore = ownsStore
+  }
+
+  append(stream: string, events: readonly StoredEvent[], expected: number): Promise<AppendOutcome> {
+    return this.#store.write(append, { stream, expected, events: events.map(toValues) })
+  }
+
+  version(stream: string): Promise<number> {
+    return this.#store.read(version, stream)
+  }
+
+  async streamPage(query: StreamQuery): Promise<StreamPage> {
+    const page = await this.#store.read(streamPage, query)
+    if (page.rows.length === query.limit) await nextTurn()
+    return page
+  }
+
+  async allPage(query: AllQuery): Promise<AllPage> {
+    const page = await this.#store.read(allPage, query)
+    if (page.next < page.head) await nextTurn()
+    return page
+  }
+
+  data(row: StoredRow): Promise<string> {
+    return this.#store.read(eventData, row.position)
+  }
+
+  changed(signal: AbortSignal): Promise<void> {
+    return this.#store.changed(signal)
+  }
+
+  async close(): Promise<void> {
+    if (this.#ownsStore) await this.#store.close()
+  }
+}
+
+function toValues(event: StoredEvent): EventValues {
+  const { type, id, source, subject, time, correlationid, causationid, hop, extra, data } = event
+  return [type, id, source, subject, time, correlationid, causationid, hop, extra, data]
+}
+
+/** Pages come in microtasks, so a long reading would starve timers and sockets if it did not step aside between them. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,114 @@
+/**
+ * The memory driver: the same SQL engine on ':memory:', run inline on the calling thread. Unlike the sqlite driver it
+ * starts no worker and keeps nothing, so that a test or a simulation is the same each time: a procedure runs within the
+ * call of `write`, and its promise is settled in a microtask. Arguments, results and errors are copied as the sqlite
+ * driver's are, so that what works here works there.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import { InvalidArgument } from '../base/error.ts'
+import { Changes } from './changes.ts'
+import { Connection } from './connection.ts'
+import { StoreClosed } from './error.ts'
+import { checkSchemas, migrate } from './migrate.ts'
+import { fromPortable, toPortable } from './portable-error.ts'
+import { typedSqliteError } from './sqlite-error.ts'
+import type { Procedure, Schema, Store, StoreStats } from './store.ts'
+
+export interface MemoryStoreOptions {
+  /** The tables of each room that uses the store. */
+  readonly schemas: readonly Schema[]
+}
+
+/** A store that lives and dies with this object. */
+export function memoryStore(options: MemoryStoreOptions): Store {
+  checkSchemas(options.schemas)
+  const database = new DatabaseSync(':memory:')
+  database.exec('PRAGMA foreign_keys = ON')
+  migrate(database, options.schemas)
+  return new MemoryStore(new Connection(database))
+}
+
+class MemoryStore implements Store {
+  readonly driver = 'memory'
+  readonly durable = false
+  readonly readonly = false
+  readonly #connection: Connection
+  readonly #changes = new Changes()
+  #commits = 0
+  #failures = 0
+  #closed = false
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  get stats(): StoreStats {
+    return { commits: this.#commits, writes: this.#commits, failures: this.#failures }
+  }
+
+  async write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (this.#closed) throw new StoreClosed()
+    const copied = cloned('args', args, 'nothing was done')
+    const result = this.#transact(procedure, copied)
+    this.#commits++
+    this.#changes.tell()
+    return cloned('result', result, 'the write was kept')
+  }
+
+  #transact<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Result {
+    const connection = this.#connection
+    connection.begin()
+    try {
+      const result = connection.run(procedure.run, args)
+      connection.commit()
+      return result
+    } catch (thrown) {
+      connection.rollback()
+      this.#failures++
+      throw asThrown(thrown)
+    }
+  }
+
+  async read<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (this.#closed) throw new StoreClosed()
+    const { database } = this.#connection
+    // Prepared, this pragma would act once, when it is compiled.
+    database.exec('PRAGMA query_only = ON')
+    try {
+      return this.#connection.snapshot(procedure.run, args)
+    } catch (thrown) {
+      throw asThrown(thrown)
+    } finally {
+      database.exec('PRAGMA query_only = OFF')
+    }
+  }
+
+  changed(signal?: AbortSignal): Promise<void> {
+    return this.#closed ? Promise.reject(new StoreClosed()) : this.#changes.next(signal)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#connection.close()
+    this.#changes.fail(new StoreClosed())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** By content, as from a worker: nobody should come to rely on a class that the sqlite driver cannot give. */
+function asThrown(thrown: unknown): Error {
+  return fromPortable(toPortable(typedSqliteError(thrown, ':memory:')))
+}
+
+function cloned<T>(what: string, value: T, outcome: string): T {
+  if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') return value
+  try {
+    return structuredClone(value)
+  } catch (cause) {
+    throw new InvalidArgument(what, `of a procedure must survive a structured clone; ${outcome}`, { cause })
+  }
+}

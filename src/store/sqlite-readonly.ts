@@ -1,0 +1,69 @@
+/**
+ * The sqlite driver opened for reading only: beside the process that owns the folder, or with no owner at all. Unlike the
+ * writing store it has no worker and no lock; it learns of commits by asking, and only while somebody waits for one.
+ */
+import type { Clock, Timer } from '../base/clock.ts'
+import { Changes } from './changes.ts'
+import { StoreClosed, StoreReadonly } from './error.ts'
+import type { Reader } from './sqlite-reader.ts'
+import type { Procedure, Store, StoreStats } from './store.ts'
+
+export class ReadonlyStore implements Store {
+  readonly driver = 'sqlite'
+  readonly durable = true
+  readonly readonly = true
+  readonly stats: StoreStats = { commits: 0, writes: 0, failures: 0 }
+  readonly #reader: Reader
+  readonly #clock: Clock
+  readonly #pollMs: number
+  readonly #changes = new Changes()
+  #timer: Timer | undefined
+  #closed = false
+
+  constructor(reader: Reader, clock: Clock, pollMs: number) {
+    this.#reader = reader
+    this.#clock = clock
+    this.#pollMs = pollMs
+  }
+
+  async write<Args, Result>(_procedure: Procedure<Args, Result>, _args: Args): Promise<Result> {
+    throw this.#closed ? new StoreClosed() : new StoreReadonly()
+  }
+
+  async read<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (this.#closed) throw new StoreClosed()
+    return this.#reader.read(procedure.run, args)
+  }
+
+  async changed(signal?: AbortSignal): Promise<void> {
+    if (this.#closed) throw new StoreClosed()
+    // The first to wait sets what the polls compare with; for those who join later it is old, which only wakes them early.
+    if (this.#changes.size === 0) this.#poll(this.#reader.version())
+    await this.#changes.next(signal)
+  }
+
+  #poll(seen: string): void {
+    this.#timer?.cancel()
+    this.#timer = this.#clock.timer(this.#pollMs, () => {
+      if (this.#closed || this.#changes.size === 0) return
+      try {
+        if (this.#reader.version() === seen) this.#poll(seen)
+        else this.#changes.tell()
+      } catch (error) {
+        this.#changes.fail(error)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer?.cancel()
+    this.#reader.close()
+    this.#changes.fail(new StoreClosed())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

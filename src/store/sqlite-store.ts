@@ -1,0 +1,250 @@
+/**
+ * The writing store: hands calls to the worker and answers to their callers. Unlike the worker it never touches the write
+ * connection; it keeps who waits, in the order of the calls, which is the order of the answers.
+ */
+import type { Worker } from 'node:worker_threads'
+import { InvalidArgument } from '../base/error.ts'
+import type { Logger } from '../base/logger.ts'
+import { Changes } from './changes.ts'
+import { StoreBacklogFull, StoreClosed, StoreFailed } from './error.ts'
+import { fromPortable } from './portable-error.ts'
+import { isFatal, typedSqliteError } from './sqlite-error.ts'
+import type { Definition, FromWorker, ToWorker } from './sqlite-protocol.ts'
+import type { Reader } from './sqlite-reader.ts'
+import type { Procedure, Store, StoreStats } from './store.ts'
+
+export interface SqliteStoreParts {
+  readonly worker: Worker
+  readonly reader: Reader
+  readonly file: string
+  readonly backlogMax: number
+  readonly logger: Logger
+}
+
+interface Waiting {
+  readonly procedure: number
+  readonly args: unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class SqliteStore implements Store {
+  readonly driver = 'sqlite'
+  readonly durable = true
+  readonly readonly = false
+  readonly #parts: SqliteStoreParts
+  readonly #changes = new Changes()
+  // Procedures are known by the object first: it is the same one at every call of a module.
+  readonly #numbers = new WeakMap<Procedure<never, unknown>, number>()
+  readonly #numbersByName = new Map<string, number>()
+  #definitions: Definition[] = []
+  /** Not yet with the worker. */
+  #outbox: Waiting[] = []
+  /** With the worker; the first to be answered at `#answered`. */
+  #sent: Waiting[] = []
+  #answered = 0
+  #flushing = false
+  #commits = 0
+  #writes = 0
+  #failures = 0
+  #failure: unknown
+  #closing: Promise<void> | undefined
+  #workerEnded: PromiseWithResolvers<void> = Promise.withResolvers()
+
+  constructor(parts: SqliteStoreParts) {
+    this.#parts = parts
+    this.#workerEnded.promise.catch(() => {})
+    parts.worker
+      .on('message', (message: FromWorker) => this.#receive(message))
+      .on('error', (cause) => this.#fail(cause))
+      .on('exit', () => this.#exited())
+    // A listener for messages holds the process; an idle store must not.
+    parts.worker.unref()
+  }
+
+  get stats(): StoreStats {
+    return { commits: this.#commits, writes: this.#writes, failures: this.#failures }
+  }
+
+  get #waiting(): number {
+    return this.#outbox.length + this.#sent.length - this.#answered
+  }
+
+  write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (this.#closing) return Promise.reject(new StoreClosed())
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const { backlogMax } = this.#parts
+    const waiting = this.#waiting
+    if (waiting >= backlogMax) return Promise.reject(new StoreBacklogFull(backlogMax))
+    if (waiting === 0) this.#parts.worker.ref()
+    return new Promise<Result>((resolve, reject) => {
+      const number = this.#numberOf(procedure)
+      this.#outbox.push({ procedure: number, args, resolve: resolve as Waiting['resolve'], reject })
+      if (this.#flushing) return
+      this.#flushing = true
+      // After the promises that are ready now: what they write goes in the same message.
+      process.nextTick(() => this.#flush())
+    })
+  }
+
+  #numberOf(procedure: Procedure<never, unknown>): number {
+    const known = this.#numbers.get(procedure)
+    if (known !== undefined) return known
+    const { module, name } = procedure
+    const key = `${module}#${name}`
+    let number = this.#numbersByName.get(key)
+    if (number === undefined) {
+      number = this.#numbersByName.size
+      this.#numbersByName.set(key, number)
+      this.#definitions.push({ index: number, module, name })
+    }
+    this.#numbers.set(procedure, number)
+    return number
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    const calls = this.#outbox
+    this.#outbox = []
+    if (this.#failure !== undefined) {
+      for (const { reject } of calls) reject(this.#failure)
+      return
+    }
+    try {
+      this.#post(calls)
+    } catch {
+      for (const call of calls) this.#postAlone(call)
+      this.#restIfIdle()
+    }
+  }
+
+  #post(calls: readonly Waiting[]): void {
+    const message: ToWorker = {
+      definitions: this.#definitions.length > 0 ? this.#definitions : undefined,
+      procedures: calls.map((call) => call.procedure),
+      args: calls.map((call) => call.args),
+    }
+    this.#parts.worker.postMessage(message, [])
+    this.#definitions = []
+    if (this.#answered === this.#sent.length) {
+      this.#sent = [...calls]
+      this.#answered = 0
+    } else for (const call of calls) this.#sent.push(call)
+  }
+
+  #postAlone(call: Waiting): void {
+    try {
+      this.#post([call])
+    } catch (cause) {
+      this.#failures++
+      call.reject(
+        new InvalidArgument('args', 'of a procedure must survive a structured clone; nothing was done', { cause }),
+      )
+    }
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case 'committed':
+        return this.#settle(message)
+      case 'closed':
+        return this.#workerEnded.resolve()
+      case 'broken':
+        return this.#workerEnded.reject(fromPortable(message.error))
+      case 'opened':
+      default:
+    }
+  }
+
+  #settle({ values, errors }: Extract<FromWorker, { kind: 'committed' }>): void {
+    let nextError = 0
+    for (const [at, value] of values.entries()) {
+      const call = this.#sent[this.#answered++]
+      if (errors[nextError]?.at === at) this.#refuse(call, fromPortable(errors[nextError++]!.error))
+      else call?.resolve(value)
+    }
+    const kept = values.length - errors.length
+    this.#failures += errors.length
+    this.#writes += kept
+    // A long queue that never empties must not keep what it has answered.
+    if (this.#answered > 1024 && this.#answered * 2 > this.#sent.length) {
+      this.#sent = this.#sent.slice(this.#answered)
+      this.#answered = 0
+    }
+    this.#restIfIdle()
+    if (kept === 0) return
+    this.#commits++
+    this.#changes.tell()
+  }
+
+  #refuse(call: Waiting | undefined, error: Error): void {
+    if (isFatal(error) && this.#failure === undefined) {
+      this.#failure = error
+      this.#parts.logger.error({ err: error, file: this.#parts.file }, 'the store takes no more writes')
+    }
+    call?.reject(error)
+  }
+
+  #restIfIdle(): void {
+    if (this.#waiting === 0 && !this.#closing) this.#parts.worker.unref()
+  }
+
+  /** The worker died: what waits has no known outcome. */
+  #fail(cause: unknown): void {
+    const { file, logger } = this.#parts
+    if (this.#failure === undefined) {
+      this.#failure = new StoreFailed(file, { cause })
+      logger.error({ err: this.#failure, file }, 'the store takes no more writes')
+    }
+    const calls = [...this.#sent.slice(this.#answered), ...this.#outbox]
+    this.#sent = []
+    this.#answered = 0
+    this.#outbox = []
+    this.#failures += calls.length
+    for (const { reject } of calls) reject(this.#failure)
+  }
+
+  #exited(): void {
+    this.#workerEnded.resolve()
+    if (!this.#closing || this.#waiting > 0) this.#fail(new Error('the worker thread ended'))
+  }
+
+  async read<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (this.#closing) throw new StoreClosed()
+    try {
+      return this.#parts.reader.read(procedure.run, args)
+    } catch (thrown) {
+      throw typedSqliteError(thrown, this.#parts.file)
+    }
+  }
+
+  changed(signal?: AbortSignal): Promise<void> {
+    return this.#closing ? Promise.reject(new StoreClosed()) : this.#changes.next(signal)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const { worker, reader } = this.#parts
+    worker.ref()
+    if (this.#outbox.length > 0) this.#flush()
+    worker.postMessage('close' satisfies ToWorker, [])
+    // The last connection to close folds the log away, by name. That is to be the worker's, but not after a failure: the
+    // files that now have those names may be another process's, so then the reader stays until the worker has gone.
+    if (this.#failure === undefined) reader.close()
+    this.#changes.fail(new StoreClosed())
+    try {
+      await this.#workerEnded.promise
+    } finally {
+      await worker.terminate()
+      reader.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

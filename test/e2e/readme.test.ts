@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { root } from './cli.ts'
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+describe('the README', () => {
+  it('shows the first example as it is', () => {
+    const [, ...lines] = readFileSync(join(root, 'examples/01-decide.ts'), 'utf8').split('\n')
+    expect(readme).toContain(`\`\`\`ts\n${lines.join('\n').replace("'../src/index.ts'", "'colloquy'")}\`\`\``)
+  })
+
+  it('names only files that are there', () => {
+    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = '']) => target)
+    expect(links.length).toBeGreaterThan(3)
+    for (const link of links) expect(() => readdirSync(join(root, link, '..'))).not.toThrow()
+    for (const link of links) expect(readdirSync(join(root, link, '..'))).toContain(link.split('/').at(-1))
+  })
+})
+
+describe('the examples', () => {
+  const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'))
+  it.each(examples)('%s runs to its end', (file) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [join('examples', file)], { cwd: root, encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    expect(stdout).not.toBe('')
+  })
+})

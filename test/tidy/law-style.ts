@@ -1,0 +1,94 @@
+/** The laws of style that the linter does not know: heads of files, sizes, loopholes, names of tests. */
+import { linesMax } from './house.ts'
+import { type Law, type Violation, inSrc, matchesOf } from './law.ts'
+import { type Source, lineAt, sourcesOf } from './source.ts'
+
+const inTests = (path: string): boolean => path.startsWith('test/')
+
+/** A sentence at the least: words, and a full stop. */
+function headFault({ text }: Source): string | undefined {
+  const head = /^(?:#![^\n]*\n)?\/\*\*(?<body>[\s\S]*?)\*\//.exec(text)?.groups?.['body']
+  if (head === undefined) return 'does not begin with a /** head */ that says what it is'
+  const prose = head
+    .replaceAll(/^\s*\*+/gm, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  return /\w/.test(prose) && prose.split(' ').length >= 5 && /[.:|]/.test(prose)
+    ? undefined
+    : 'has a head without a sentence; say what it is, how it differs from its neighbour, what it never does'
+}
+
+export const headsLaw: Law = {
+  name: 'file heads',
+  find: (tree) =>
+    sourcesOf(tree, inSrc).flatMap((source) => {
+      const what = headFault(source)
+      return what === undefined ? [] : [{ path: source.path, line: 1, what }]
+    }),
+}
+
+export const sizesLaw: Law = {
+  name: 'sizes',
+  find: (tree) =>
+    sourcesOf(tree).flatMap(({ path, text }) => {
+      const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
+      return lines > linesMax ? [{ path, line: linesMax + 1, what: `has ${lines} lines; ${linesMax} at most` }] : []
+    }),
+}
+
+const comments = /(?:ox|es)lint-disable|@ts-(?:ignore|nocheck|expect-error)|\b(?:TODO|FIXME|XXX)\b/g
+
+/** Words in comments: they are in the text and no longer in the code. */
+function inComments({ path, text, code }: Source): Violation[] {
+  return Array.from(text.matchAll(comments))
+    .filter(({ index, 0: found }) => code.slice(index, index + found.length).trim() === '')
+    .map(({ index, 0: found }) => ({ path, line: lineAt(text, index), what: `holds ${found}; mend the cause` }))
+}
+
+export const loopholesLaw: Law = {
+  name: 'loopholes',
+  find: (tree) =>
+    sourcesOf(tree, inSrc).flatMap((source) => [
+      ...inComments(source),
+      ...matchesOf(source, /\bas\s+(?:unknown\s+as\s+)?any\b|<any>/g, (found) => `holds ${found}; name the type`),
+    ]),
+}
+
+const call = String.raw`\b(?:it|test|describe|suite)\b`
+
+export const testsLaw: Law = {
+  name: 'tests',
+  find: (tree) =>
+    sourcesOf(tree, inTests).flatMap((source) => [
+      ...matchesOf(
+        source,
+        new RegExp(String.raw`${call}[\w.]*\.only\b`, 'g'),
+        (found) => `${found} leaves out all others`,
+      ),
+      ...unreasonedSkips(source),
+      ...shouldNames(source),
+    ]),
+}
+
+/** A skip or a todo needs its reason in a comment on its line or the one before. */
+function unreasonedSkips(source: Source): Violation[] {
+  const lines = source.text.split('\n')
+  const codeLines = source.code.split('\n')
+  const commented = (at: number) => /\/[/*]/.test(blankOf(lines[at], codeLines[at]))
+  return matchesOf(source, new RegExp(String.raw`${call}[\w.]*\.(?:skip|todo)\b`, 'g'), (found) => found)
+    .filter(({ line }) => !commented(line - 1) && !commented(line - 2))
+    .map((violation) => ({ ...violation, what: `${violation.what} gives no reason beside it` }))
+}
+
+/** What of a line is in its text alone. */
+function blankOf(text = '', code = ''): string {
+  return Array.from(text, (unit, at) => (code[at] === unit ? ' ' : unit)).join('')
+}
+
+/** The name may stand after a call that gives the cases: `it.each([...])('name', ...)`. */
+function shouldNames({ path, text, code }: Source): Violation[] {
+  return Array.from(code.matchAll(/\(\s*['"`]/g))
+    .map(({ index, 0: found }) => index + found.length)
+    .filter((at) => /^\s*should\b/i.test(text.slice(at, at + 20)))
+    .map((at) => ({ path, line: lineAt(text, at), what: `a name is a fact: leave out "should"` }))
+}
