@@ -94,7 +94,7 @@ function benchOf(name: string, size: number, weighted: boolean): BenchCase {
       name === 'approval'
         ? ({ kind: 'approval', approves: ranking.map(nameOf) } as const)
         : ({ kind: 'ranked', ranking: ranking.map((candidate) => [nameOf(candidate)]) } as const)
-    return { voter: `voter ${at}`, ballot, ...(weighted && { weight: weights[at] ?? 1 }) }
+    return { voter: `voter ${at}`, ballot, weight: weights[at] ?? 1 }
   })
   const election: Election = { candidates, ballots }
   const rule = ruleNamed(name)

@@ -1,5 +1,6 @@
 /** `colloquy convene`: the main road from the command line. It reads, shows and writes; `src/convene/` does the work. */
 import { dirname } from 'node:path'
+import { parseDuration } from '../base/duration.ts'
 import { readAgenda, withDefaults } from '../convene/agenda.ts'
 import type { Agenda } from '../convene/agenda.ts'
 import { convene } from '../convene/convene.ts'
@@ -35,6 +36,7 @@ Options:
                         code, no network) or openai:<model>; the key is read from OPENAI_API_KEY
   --base-url URL        a server with the chat-completions API (https, or http on this machine)
   --seed N              in place of the agenda's seed
+  --turn-timeout TIME   how long one turn or ballot may take, as in 90s (default: 2m)
   --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
   --out FILE            write minutes as Markdown
   --json                one CloudEvent a line on stdout, nothing else
@@ -51,6 +53,7 @@ const options = {
   json: { type: 'boolean' },
   out: { type: 'string' },
   'evidence-root': { type: 'string' },
+  'turn-timeout': { type: 'string' },
 } as const
 
 export const conveneCommand: Command = {
@@ -70,6 +73,7 @@ export const conveneCommand: Command = {
       ...(data !== undefined && { data }),
       models: baseUrl === undefined ? {} : { baseUrl },
     })
+    const turnTimeout = textOption(values, 'turn-timeout')
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
     const convening = convene(node, agenda, {
       evidence,
@@ -77,6 +81,7 @@ export const conveneCommand: Command = {
       fresh: values['new'] === true,
       signal: context.signal,
       onPreview: view.preview,
+      ...(turnTimeout !== undefined && { turnTimeoutMs: parseDuration(turnTimeout) }),
     })
     view.began(await convening.origin, data)
     const events: ConveneEvent[] = []
@@ -93,7 +98,10 @@ export const conveneCommand: Command = {
 
 async function agendaFrom(file: string, model: string | undefined, seed: string | undefined): Promise<Agenda> {
   const agenda = await readAgenda(file)
-  return withDefaults(agenda, { ...(model !== undefined && { model }), ...(seed !== undefined && { seed: seedOf(seed) }) })
+  return withDefaults(agenda, {
+    ...(model !== undefined && { model }),
+    ...(seed !== undefined && { seed: seedOf(seed) }),
+  })
 }
 
 function seedOf(text: string): number | string {
@@ -112,7 +120,8 @@ async function evidenceFor(
     globs: agenda.evidence,
     ...(root !== undefined && { root }),
     signal: context.signal,
-    onProgress: ({ documents, bytes }) => live.show([`reading evidence: ${documents} documents, ${Math.ceil(bytes / 1024)} KiB`]),
+    onProgress: ({ documents, bytes }) =>
+      live.show([`reading evidence: ${documents} documents, ${Math.ceil(bytes / 1024)} KiB`]),
   })
   live.clear()
   for (const warning of evidence.warnings) context.stderr.write(`warning: ${printable(warning)}\n`)
@@ -135,7 +144,8 @@ function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View
   return {
     began(origin, data) {
       live.clear()
-      if (origin.kind === 'finished') stderr.write('This convening is finished; here is its record. --new starts afresh.\n\n')
+      if (origin.kind === 'finished')
+        stderr.write('This convening is finished; here is its record. --new starts afresh.\n\n')
       if (origin.kind === 'resumed')
         stderr.write(
           `Going on after ${origin.recorded} recorded events; a model call that was in flight may be paid twice.\n\n`,

@@ -48,7 +48,8 @@ export const logCommand: Command = {
     const limit = limitOf(textOption(values, 'limit'))
     await using journal = await openJournal(positionals[0] ?? '', { readonly: true })
     const paint = painter(stdout.colour)
-    const events = values['follow'] === true ? journal.subscribe({ filter, signal }) : journal.readAll({ filter, limit })
+    const events =
+      values['follow'] === true ? journal.subscribe({ filter, signal }) : journal.readAll({ filter, limit })
     let shown = 0
     for await (const recorded of events) {
       stdout.write(values['json'] === true ? `${JSON.stringify(recorded.event)}\n` : line(recorded, paint))
@@ -83,7 +84,8 @@ function timeOf(option: string, text: string | undefined): number | undefined {
 function limitOf(text: string | undefined): number {
   if (text === undefined) return Number.MAX_SAFE_INTEGER
   const limit = Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new InvalidArgument('--limit', 'must be a whole number of 1 or more')
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new InvalidArgument('--limit', 'must be a whole number of 1 or more')
   return limit
 }
 

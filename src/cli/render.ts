@@ -4,7 +4,6 @@
  */
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
 import { ballotText } from '../convene/minutes.ts'
-import { countTables } from '../vote/explain.ts'
 import { painter, printable, wrap } from './terminal.ts'
 import type { Paint } from './terminal.ts'
 
@@ -61,13 +60,19 @@ class TerminalRenderer implements Renderer {
     const paint = this.#paint
     const options = started.options.map((option, at) => `  ${at + 1}. ${printable(option)}`)
     const people = started.participants.map((each) => {
-      const facts = [each.kind, each.persona, each.stance && `speaks for: ${each.stance}`, each.weight !== 1 && `weight ${each.weight}`]
+      const facts = [
+        each.kind,
+        each.persona,
+        each.stance && `speaks for: ${each.stance}`,
+        each.weight !== 1 && `weight ${each.weight}`,
+      ]
       return `  ${this.speaker(each.name)}  ${paint('dim', printable(facts.filter(Boolean).join(' · ')))}`
     })
     const { documents, bytes } = started.evidence
     const evidence = `${documents} ${documents === 1 ? 'document' : 'documents'}, ${Math.ceil(bytes / 1024)} KiB`
     const plain = started.participants.some((each) => each.kind === 'extractive')
-    const note = 'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.'
+    const note =
+      'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.'
     return [
       paint('bold', wrap(printable(started.topic), this.#width)),
       '',
@@ -76,7 +81,7 @@ class TerminalRenderer implements Renderer {
       ...people,
       `  ${paint('dim', `evidence: ${evidence} · rule: ${started.poll.rule} · seed: ${String(started.seed)}`)}`,
       ...(plain ? [paint('dim', wrap(note, this.#width, '  '))] : []),
-      '',
+      '\n',
     ].join('\n')
   }
 
@@ -112,12 +117,12 @@ class TerminalRenderer implements Renderer {
 
   #heading(round: number): string {
     const title = round === 0 ? 'First drafts, each sealed from the others' : `Round ${round} of ${this.#rounds}`
-    return `${this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)}\n\n`
+    return `${this.#rule(title)}\n\n`
   }
 
   #concluded(concluded: Concluded): string {
     const paint = this.#paint
-    const parts = [this.#ballotTable(), tables(concluded)]
+    const parts = [this.#ballotTable(), this.#matrix(concluded)]
     const explanation = concluded.explanation.map((sentence) => wrap(printable(sentence), this.#width, '  '))
     const { usage } = concluded
     const tokens = `${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}`
@@ -132,18 +137,35 @@ class TerminalRenderer implements Renderer {
     ].join('\n')
   }
 
+  /** Whom the ballots put above whom: what fits a terminal of the count; the minutes hold all its tables. */
+  #matrix({ outcome }: Concluded): string {
+    if (!outcome?.matrix) return ''
+    const { matrix, candidates } = outcome
+    const columns = candidates.map((_, at) => String(at + 1).padStart(6)).join('')
+    const room = Math.max(16, Math.min(60, this.#width - columns.length - 8))
+    const rows = matrix.map((row, at) => {
+      const name = `${at + 1}. ${printable(candidates[at] ?? '')}`.slice(0, room).padEnd(room)
+      return `  ${name}${row.map((cell) => (cell === '' ? '-' : cell).padStart(6)).join('')}`
+    })
+    const title = 'Weight of the ballots that put the row above the column'
+    return `${this.#rule(title)}\n\n  ${''.padEnd(room)}${columns}\n${rows.join('\n')}\n`
+  }
+
+  #rule(title: string): string {
+    return this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)
+  }
+
   #ballotTable(): string {
     if (this.#ballots.length === 0) return ''
     const rows = this.#ballots.map((each) => {
       const weight = each.weight === 1 ? '' : this.#paint('dim', ` (weight ${each.weight})`)
       const said = each.status === 'cast' ? ballotText(each.ballot) : this.#paint('yellow', 'abstains')
-      const reason = each.reason === '' ? '' : `\n${this.#paint('dim', wrap(printable(each.reason), this.#width, '    '))}`
-      return `  ${this.speaker(each.participant)}${weight}  ${printable(said)}${reason}`
+      const reason =
+        each.reason === '' ? '' : `\n${this.#paint('dim', wrap(printable(each.reason), this.#width, '    '))}`
+      return `  ${this.speaker(each.participant)}${weight}\n${wrap(printable(said), this.#width, '    ')}${reason}`
     })
-    const title = 'Ballots'
-    const line = this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)
     this.#ballots = []
-    return `${line}\n\n${rows.join('\n')}\n`
+    return `${this.#rule('Ballots')}\n\n${rows.join('\n')}\n`
   }
 }
 
@@ -170,12 +192,4 @@ function headline(concluded: Concluded): string {
     default:
       return 'Stopped before a decision'
   }
-}
-
-/** The count: scores, rounds, or who was put above whom, as the rule has them. */
-function tables(concluded: Concluded): string {
-  if (!concluded.outcome) return ''
-  return countTables(concluded.outcome)
-    .map(({ title, table }) => `  ${title}\n${printable(table).replace(/^/gm, '  ')}\n`)
-    .join('\n')
 }

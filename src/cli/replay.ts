@@ -59,7 +59,9 @@ async function chosenRecord(journal: Journal, wanted: string | undefined): Promi
     if (record?.concluded) return record
   }
   const unfinished = meant.length > 0 ? `${meant.length} unfinished: run colloquy convene again to go on` : 'none'
-  throw new NothingToReplay(`no finished convening ${wanted ? `matches ${JSON.stringify(wanted)}` : 'is recorded'} (${unfinished})`)
+  throw new NothingToReplay(
+    `no finished convening ${wanted ? `matches ${JSON.stringify(wanted)}` : 'is recorded'} (${unfinished})`,
+  )
 }
 
 function matches(stream: string, wanted: string): boolean {

@@ -73,6 +73,8 @@ const usageCodes: ReadonlySet<string> = new Set([
   'convene.agenda_invalid',
   'convene.agenda_unreadable',
   'convene.evidence_invalid',
+  'model.insecure_url',
+  'model.key_missing',
   'node.unknown_model',
   'node.unknown_scheme',
   'vote.unknown_rule',

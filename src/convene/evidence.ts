@@ -140,18 +140,25 @@ class Loader {
     this.#options = options
   }
 
-  /** The files that may be read, each once under its first name. */
+  /** The files that may be read, each once: under its own name if that was given, else under the first link to it. */
   async check(sources: readonly string[]): Promise<readonly EvidenceFile[]> {
-    const files = new Map<string, EvidenceFile>()
+    const byPath = new Map<string, EvidenceFile[]>()
     for (const source of sources) {
       const kind = documentKind(source)
       const path = await this.#place(source, kind)
       if (path === undefined || kind === undefined) continue
-      const first = files.get(path)
-      if (first) this.warnings.push(`${source} is the same file as ${first.source} and is read once`)
-      else files.set(path, { source, path, kind })
+      const named = byPath.get(path)
+      if (named) named.push({ source, path, kind })
+      else byPath.set(path, [{ source, path, kind }])
     }
-    return Array.from(files.values())
+    return Array.from(byPath.values(), (named) => this.#oneOf(named)).sort((a, b) => (a.source < b.source ? -1 : 1))
+  }
+
+  #oneOf(named: readonly EvidenceFile[]): EvidenceFile {
+    const chosen = named.find(({ source, path }) => join(this.#root, source) === path) ?? named[0]!
+    for (const { source } of named)
+      if (source !== chosen.source) this.warnings.push(`${source} leads to ${chosen.source}, which is read once`)
+    return chosen
   }
 
   async #place(source: string, kind: DocumentKind | undefined): Promise<string | undefined> {
@@ -165,7 +172,8 @@ class Loader {
       const mend = 'copy it, or widen with --evidence-root'
       return this.#problem(source, `is a link that leads out of ${this.#root}; ${mend}`)
     } catch (error) {
-      return this.#problem(source, systemReason(error))
+      const nowhere = (error as { code?: unknown }).code === 'ENOENT'
+      return this.#problem(source, nowhere ? 'is a link that leads nowhere; remove or mend it' : systemReason(error))
     }
   }
 

@@ -25,11 +25,17 @@ export interface Seat {
   readonly weight: number
 }
 
-/** The seats of an agenda, without opening anything but the models. Throws `node.unknown_model`. */
+/**
+ * The seats of an agenda, without opening anything but the models. Throws `node.unknown_model`, and what a model's
+ * `preflight` throws: a panel that cannot speak is refused before anything is recorded.
+ */
 export function seatsOf(node: Node, agenda: Agenda, own: readonly Participant[]): readonly Seat[] {
   const members = byName(own)
   return agenda.participants.map((seat) => {
-    const kind = members.get(seat.name)?.kind ?? modelOf(node, seat)?.name ?? 'extractive'
+    const member = members.get(seat.name)
+    const model = member ? undefined : modelOf(node, seat)
+    model?.preflight?.()
+    const kind = member?.kind ?? model?.name ?? 'extractive'
     return { name: seat.name, kind, weight: seat.weight }
   })
 }

@@ -213,7 +213,7 @@ function likenessTo(finding: Finding, heard: readonly Heard[], rarity: (stem: st
 /** Contributions looked at for an answer, the newest first. */
 const answeredAtMost = 4
 /** How much of a quote's weight an answer must share to be on its point. */
-const onPointMin = 0.25
+const onPointMin = 0.15
 
 function pickAnswer(floor: Floor, name: string): Choice | undefined {
   const answered = new Set(

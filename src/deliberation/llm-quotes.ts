@@ -7,6 +7,7 @@
  * reply that forgets the form is still a contribution. What is not found word for word in its source is kept as unverified:
  * nobody's quote is dropped, and nobody's is believed. Pure.
  */
+import { quoteMarks } from './core/block.ts'
 import type { Quote } from './participant.ts'
 import type { QuoteFinder } from './quote.ts'
 
@@ -56,7 +57,7 @@ function* writtenQuotes(text: string): Generator<Written, void, undefined> {
     }
     let end = at
     while (end < lines.length && isBlock(lines[end]!)) end++
-    const block = lines.slice(at, end).map((line) => line.replace(/^\s*(?:>\s?)+/, ''))
+    const block = lines.slice(at, end).map((line) => line.replace(quoteMarks, ''))
     // Some put the source on a line of its own below.
     const below = /^\s*(?:[-–—]\s*)?\[/.test(lines[end] ?? '') ? lines[end]! : ''
     yield* inBlock(block.join('\n'), below)

@@ -141,6 +141,8 @@ interface PassageRow {
 /** Answers kept: participants ask the same of the same evidence turn after turn. */
 const searchesKept = 256
 const countsKept = 65_536
+/** A word that this many passages hold, or fewer, is searched however common it is. */
+const searchedWhole = 4000
 
 class SqlitePassageIndex implements PassageIndex {
   readonly documents: number
@@ -209,7 +211,8 @@ class SqlitePassageIndex implements PassageIndex {
       .map((stem) => ({ stem, count: this.passagesWith(stem) }))
       .filter(({ count }) => count > 0)
       .sort((a, b) => a.count - b.count || compareText(a.stem, b.stem))
-    const telling = known.filter(({ count }) => count * 2 <= this.passages)
+    // Words of more than half the passages cost most there and rank nothing, but few passages can do with no loss.
+    const telling = known.filter(({ count }) => count * 2 <= Math.max(this.passages, searchedWhole))
     const chosen = (telling.length > 0 ? telling : known).slice(0, this.#queryTermsMax)
     return chosen
       .map(({ stem }) => `"${wordByStem.get(stem)!}"`)

@@ -10,6 +10,7 @@
  * under the strict rule for ever after.
  */
 import { wholeNumber } from '../base/limit.ts'
+import { quoteMarks } from './core/block.ts'
 import type { Document, DocumentLine } from './document.ts'
 
 export interface FoundQuote {
@@ -90,7 +91,6 @@ interface Prepared {
   folded?: Folded
 }
 
-const blockQuote = /^\s*(?:>\s?)+/
 const invisible = /[\u00ad\u200b\u2060\ufeff]/g
 const ideographic = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}、。]/u
 const betweenIdeographs =
@@ -105,7 +105,7 @@ function collapse(text: string): string {
   return collapseLine(
     text
       .split('\n')
-      .map((line) => line.replace(blockQuote, ''))
+      .map((line) => line.replace(quoteMarks, ''))
       .join('\n'),
   )
 }
@@ -116,7 +116,7 @@ function prepare(lines: readonly DocumentLine[]): Prepared {
   let length = 0
   let last = ''
   for (const [at, { text }] of lines.entries()) {
-    const words = collapseLine(text.replace(blockQuote, ''))
+    const words = collapseLine(text.replace(quoteMarks, ''))
     const joint = last === '' || words === '' || (ideographic.test(last) && ideographic.test(words[0]!)) ? '' : ' '
     starts[at] = length + joint.length
     if (words === '') continue

@@ -5,11 +5,12 @@
  *
  * The attributes that are filtered or nearly always there have a field each; the rest stand in `extra`, as the codec's JSON.
  */
-import { isoTime, checkEvent } from '../base/envelope.ts'
+import { checkEvent } from '../base/envelope.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { CodecTooLarge } from '../base/codec.ts'
 import { LimitExceeded, messageOf } from '../base/error.ts'
 import { dataEncoder, decodeData } from './data-text.ts'
+import { exactTimeToMs, msToTime, timeToMs } from './event-time.ts'
 import { EventTooLarge, EventUnreadable, InvalidEvent } from './error.ts'
 import type { JournalLimits, Recorded } from './journal.ts'
 
@@ -73,56 +74,57 @@ function attempt<T>(type: string, maxBytes: number, encode: () => T): T {
   }
 }
 
-/** What has a field of its own, or is the same in every event. */
-const fields: ReadonlySet<string> = new Set([
-  'specversion',
-  'id',
-  'source',
-  'type',
-  'subject',
-  'time',
-  'datacontenttype',
-  'correlationid',
-  'causationid',
-  'hop',
-  'data',
-])
-
 function toStored(event: CloudEvent, data: string): StoredEvent {
-  const timeMs = event.time === undefined ? null : timeToMs(event.time)
+  const { time } = event
+  const exactMs = time === undefined ? undefined : exactTimeToMs(time)
   return {
     id: event.id,
     source: event.source,
     type: event.type,
     subject: event.subject ?? null,
-    time: timeMs,
+    time: exactMs ?? (time === undefined ? null : timeToMs(time)),
     correlationid: event.correlationid ?? null,
     causationid: event.causationid ?? null,
     // Adding zero turns -0 into 0, which is all that SQL would keep of it.
     hop: event.hop === undefined ? null : event.hop + 0,
-    extra: extraText(event, timeMs),
+    extra: extraText(event, exactMs === undefined),
     data,
   }
 }
 
 const encodeExtra = dataEncoder(2 ** 20)
 
-function extraText(event: CloudEvent, timeMs: number | null): string | null {
+function extraText(event: CloudEvent, verbatimTime: boolean): string | null {
   let extra: Record<string, unknown> | undefined
-  const { time, datacontenttype } = event
+  const { datacontenttype } = event
   if (datacontenttype !== usualContentType) extra = { datacontenttype: datacontenttype ?? withoutContentType }
-  if (time !== undefined && (timeMs === null || isoTime(timeMs) !== time)) extra = { ...extra, time }
-  for (const [name, value] of Object.entries(event))
-    if (!fields.has(name) && value !== undefined) (extra ??= {})[name] = value
+  for (const name in event) {
+    if (hasField(name, verbatimTime)) continue
+    const value = (event as unknown as Record<string, unknown>)[name]
+    if (value !== undefined) (extra ??= {})[name] = value
+  }
   return extra === undefined ? null : encodeExtra(extra).text
 }
 
-/** `checkEvent` has seen that it is RFC 3339; `Date` knows no small letters and no leap second, which counts as the next. */
-function timeToMs(time: string): number | null {
-  const leap = time.slice(17, 19) === '60'
-  const ms = Date.parse(leap ? `${time.slice(0, 17)}59${time.slice(19).toUpperCase()}` : time.toUpperCase())
-  if (Number.isNaN(ms)) return null
-  return leap ? ms + 1000 : ms
+/** True for what stands in a field of its own, or is the same in every event. */
+function hasField(name: string, verbatimTime: boolean): boolean {
+  switch (name) {
+    case 'specversion':
+    case 'id':
+    case 'source':
+    case 'type':
+    case 'subject':
+    case 'datacontenttype':
+    case 'correlationid':
+    case 'causationid':
+    case 'hop':
+    case 'data':
+      return true
+    case 'time':
+      return !verbatimTime
+    default:
+      return false
+  }
 }
 
 /** The record of a row and its data. Throws `journal.event_unreadable`. */
@@ -141,7 +143,7 @@ function toEvent(row: StoredRow, data: unknown): CloudEvent {
   if (row.subject !== null) event['subject'] = row.subject
   const time = extra?.['time']
   if (time !== undefined) event['time'] = time
-  else if (row.time !== null) event['time'] = isoTime(row.time)
+  else if (row.time !== null) event['time'] = msToTime(row.time)
   const contentType = extra?.['datacontenttype']
   if (contentType === undefined) event['datacontenttype'] = usualContentType
   else if (contentType !== withoutContentType) event['datacontenttype'] = contentType

@@ -60,6 +60,11 @@ export interface Model {
   readonly contextTokens: number
   /** Streams one reply. Errors by code: `model.*`, `base.timeout`, `base.aborted`. */
   stream(request: ModelRequest, options?: ModelCallOptions): AsyncIterable<ModelChunk>
+  /**
+   * Throws what every call would fail with as things stand (`model.key_missing`), without sending anything: so that a run of
+   * many calls is refused before its first. Optional.
+   */
+  preflight?(): void
   /** Tokens of a text: exact where the driver can, else an estimate that errs high. */
   countTokens(text: string): number
 }

@@ -142,6 +142,10 @@ class OpenAiCompatible implements Model {
     return estimateTokens(text)
   }
 
+  preflight(): void {
+    keyFor(this.#endpoint)
+  }
+
   async *stream(request: ModelRequest, options: ModelCallOptions = {}): AsyncGenerator<ModelChunk, void, undefined> {
     checkRequest(request)
     const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs ?? this.#timeoutMs, 1, delayMsMax)

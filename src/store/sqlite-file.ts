@@ -7,6 +7,9 @@
  * | `colloquy.db` | the database |
  * | `colloquy.db-wal`, `colloquy.db-shm` | SQLite's log and its index; gone after a clean close |
  * | `lock.db`, `owner.json` | who owns the folder for writing |
+ *
+ * In the process that owns the folder nothing but SQLite may open these files: POSIX drops a process's locks on a file when
+ * it closes any descriptor of it. So back up with SQL, or from another process.
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

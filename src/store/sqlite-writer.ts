@@ -134,10 +134,12 @@ class SqliteWriter implements Writer {
 
   close(): void {
     try {
-      if (this.#failure === undefined) this.#connection.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    } finally {
-      this.#connection.close()
-      this.#lock.release()
+      // The last connection folds the log by itself; with readers elsewhere this is not the last. Without waiting for them.
+      if (this.#failure === undefined) this.#connection.database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    } catch {
+      // On a full disk the log stays where it is: it holds what was acknowledged as well as the file does.
     }
+    this.#connection.close()
+    this.#lock.release()
   }
 }

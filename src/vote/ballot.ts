@@ -1,6 +1,6 @@
 /**
- * Ballots: what one voter said, before any rule counts it. Pure data. Unlike a profile a ballot is not yet checked against
- * an election; `profile.ts` does that and says why a ballot is refused.
+ * Ballots: what one voter said, before any rule counts it. Pure data. Unlike the ballots of a profile these are not yet
+ * checked against an election; `check.ts` does that and says why one is refused.
  */
 export type Candidate = string
 

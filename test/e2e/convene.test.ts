@@ -187,7 +187,7 @@ describe('colloquy convene', () => {
     ['options that repeat', agenda.replace('Serve coffee', 'serve TEA'), 'repeats'],
     ['a missing glob', agenda.replace("'*.md'", "'*.rst'"), '*.rst'],
     ['a path that leaves the folder', agenda.replace("'*.md'", '../*.md'), '..'],
-    ['an unknown model', agenda.replace('name: bob,', 'name: bob, model: oracle,'), 'oracle'],
+    ['an unknown model', agenda.replace('name: bob,', 'name: bob, model: oracle,'), 'participants[1].model'],
   ])('exits 2 on %s and says where', async (_what, text, said) => {
     await using at = await meeting(text)
     const { code, stdout, stderr } = await run(['convene', at.file, '--json'])

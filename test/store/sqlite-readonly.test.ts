@@ -59,9 +59,9 @@ describe('sqlite store, read-only', () => {
     for (let round = 0; round < 3; round++) {
       expect(await names(reader)).toEqual(expected)
       const owner = await open(folder)
-      expected.push(await add(owner, `a${round}`))
+      expected.push(await add(owner, `${round} a`))
       expect(await names(reader)).toEqual(expected)
-      expected.push(await add(owner, `b${round}`))
+      expected.push(await add(owner, `${round} b`))
       await owner.close()
     }
     expect(await names(reader)).toEqual(expected)
@@ -103,7 +103,7 @@ describe('sqlite store, read-only', () => {
 
   it('stops asking when those who waited have gone', async () => {
     const folder = newFolder()
-    await using _owner = await open(folder)
+    await (await open(folder)).close()
     const clock = manualClock()
     await using reader = await open(folder, { readonly: true, clock })
     const controller = new AbortController()
@@ -116,14 +116,13 @@ describe('sqlite store, read-only', () => {
 
   it('is closed once: waits reject, calls are refused', async () => {
     const folder = newFolder()
-    await using _owner = await open(folder)
+    await (await open(folder)).close()
     const clock = manualClock()
     const reader = await open(folder, { readonly: true, clock })
     const waiting = reader.changed()
-    const refused = expect(waiting).rejects.toMatchObject({ code: 'store.closed' })
     await reader.close()
     await reader.close()
-    await refused
+    await expect(waiting).rejects.toMatchObject({ code: 'store.closed' })
     expect(clock.pending).toBe(0)
     for (const call of [() => names(reader), () => add(reader, 'a'), () => reader.changed()])
       await expect(call()).rejects.toMatchObject({ code: 'store.closed' })

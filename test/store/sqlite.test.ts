@@ -126,6 +126,18 @@ describe('sqlite store', () => {
     expect(await names(second)).toEqual(['a'])
   })
 
+  it('rejects with store.busy while another program writes, and goes on when it has ended', async () => {
+    const folder = newFolder()
+    await using store = await open(folder, { busyTimeoutMs: 10 })
+    const other = new DatabaseSync(join(folder, 'colloquy.db'))
+    other.exec('BEGIN IMMEDIATE')
+    await expect(store.write(addBatch, one('a'))).rejects.toMatchObject({ code: 'store.busy' })
+    other.exec('ROLLBACK')
+    other.close()
+    await store.write(addBatch, one('b'))
+    expect(await names(store)).toEqual(['b'])
+  })
+
   it('says no to options outside their range', async () => {
     const wrong: Partial<SqliteStoreOptions>[] = [
       { backlogMax: 0 },

@@ -66,6 +66,19 @@ export const driversLaw: Law = {
     }),
 }
 
+/** The published checks of a port are for whoever tests a driver; a program never loads them. */
+export const checksLaw: Law = {
+  name: 'conformance',
+  find: (tree) =>
+    judgeImports(tree, (from, target) => {
+      const isCheck = (path: string) => /\/(?:conformance(?:-[^/]*)?\.ts|checks\/[^/]*)$/.test(path)
+      const mayTest = choosers.has(roomOf(from.path) ?? '') && roomOf(from.path) !== 'node'
+      return isCheck(target) && !isCheck(from.path) && !mayTest
+        ? `loads the checks ${target}; they are for tests of drivers alone`
+        : undefined
+    }),
+}
+
 export const simLaw: Law = {
   name: 'sim',
   find: (tree) =>

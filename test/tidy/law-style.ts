@@ -87,8 +87,25 @@ function blankOf(text = '', code = ''): string {
 
 /** The name may stand after a call that gives the cases: `it.each([...])('name', ...)`. */
 function shouldNames({ path, text, code }: Source): Violation[] {
-  return Array.from(code.matchAll(/\(\s*['"`]/g))
-    .map(({ index, 0: found }) => index + found.length)
-    .filter((at) => /^\s*should\b/i.test(text.slice(at, at + 20)))
-    .map((at) => ({ path, line: lineAt(text, at), what: `a name is a fact: leave out "should"` }))
+  return Array.from(code.matchAll(new RegExp(String.raw`(?<![.$])${call}[\w.]*`, 'g')))
+    .flatMap(({ index, 0: found }) => argumentsAfter(code, index + found.length))
+    .filter((at) => /^\s*['"`]should\b/i.test(text.slice(at, at + 200)))
+    .map((at) => ({ path, line: lineAt(text, at), what: 'a name is a fact: leave out "should"' }))
+}
+
+/** Where the arguments of each call in a row begin: `(...)(...)`, or the cases as a template before them. */
+function argumentsAfter(code: string, from: number): number[] {
+  const starts: number[] = []
+  let at = from
+  for (;;) {
+    if (code[at] === '`') at = code.indexOf('`', at + 1) + 1
+    if (code[at] !== '(') return starts
+    starts.push(at + 1)
+    let depth = 0
+    do {
+      if (code[at] === '(') depth++
+      if (code[at] === ')') depth--
+      at++
+    } while (depth > 0 && at < code.length)
+  }
 }

@@ -2,13 +2,14 @@
 import type { Law } from './law.ts'
 import { exportsLaw, packagesLaw, planLaw } from './law-package.ts'
 import { pureLaw, timeLaw } from './law-purity.ts'
-import { cyclesLaw, dashboardLaw, driversLaw, floorsLaw, simLaw } from './law-structure.ts'
+import { checksLaw, cyclesLaw, dashboardLaw, driversLaw, floorsLaw, simLaw } from './law-structure.ts'
 import { headsLaw, loopholesLaw, sizesLaw, testsLaw } from './law-style.ts'
 import type { Tree } from './source.ts'
 
 export const laws: readonly Law[] = [
   floorsLaw,
   driversLaw,
+  checksLaw,
   simLaw,
   dashboardLaw,
   cyclesLaw,

@@ -206,7 +206,7 @@ describe('pairwise criteria', () => {
         const ballots = election.ballots.map((cast, number) => {
           if (number !== at % election.ballots.length || cast.ballot.kind !== 'ranked') return cast
           const others = cast.ballot.ranking.filter(([name]) => name !== winner)
-          return { ...cast, ballot: { kind: 'ranked' as const, ranking: [[winner as string], ...others] } }
+          return { ...cast, ballot: { kind: 'ranked' as const, ranking: [[winner], ...others] } }
         })
         expect(tally(schulze(), { ...election, ballots }).winners).toEqual([winner])
       }),

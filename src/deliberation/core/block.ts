@@ -15,6 +15,9 @@ export interface Block {
 /** A paragraph without an end (a log, a dump) is handed on in pieces of about this many characters. */
 const blockLengthMax = 16_384
 
+/** The marks of block quotes, in Markdown and in mail, lay text out as white space does. */
+export const quoteMarks: RegExp = /^\s*(?:>\s?)+/
+
 const markdownName = /\.(?:md|markdown|mdx|mkd)$/i
 
 export function readBlocks(document: Document): Iterable<Block> {
@@ -54,7 +57,7 @@ function* plainBlocks(lines: Iterable<DocumentLine>): Generator<Block, void, und
   const gathered = new Gathered()
   const ready: Block[] = []
   for (const { text, line } of lines) {
-    const words = text.trim()
+    const words = text.replace(quoteMarks, '').trim()
     if (words !== '') gathered.add(words, line)
     if (words === '' || gathered.full) gathered.end('prose', headings, ready)
     yield* ready.splice(0)
@@ -68,7 +71,6 @@ const underline = /^ {0,3}(=+|-+)\s*$/
 const rule = /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/
 const fence = /^\s*(?:>\s*)*(?:[-*+]\s+|\d{1,9}[.)]\s+)?(`{3,}|~{3,})/
 const item = /^\s*(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?/
-const quoteMark = /^ {0,3}(?:> ?)+/
 const tableRow = /^\s*\|.*\|\s*$|^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)+\|?\s*$/
 const linkDefinition = /^ {0,3}\[[^\]]+\]:\s*\S+/
 /** Badges, images and bare tags: nothing to read. */
@@ -136,7 +138,7 @@ class MarkdownReader {
     this.#afterEmpty = false
     if (this.#special(text, line, afterEmpty)) return
     if (this.#mode.in !== 'text') this.#flush()
-    const plain = text.replace(quoteMark, '')
+    const plain = text.replace(quoteMarks, '')
     const listItem = item.exec(plain)
     if (listItem) this.#flush()
     if (listItem) this.#inList = true

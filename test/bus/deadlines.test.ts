@@ -1,0 +1,40 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { DeadlineHeap } from '../../src/bus/deadlines.ts'
+import type { DeadlineEntry } from '../../src/bus/deadlines.ts'
+
+const step = fc.oneof(
+  fc.record({ add: fc.nat(50) }),
+  fc.record({ remove: fc.nat(100) }),
+  fc.record({ move: fc.nat(100), to: fc.nat(50) }),
+)
+
+describe('deadline heap', () => {
+  it('knows what is due first, as a sorted list does', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const heap = new DeadlineHeap<DeadlineEntry>()
+        const list: DeadlineEntry[] = []
+        for (const each of steps) {
+          if ('add' in each) {
+            const entry = { dueMs: each.add, slot: -1 }
+            list.push(entry)
+            heap.add(entry)
+          } else if (list.length > 0) {
+            const at = ('move' in each ? each.move : each.remove) % list.length
+            const entry = list[at] as DeadlineEntry
+            if ('move' in each) heap.move(entry, each.to)
+            else {
+              list.splice(at, 1)
+              heap.remove(entry)
+              heap.remove(entry)
+              expect(entry.slot).toBe(-1)
+            }
+          }
+          expect(heap.size).toBe(list.length)
+          expect(heap.first?.dueMs).toBe(list.length === 0 ? undefined : Math.min(...list.map(({ dueMs }) => dueMs)))
+        }
+      }),
+    )
+  })
+})

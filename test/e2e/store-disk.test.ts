@@ -1,0 +1,87 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { addBatch, batchesAfter, batchSchema } from '../store/procedures.ts'
+import { startChild } from '../store/spawn.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'colloquy-store-'))
+const small = mkdtempSync(join(tmpdir(), 'colloquy-small-'))
+// A disk that can really be filled needs the right to mount one.
+const mounted =
+  process.platform === 'linux' &&
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small], { stdio: 'ignore' }).status === 0
+if (!mounted) console.warn('skipped: a really full disk; run as root on Linux, where a small tmpfs can be mounted')
+const hasStrace = spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0
+if (!hasStrace) console.warn('skipped: the order of sync and acknowledgement; install strace')
+
+afterAll(() => {
+  if (mounted) execFileSync('umount', [small])
+  rmSync(small, { recursive: true })
+  rmSync(root, { recursive: true })
+})
+
+describe('sqlite store on a full disk', () => {
+  // Without the right to mount there is no disk to fill; sizeMaxBytes is tested everywhere.
+  it.skipIf(!mounted)('refuses with store.full, keeps what it acknowledged, goes on when there is room', async () => {
+    const folder = join(small, 'data')
+    const ballast = join(small, 'ballast')
+    writeFileSync(ballast, Buffer.alloc(1_000_000))
+    const kept: string[] = []
+    const add = async (batch: string) => {
+      kept.push(await store.write(addBatch, { batch, parts: 2, payload: `${batch} `.repeat(1000) }))
+    }
+    const names = async () => (await store.read(batchesAfter, '')).map(({ batch }) => batch)
+    let store = await openSqliteStore({ folder, schemas: [batchSchema] })
+    const fill = async () => {
+      for (let at = 0; ; at++)
+        await Promise.all(['a', 'b', 'c'].map((part) => add(`b${String(at).padStart(5, '0')}${part}`)))
+    }
+    await expect(fill()).rejects.toMatchObject({ code: 'store.full' })
+    await expect(add('no room')).rejects.toMatchObject({ code: 'store.full' })
+    expect(await names()).toEqual(kept.toSorted())
+    rmSync(ballast)
+    await add('room again')
+    expect(await names()).toEqual(kept.toSorted())
+    await store.close()
+    store = await openSqliteStore({ folder, schemas: [batchSchema] })
+    expect(await names()).toEqual(kept.toSorted())
+    await store.close()
+    const database = new DatabaseSync(join(folder, 'colloquy.db'), { readOnly: true })
+    expect(database.prepare('PRAGMA integrity_check').all()).toMatchObject([{ integrity_check: 'ok' }])
+    database.close()
+  })
+})
+
+describe('sqlite store and its syncs', () => {
+  // The order of system calls can only be seen with a tracer.
+  it.skipIf(!hasStrace)('acknowledges no write before the log is synced', async () => {
+    const trace = join(root, 'trace')
+    const calls = 'trace=fsync,fdatasync,pwrite64,write'
+    const child = startChild('serial', join(root, 'data'), '0', ['strace', '-f', '-e', calls, '-o', trace])
+    expect(await child.ended).toBe(0)
+    expect(child.lines).toHaveLength(21)
+    expect(acknowledgements(readFileSync(trace, 'utf8'))).toEqual(Array.from({ length: 20 }, () => 'synced'))
+  })
+})
+
+/** For each acknowledgement in a trace whether all that was written before it had been synced, and something had. */
+function acknowledgements(trace: string): ('synced' | 'too early')[] {
+  const found: ('synced' | 'too early')[] = []
+  let unsynced = false
+  let syncs = 0
+  for (const line of trace.split('\n')) {
+    if (/ pwrite64\(/.test(line)) unsynced = true
+    else if (/(fsync|fdatasync)(\(\d+\)| resumed>.*\)) += 0/.test(line)) {
+      unsynced = false
+      syncs++
+    } else if (/ write\(1, "one \d+/.test(line)) {
+      found.push(unsynced || syncs === 0 ? 'too early' : 'synced')
+      syncs = 0
+    }
+  }
+  return found
+}

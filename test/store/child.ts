@@ -1,0 +1,56 @@
+/**
+ * A process that owns a data folder, for the tests that kill it. `child.ts <mode> <folder> <seed>`; each line on stdout is
+ * a fact: `open`, `locked <pid>`, the name of a batch once its write has resolved.
+ */
+import { writeSync } from 'node:fs'
+import { seededRandom } from '../../src/base/random.ts'
+import { codeOf } from '../../src/base/error.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { Store } from '../../src/store/store.ts'
+import { addBatch, batchSchema } from './procedures.ts'
+
+const [mode, folder = '', seed = '0'] = process.argv.slice(2)
+
+/** At once and whole: what is printed has left this process, whatever happens to it next. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      // A line is shorter than what a pipe takes in one piece.
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      // The reader is slow and the pipe is full.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
+}
+
+/** Writes for ever from several writers, batches of one to twenty rows. */
+async function writeForEver(store: Store): Promise<void> {
+  const random = seededRandom(seed)
+  let made = 0
+  const writer = async () => {
+    for (;;) {
+      const batch = `${seed}.${String(made++).padStart(6, '0')}`
+      const parts = 1 + random.integer(20)
+      say(await store.write(addBatch, { batch, parts, payload: `${batch} `.repeat(1 + random.integer(40)) }))
+    }
+  }
+  await Promise.all(Array.from({ length: 1 + random.integer(6) }, writer))
+}
+
+async function writeOneByOne(store: Store): Promise<void> {
+  for (let at = 0; at < 20; at++)
+    say(await store.write(addBatch, { batch: `one ${at}`, parts: 3, payload: 'x'.repeat(200) }))
+}
+
+try {
+  const store = await openSqliteStore({ folder, schemas: [batchSchema] })
+  say('open')
+  if (mode === 'hold') setInterval(() => {}, 60_000)
+  else if (mode === 'crash') await writeForEver(store)
+  else if (mode === 'serial') await writeOneByOne(store)
+  // Mode `leave`: neither closed nor held.
+} catch (error) {
+  say(`${codeOf(error)} ${(error as { ownerPid?: number }).ownerPid ?? ''}`)
+}
