@@ -29,6 +29,7 @@ export function checkHeaders(input: HeadersInput): CheckedHeaders {
   for (const name of Object.keys(input)) {
     const given = input[name]
     if (given === undefined) continue
+    if (typeof given !== 'string' && !Array.isArray(given)) throw new InvalidHeader(name, notText)
     const values = Object.freeze(typeof given === 'string' ? [given] : [...given])
     if (values.length === 0) continue
     if (!namePattern.test(name))
@@ -47,10 +48,11 @@ export function checkHeaders(input: HeadersInput): CheckedHeaders {
 const blockBytes = 12
 /** Colon, space and line end. */
 const lineBytes = 4
+const notText = 'must have text, or a list of texts, as its value'
 const namePattern = /^[!-9;-~]+$/
 
 function valueBytes(name: string, value: string): number {
-  if (typeof value !== 'string') throw new InvalidHeader(name, 'must have text as its value')
+  if (typeof value !== 'string') throw new InvalidHeader(name, notText)
   if (value.length > headersMaxBytes) throw new InvalidHeader(name, 'is too long; put it into the payload')
   if (/[\r\n]/.test(value)) throw new InvalidHeader(name, 'must have a value without line ends; encode them')
   if (value !== value.trim())

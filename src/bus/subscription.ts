@@ -164,7 +164,8 @@ export class BusSubscription implements Subscription {
   #feedWaiters(): void {
     while (this.#waiters.length > 0 && this.#ring.size > 0 && !this.#host.resting) {
       const waiter = this.#waiters.shift()
-      this.#inHand = true
+      // Whoever asks for the next one already has finished with this one.
+      this.#inHand = this.#waiters.length === 0
       waiter?.resolve({ value: this.#take(), done: false })
     }
   }

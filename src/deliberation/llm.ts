@@ -55,7 +55,7 @@ export class LlmSilent extends ColloquyError {
 
 /** The model gave no valid ballot although it was told why and asked again. It was paid for all the same. */
 export class LlmBallotRefused extends BallotRefused {
-  readonly usage: Usage
+  override readonly usage: Usage
   constructor(cause: ModelObjectInvalid) {
     super(`the model gave no valid ballot in ${cause.attempts} attempts: ${cause.issue}`, { cause })
     this.usage = usageOf(cause.usage)

@@ -46,6 +46,8 @@ export interface PollOptions {
 /** Thrown by a participant that answered, twice, with something that is no valid ballot: an abstention, not an absence. */
 export class BallotRefused extends ColloquyError {
   override readonly code = 'deliberation.ballot_refused'
+  /** What the answers cost all the same. */
+  readonly usage: Usage = { inputTokens: 0, outputTokens: 0 }
 }
 
 /** All votes in order of the participants. Rejects with `base.aborted`, or what `record` rejects with. */
@@ -68,7 +70,8 @@ async function ask(options: PollOptions, participant: Participant): Promise<Cast
     )
   } catch (error) {
     if (options.signal?.aborted) throw new Aborted('the poll', { cause: options.signal.reason })
-    return withoutBallot(name, error instanceof BallotRefused ? 'abstained' : 'absent', messageOf(error), [])
+    const refused = error instanceof BallotRefused ? error : undefined
+    return withoutBallot(name, refused ? 'abstained' : 'absent', messageOf(error), refused ? [refused] : [])
   }
 }
 
@@ -114,7 +117,7 @@ function withoutBallot(
   participant: string,
   status: 'abstained' | 'absent',
   reason: string,
-  asked: readonly Vote[],
+  asked: readonly Paid[],
 ): CastVote {
   const notes = notesOf(asked)
   return {
@@ -127,11 +130,13 @@ function withoutBallot(
   }
 }
 
+type Paid = Pick<Vote, 'usage' | 'notes'>
+
 /** Both askings are paid, whichever ballot counts. */
-function usageOf(asked: readonly Vote[]): Usage {
+function usageOf(asked: readonly Paid[]): Usage {
   return totalUsage(asked.flatMap((vote) => vote?.usage ?? []))
 }
 
-function notesOf(asked: readonly Vote[]): readonly string[] {
+function notesOf(asked: readonly Paid[]): readonly string[] {
   return asked.flatMap((vote) => vote?.notes ?? []).map((note) => cleanText(note, 1000))
 }

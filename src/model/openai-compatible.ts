@@ -151,7 +151,6 @@ class OpenAiCompatible implements Model {
     const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs ?? this.#timeoutMs, 1, delayMsMax)
     const untilMs = this.#clock.monotonicMs() + timeoutMs
     using limit = deadline(this.#clock, `the call of ${this.#endpoint.who}`, timeoutMs, options.signal)
-    this.#checkGoing(limit)
     const call = this.#begin(request, limit.signal)
     for (let attempt = 1; ; attempt++) {
       let textCame = false

@@ -132,9 +132,7 @@ export class Transfer implements Disposable {
   }
 
   #connectionError(error: unknown): Error {
-    const { who, secrets, signal } = this.#options
-    // The caller's abort or deadline: the call says it in its own words.
-    if (signal.aborted) return new ModelUnavailable(who, 'the call was ended')
+    const { who, secrets } = this.#options
     if (error instanceof TimedOut) {
       const why = `no byte came within firstByteTimeoutMs of ${this.#options.firstByteTimeoutMs}`
       return new ModelUnavailable(who, why, { cause: error })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import type { Message, SubscribeOptions } from '../../src/bus/bus.ts'

@@ -89,7 +89,7 @@ describe('an extractive contribution', () => {
     const said = contribution(1, 'ada', { text: `“${quote.text}”`, quotes: [quote] })
     const { text, answers, quotes } = await extractive({ ...rival, index }).contribute(turn(1, [said]), never)
     expect(answers).toEqual(['c1'])
-    expect(text).toMatch(/^To ada on docs\/store\.md:9: against “Use SQLite”, docs\/store\.md:12 says: “SQLite is slow/)
+    expect(text).toMatch(/^To ada on docs\/store\.md:9: against “Use SQLite”, docs\/store\.md:11 says: “SQLite is slow/)
     expect(quotes[0]!.bearing).toEqual({ option: 'Use SQLite', direction: 'against' })
   })
 
@@ -202,7 +202,7 @@ describe('any discussion of extractive participants', () => {
             )
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -218,7 +218,7 @@ describe('any discussion of extractive participants', () => {
             await seated(seats, other)[at]!.cast(motion('ranked', record), never),
           )
       }),
-      { numRuns: 25 },
+      { numRuns: 10 },
     )
   })
 })
@@ -255,7 +255,10 @@ describe('an extractive ballot', () => {
     expect(swayed.reason).toContain(
       'Write our own log +0.200 (0 for, 0 against, 1 neutral; +0.200 of it for its stance)',
     )
-    using full = passageIndex([...documents, paper('more.md', 'Our own log is fragile. A log of our own was abandoned as unsafe.')])
+    using full = passageIndex([
+      ...documents,
+      paper('more.md', 'Our own log is fragile. A log of our own was abandoned as unsafe.'),
+    ])
     const convinced = await extractive({ ...rival, index: full }).cast(motion('ranked'), never)
     expect(convinced.ballot).toEqual({ kind: 'ranked', ranking: [['Use SQLite'], ['Write our own log']] })
   })

@@ -23,7 +23,10 @@ describe('the README', () => {
 describe('the examples', () => {
   const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'))
   it.each(examples)('%s runs to its end', (file) => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, [join('examples', file)], { cwd: root, encoding: 'utf8' })
+    const { status, stderr, stdout } = spawnSync(process.execPath, [join('examples', file)], {
+      cwd: root,
+      encoding: 'utf8',
+    })
     expect(stderr).toBe('')
     expect(status).toBe(0)
     expect(stdout).not.toBe('')

@@ -137,7 +137,7 @@ describe('openai-compatible model: waits between attempts', () => {
   })
 
   it('fails at once when it is asked to wait beyond retryAfterMaxMs', async () => {
-    const { error, requests } = await call(refuses(429, {}, { 'retry-after': '3600' }))
+    const { error, requests } = await call(refuses(429, {}, { 'retry-after': '3600' }), { timeoutMs: 7_200_000 })
     expect(error).toEqual(code('model.rate_limited', { retryAfterMs: 3_600_000 }))
     expect((error as Error).message).toContain('wait 3600 s')
     expect(requests).toHaveLength(1)
@@ -373,6 +373,11 @@ describe('openai-compatible model: broken replies', () => {
   ])('%s is told', async (_what, pieces, expected) => {
     const { error } = await call(sends(pieces), { attemptsMax: 1 })
     expect(error).toEqual(code(expected))
+  })
+
+  it('is told at its first character when it cannot become a reply', async () => {
+    const { error } = await call(sends(['\n<html>'], { after: 'hang' }))
+    expect(error).toEqual(code('model.malformed'))
   })
 
   it('is whole when it breaks after the finish reason', async () => {

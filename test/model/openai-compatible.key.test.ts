@@ -116,7 +116,7 @@ describe('openai-compatible model: the key never shows', () => {
     ['a refusal with escapes', refuses(400, `{"error":{"message":"key s\\u006b-proj-4f9c2a77e1b04d6f"}}`)],
     ['a refusal that hides it behind control characters', refuses(400, { error: key.split('').join('\u0000') })],
     ['a refusal that hides it behind zero-width spaces', refuses(400, { error: key.split('').join('\u200b') })],
-    ['a refusal cut inside it', refuses(400, `${'\u0000'.repeat(64 * 1024 - 10)}${key}`)],
+    ['a refusal cut inside it', refuses(400, `${'\u0000'.repeat(64 * 1024 - 18)}${key}`)],
     ['a refusal clipped inside it', refuses(500, { error: 'x'.repeat(490) + key })],
     ['a redirect', refuses(302, '', { location: `https://example.com/${key}?k=${key}` })],
     ['garbage', sends([`<p>${key}</p>`])],

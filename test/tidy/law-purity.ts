@@ -26,16 +26,14 @@ const timeModules: ReadonlySet<string> = new Set(['node:timers', 'node:timers/pr
 const platformWorld = new RegExp(String.raw`${free}(?:fetch\s*\(|(?:process|crypto|globalThis|Worker)\s*[.([])`, 'g')
 
 function timeAndChance(source: Source, allowed: readonly Allowance[]): Violation[] {
-  const byName = matchesOf(source, platformTime, (found) => found).filter(
-    ({ what }) => !allowed.some(({ path, name }) => path === source.path && what.includes(name)),
-  )
+  const told = (found: string) => `takes ${found} from the platform; take a Clock, a Random or an Entropy`
+  const mayUse = (found: string) => allowed.some(({ path, name }) => path === source.path && found.includes(name))
   const byModule = source.imports
     .filter(({ specifier }) => timeModules.has(specifier))
-    .map(({ line, specifier }) => ({ path: source.path, line, what: specifier }))
-  return [...byName, ...byModule].map((violation) => ({
-    ...violation,
-    what: `takes ${violation.what} from the platform; take a Clock, a Random or an Entropy`,
-  }))
+    .map(({ line, specifier }) => ({ path: source.path, line, what: told(specifier) }))
+  return matchesOf(source, platformTime, told)
+    .filter(({ what }) => !mayUse(what))
+    .concat(byModule)
 }
 
 export function timeLaw(allowed: readonly Allowance[] = allowances): Law {
@@ -77,10 +75,11 @@ export const pureLaw: Law = {
     const byPath = new Map(sourcesOf(tree, inSrc).map((source) => [source.path, source]))
     return [...byPath.values()]
       .filter(({ path }) => inCore(path))
-      .flatMap((core) => [
-        ...platformUses(core).map(({ line, what }) => ({ path: core.path, line, what: `${what}; a core is pure` })),
-        ...impureImports(core, byPath),
-      ])
+      .flatMap((core) =>
+        platformUses(core)
+          .map(({ line, what }) => ({ path: core.path, line, what: `${what}; a core is pure` }))
+          .concat(impureImports(core, byPath)),
+      )
   },
 }
 

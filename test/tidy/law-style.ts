@@ -38,7 +38,7 @@ export const sizesLaw: Law = {
 
 const comments = /(?:ox|es)lint-disable|@ts-(?:ignore|nocheck|expect-error)|\b(?:TODO|FIXME|XXX)\b/g
 
-/** Words in comments: they are in the text and no longer in the code. */
+/** Words in comments: they are in the text, and spaces in the code. */
 function inComments({ path, text, code }: Source): Violation[] {
   return Array.from(text.matchAll(comments))
     .filter(({ index, 0: found }) => code.slice(index, index + found.length).trim() === '')
@@ -48,41 +48,41 @@ function inComments({ path, text, code }: Source): Violation[] {
 export const loopholesLaw: Law = {
   name: 'loopholes',
   find: (tree) =>
-    sourcesOf(tree, inSrc).flatMap((source) => [
-      ...inComments(source),
-      ...matchesOf(source, /\bas\s+(?:unknown\s+as\s+)?any\b|<any>/g, (found) => `holds ${found}; name the type`),
-    ]),
+    sourcesOf(tree, inSrc).flatMap((source) =>
+      inComments(source).concat(
+        matchesOf(source, /\bas\s+(?:unknown\s+as\s+)?any\b|<any>/g, (found) => `holds ${found}; name the type`),
+      ),
+    ),
 }
 
 const call = String.raw`\b(?:it|test|describe|suite)\b`
+const onlyForm = new RegExp(String.raw`${call}[\w.]*\.only\b`, 'g')
 
 export const testsLaw: Law = {
   name: 'tests',
   find: (tree) =>
-    sourcesOf(tree, inTests).flatMap((source) => [
-      ...matchesOf(
-        source,
-        new RegExp(String.raw`${call}[\w.]*\.only\b`, 'g'),
-        (found) => `${found} leaves out all others`,
+    sourcesOf(tree, inTests).flatMap((source) =>
+      matchesOf(source, onlyForm, (found) => `${found} leaves out all others`).concat(
+        unreasonedSkips(source),
+        shouldNames(source),
       ),
-      ...unreasonedSkips(source),
-      ...shouldNames(source),
-    ]),
+    ),
 }
 
 /** A skip or a todo needs its reason in a comment on its line or the one before. */
 function unreasonedSkips(source: Source): Violation[] {
   const lines = source.text.split('\n')
   const codeLines = source.code.split('\n')
-  const commented = (at: number) => /\/[/*]/.test(blankOf(lines[at], codeLines[at]))
-  return matchesOf(source, new RegExp(String.raw`${call}[\w.]*\.(?:skip|todo)\b`, 'g'), (found) => found)
-    .filter(({ line }) => !commented(line - 1) && !commented(line - 2))
-    .map((violation) => ({ ...violation, what: `${violation.what} gives no reason beside it` }))
+  const commented = (at: number) => /\/[/*]/.test(commentsOf(lines[at], codeLines[at]))
+  const form = new RegExp(String.raw`${call}[\w.]*\.(?:skip|todo)\b`, 'g')
+  return matchesOf(source, form, (found) => `${found} gives no reason beside it`).filter(
+    ({ line }) => !commented(line - 1) && !commented(line - 2),
+  )
 }
 
-/** What of a line is in its text alone. */
-function blankOf(text = '', code = ''): string {
-  return Array.from(text, (unit, at) => (code[at] === unit ? ' ' : unit)).join('')
+/** The comments of a line: what is in its text and a space in its code. */
+function commentsOf(text = '', code = ''): string {
+  return text.replaceAll(/[^ ]/g, (unit, at: number) => (code[at] === ' ' ? unit : ' '))
 }
 
 /** The name may stand after a call that gives the cases: `it.each([...])('name', ...)`. */

@@ -21,7 +21,7 @@ export interface Import {
 export interface Source {
   readonly path: string
   readonly text: string
-  /** As long as the text: comments and the content of texts and regular expressions are blank. */
+  /** As long as the text: comments are spaces, the content of texts and regular expressions is dots. */
   readonly code: string
   readonly imports: readonly Import[]
 }
@@ -100,7 +100,10 @@ function targetOf(from: string, specifier: string, kind: Import['kind']): Pick<I
   }
 }
 
-/** Texts keep their quotes, so that a position in the code is the same position in the text. */
+/** What stands for the content of a text: neither a space, as in comments, nor part of a word. */
+const dot = '·'
+
+/** Texts keep their quotes, and a position in the code is the same position in the text. */
 export function blank(text: string): string {
   return new Blanker(text).run()
 }
@@ -129,8 +132,8 @@ class Blanker {
   #step(): void {
     const two = this.#text.slice(this.#at, this.#at + 2)
     const one = two[0] as string
-    if (two === '//' || (this.#at === 0 && two === '#!')) this.#erase(this.#lineEnd())
-    else if (two === '/*') this.#erase(this.#after('*/', this.#at + 2))
+    if (two === '//' || (this.#at === 0 && two === '#!')) this.#erase(this.#lineEnd(), ' ')
+    else if (two === '/*') this.#erase(this.#after('*/', this.#at + 2), ' ')
     else if (one === "'" || one === '"') this.#quoted(one)
     else if (one === '`') this.#template()
     else if (one === '/' && beforeRegex.test(this.#out.slice(-80).trimEnd())) this.#regex()
@@ -154,8 +157,8 @@ class Blanker {
     this.#at += length
   }
 
-  #erase(until: number): void {
-    this.#out += this.#text.slice(this.#at, until).replace(/[^\n]/g, ' ')
+  #erase(until: number, by = dot): void {
+    this.#out += this.#text.slice(this.#at, until).replace(/[^\n]/g, by)
     this.#at = until
   }
 

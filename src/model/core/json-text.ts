@@ -47,11 +47,11 @@ function inProse(text: string): unknown[] {
   return found
 }
 
-/** The place after the bracket that closes the one at `start`; undefined when none does. */
+/** The place after the bracket that closes the one at `start`, of whatever kind; whether they fit is the parser's to say. */
 function closing(text: string, start: number): number | undefined {
   const token = /["{}[\]]/g
   token.lastIndex = start
-  const open: string[] = []
+  let depth = 0
   for (let at = token.exec(text); at; at = token.exec(text)) {
     const [bracket] = at
     if (bracket === '"') {
@@ -59,11 +59,8 @@ function closing(text: string, start: number): number | undefined {
       stringEnd.lastIndex = token.lastIndex
       if (!stringEnd.test(text)) return undefined
       token.lastIndex = stringEnd.lastIndex
-    } else if (bracket === '{' || bracket === '[') open.push(bracket)
-    else {
-      if (open.pop() !== (bracket === '}' ? '{' : '[')) return undefined
-      if (open.length === 0) return token.lastIndex
-    }
+    } else if (bracket === '{' || bracket === '[') depth++
+    else if (--depth === 0) return token.lastIndex
   }
   return undefined
 }

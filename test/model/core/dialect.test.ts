@@ -74,6 +74,11 @@ describe('a lesson from a refusal', () => {
     expect(lesson(message)).toBeUndefined()
   })
 
+  it('is not taken about a field that this body does not have', () => {
+    const refusal = { status: 400, message: 'Unsupported parameter: seed', kind: '', param: '' }
+    expect(lessonOf(requestBody(dialect, { messages }, none), refusal)).toBeUndefined()
+  })
+
   it('is not taken from another status', () => {
     expect(lesson('Unsupported parameter: seed', { status: 500 })).toBeUndefined()
     expect(lesson('Unsupported parameter: seed', { status: 422 })).toBe('seed')
