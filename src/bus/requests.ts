@@ -19,8 +19,8 @@ import { DeadlineHeap } from './deadlines.ts'
 import type { DeadlineEntry } from './deadlines.ts'
 import { BusClosed, NoResponders, RequestTimeout } from './error.ts'
 
-export const requestTimeoutMsDefault = 5000
-export const requestsMaxDefault = 65_536
+const requestTimeoutMsDefault = 5000
+const requestsMaxDefault = 65_536
 
 export interface RequestMuxOptions {
   readonly clock: Clock

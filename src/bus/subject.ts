@@ -13,7 +13,7 @@ import { InvalidSubject } from './error.ts'
 /** UTF-8 bytes of a subject. A NATS control line (subject, reply and sizes) holds 4096. */
 export const subjectMaxBytes = 1024
 /** UTF-16 units of a queue group's name. */
-export const queueMaxLength = 256
+const queueMaxLength = 256
 
 /** Throws `bus.invalid_subject` unless a message can be published to it: no wildcards. */
 export function checkSubject(subject: string): void {

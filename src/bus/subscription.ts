@@ -5,7 +5,7 @@
  * inside a publisher's call.
  *
  * Its life: 1. open: takes and hands out; 2. closed: takes no more, what waits is handed out; 3. over: the consumer has
- * finished with the last one, iterations end, `each` and `drain` settle.
+ * has finished, iterations end, `each` and `drain` settle.
  */
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
@@ -61,6 +61,7 @@ export class BusSubscription implements Subscription {
   #woken = false
   /** The consumer has a message it has not finished with. */
   #inHand = false
+  #draining = false
   #consumer: 'none' | 'iterator' | 'each' = 'none'
   #handler: Handler | undefined
   #failure: Error | undefined
@@ -196,7 +197,9 @@ export class BusSubscription implements Subscription {
     this.#inHand = false
     if (this.#ring.size > 0 && !this.#host.resting && this.#waiters.length === 0) {
       this.#inHand = true
-      return Promise.resolve({ value: this.#take(), done: false })
+      const value = this.#take()
+      if (this.#closed) this.#settle()
+      return Promise.resolve({ value, done: false })
     }
     this.#settle()
     const failure = this.#over ? this.#takeFailure() : undefined
@@ -225,12 +228,14 @@ export class BusSubscription implements Subscription {
 
   async drain(options: WaitOptions = {}): Promise<void> {
     const { timeoutMs = drainTimeoutMsDefault, signal } = options
+    this.#draining = true
     this.#close()
     if (this.#over) return
     const ended = (this.#ended ??= deferred())
     try {
       await within(this.#host.clock, `draining ${this.subject}`, timeoutMs, signal, () => ended.promise)
     } catch (error) {
+      this.#draining = false
       this.unsubscribe()
       throw error
     }
@@ -255,9 +260,13 @@ export class BusSubscription implements Subscription {
     this.#settle()
   }
 
-  /** Over, once closed, empty and with no message in the consumer's hand. */
+  /**
+   * Over, once closed and empty, and the handler has settled. An iteration is waited for only while draining: one that took
+   * its last message and never comes back must not be kept for ever.
+   */
   #settle(): void {
-    if (this.#over || !this.#closed || this.#ring.size > 0 || this.#inHand) return
+    if (this.#over || !this.#closed || this.#ring.size > 0) return
+    if (this.#inHand && (this.#draining || this.#consumer === 'each')) return
     this.#over = true
     this.#host.over(this)
     const waiters = this.#waiters.splice(0)

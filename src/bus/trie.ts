@@ -58,6 +58,11 @@ export class SubjectTrie<T> {
     return this.#size
   }
 
+  /** Nodes that the patterns held take up; none is left when all are removed. */
+  get nodes(): number {
+    return countBelow(this.#root)
+  }
+
   /** Adds `value` under a well-formed pattern; false if it is there already. */
   insert(pattern: string, value: T, queue?: string): boolean {
     const tokens = pattern.split('.')
@@ -223,6 +228,12 @@ function removeFrom<T>(node: Node<T>, side: 'here' | 'rest', value: T, queue: st
   }
   if (leaf.plain.size === 0 && leaf.groups.size === 0) node[side] = undefined
   return true
+}
+
+function countBelow<T>(node: Node<T>): number {
+  let count = node.star ? 1 + countBelow(node.star) : 0
+  for (const child of node.children?.values() ?? []) count += 1 + countBelow(child)
+  return count
 }
 
 function isEmpty<T>(node: Node<T>): boolean {

@@ -29,7 +29,6 @@ export interface CommandContext {
 
 export interface Command {
   readonly name: string
-  readonly summary: string
   /** Examples first, then arguments and options. */
   readonly help: string
   run(args: readonly string[], context: CommandContext): Promise<ExitCode>

@@ -58,7 +58,6 @@ const options = {
 
 export const conveneCommand: Command = {
   name: 'convene',
-  summary: 'discuss a question over documents, vote, record the decision',
   help,
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
@@ -80,7 +79,7 @@ export const conveneCommand: Command = {
       durable: data !== undefined,
       fresh: values['new'] === true,
       signal: context.signal,
-      onPreview: view.preview,
+      onPreview: (participant, _round, text) => view.preview(participant, text),
       ...(turnTimeout !== undefined && { turnTimeoutMs: parseDuration(turnTimeout) }),
     })
     view.began(await convening.origin, data)
@@ -131,7 +130,7 @@ async function evidenceFor(
 interface View {
   began(origin: ConveningOrigin, data: string | undefined): void
   event(event: ConveneEvent): void
-  preview(participant: string, round: number, text: string): void
+  preview(participant: string, text: string): void
 }
 
 function jsonView({ stdout }: CommandContext): View {
@@ -158,7 +157,7 @@ function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View
       stdout.write(show.event(event))
       if (drafts.size > 0) live.show(previewLines(drafts, show, stderr.columns))
     },
-    preview(participant, _round, text) {
+    preview(participant, text) {
       const soFar = `${drafts.get(participant) ?? ''}${text}`
       drafts.set(participant, soFar.slice(-400))
       live.show(previewLines(drafts, show, stderr.columns))

@@ -40,7 +40,6 @@ const options = {
 
 export const logCommand: Command = {
   name: 'log',
-  summary: 'list and filter the events of a data folder',
   help,
   async run(args, { stdout, signal }) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })

@@ -36,7 +36,6 @@ export class NothingToReplay extends ColloquyError {
 
 export const replayCommand: Command = {
   name: 'replay',
-  summary: 'print a finished convening from its journal',
   help,
   async run(args, { stdout }) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })

@@ -6,12 +6,32 @@ import { readFileSync } from 'node:fs'
 import { ColloquyError, messageOf } from '../base/error.ts'
 import { UsageError, exitCode } from './command.ts'
 import type { Command, CommandContext, ExitCode, Output } from './command.ts'
-import { conveneCommand } from './convene.ts'
-import { logCommand } from './log.ts'
-import { replayCommand } from './replay.ts'
 import { colourWanted } from './terminal.ts'
 
-const commands: readonly Command[] = [conveneCommand, replayCommand, logCommand]
+interface Entry {
+  readonly name: string
+  readonly summary: string
+  /** Commands are loaded one at a time: who asks for a version need not wait for a database. */
+  readonly load: () => Promise<Command>
+}
+
+const commands: readonly Entry[] = [
+  {
+    name: 'convene',
+    summary: 'discuss a question over documents, vote, record the decision',
+    load: async () => (await import('./convene.ts')).conveneCommand,
+  },
+  {
+    name: 'replay',
+    summary: 'print a finished convening from its journal',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
+    name: 'log',
+    summary: 'list and filter the events of a data folder',
+    load: async () => (await import('./log.ts')).logCommand,
+  },
+]
 
 /** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -21,7 +41,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   if (name === '--version' || name === '-V') return print(stdout, `${packageVersion()}\n`)
   if (name === undefined || name === 'help' || name === '--help' || name === '-h')
     return help(rest[0], name === undefined ? stderr : stdout, name === undefined ? exitCode.usage : exitCode.ok)
-  const command = commands.find((each) => each.name === name)
+  const command = await commands.find((each) => each.name === name)?.load()
   if (!command) {
     stderr.write(`colloquy: there is no command ${JSON.stringify(name)}\n\n`)
     return help(undefined, stderr, exitCode.usage)
@@ -81,8 +101,8 @@ const usageCodes: ReadonlySet<string> = new Set([
   'base.invalid_argument',
 ])
 
-function help(name: string | undefined, to: Output, code: ExitCode): ExitCode {
-  const command = commands.find((each) => each.name === name)
+async function help(name: string | undefined, to: Output, code: ExitCode): Promise<ExitCode> {
+  const command = await commands.find((each) => each.name === name)?.load()
   if (command) to.write(command.help)
   else {
     const list = commands.map((each) => `  ${each.name.padEnd(10)} ${each.summary}`).join('\n')
@@ -111,7 +131,7 @@ function output(stream: NodeJS.WriteStream): Output {
     process.exit(exitCode.ok)
   })
   return {
-    isTTY: stream.isTTY === true,
+    isTTY: stream.isTTY,
     get columns() {
       return stream.columns ?? 100
     },

@@ -17,7 +17,7 @@ import { documentEndings, documentKind, textOf } from './document-text.ts'
 import type { DocumentKind, TextRead } from './document-text.ts'
 import { EvidenceInvalid } from './error.ts'
 import type { EvidenceProblem } from './error.ts'
-import { findFiles, isInside } from './evidence-glob.ts'
+import { findFiles, isInside } from './evidence-files.ts'
 import { pdfReader } from './pdf-reader.ts'
 import type { PdfReader } from './pdf-reader.ts'
 import { bytesText, readRegularFile, systemReason } from './regular-file.ts'
@@ -39,6 +39,8 @@ export interface EvidenceLimits {
   readonly pdfTextMaxLength: number
   /** Time for one PDF. Default 60,000. */
   readonly pdfTimeoutMs: number
+  /** Growth of the process while one PDF is read. Default 1 GiB. */
+  readonly pdfMemoryMaxBytes: number
 }
 
 export const evidenceLimits: EvidenceLimits = {
@@ -50,6 +52,7 @@ export const evidenceLimits: EvidenceLimits = {
   pdfPagesMax: 2000,
   pdfTextMaxLength: 20 * 1024 ** 2,
   pdfTimeoutMs: 60_000,
+  pdfMemoryMaxBytes: 1024 ** 3,
 }
 
 export interface EvidenceProgress {
@@ -84,6 +87,8 @@ export interface Evidence {
   readonly warnings: readonly string[]
 }
 
+const warningsMax = 100
+
 /** Reads the evidence. Rejects with `convene.evidence_invalid`, `base.peer_missing` (a PDF without `unpdf`), `base.aborted`. */
 export async function loadEvidence(options: LoadEvidenceOptions): Promise<Evidence> {
   const limits = readLimits(options.limits ?? {})
@@ -105,7 +110,8 @@ export async function loadEvidence(options: LoadEvidenceOptions): Promise<Eviden
     throw new EvidenceInvalid([...found.problems, { path: 'the globs', reason }])
   }
   const pdfLimits = { pagesMax: limits.pdfPagesMax, textMaxLength: limits.pdfTextMaxLength }
-  await using pdf = pdfReader({ limits: pdfLimits, timeoutMs: limits.pdfTimeoutMs, clock })
+  const { pdfTimeoutMs: timeoutMs, pdfMemoryMaxBytes: memoryMaxBytes } = limits
+  await using pdf = pdfReader({ limits: pdfLimits, timeoutMs, memoryMaxBytes, clock })
   const loader = new Loader(realRoot, limits, pdf, options)
   loader.problems.push(...found.problems)
   loader.warnings.push(...found.warnings)
@@ -113,7 +119,8 @@ export async function loadEvidence(options: LoadEvidenceOptions): Promise<Eviden
   await loader.readAll(files)
   if (loader.problems.length > 0) throw new EvidenceInvalid(loader.problems)
   const { documents, bytes, warnings } = loader
-  return { documents, bytes, warnings }
+  const more = warnings.length - warningsMax
+  return { documents, bytes, warnings: more > 0 ? [...warnings.slice(0, warningsMax), `and ${more} more`] : warnings }
 }
 
 interface EvidenceFile {

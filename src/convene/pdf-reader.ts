@@ -2,14 +2,14 @@
  * Reads PDFs in a thread of their own, one at a time. Unlike `pdfText` it cannot be kept busy: a file that takes too long or
  * too much memory costs its thread and is named, and the next file gets a new one. The process's event loop stays free.
  *
- * The heap of the thread is bounded; what the library unpacks into buffers lies outside of that bound, and is bounded by
- * the size of the file and the time alone.
+ * A file of a few kilobytes can unpack to gigabytes, in buffers that no limit of a thread counts. So the memory of the
+ * process is looked at while a file is read; other work of the process that takes as much would end the reading too.
  */
 import { Worker } from 'node:worker_threads'
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
-import { Aborted, PeerMissing, TimedOut, messageOf } from '../base/error.ts'
+import { Aborted, LimitExceeded, PeerMissing, TimedOut, messageOf } from '../base/error.ts'
 import { formatDuration } from '../base/duration.ts'
 import type { PdfLimits, PdfRead } from './pdf-text.ts'
 import type { PdfAnswer, PdfRequest } from './pdf-worker.ts'
@@ -19,8 +19,8 @@ export interface PdfReaderOptions {
   /** One file. */
   readonly timeoutMs: number
   readonly clock: Clock
-  /** Heap of the thread. Default 1024. */
-  readonly memoryMaxMib?: number
+  /** Growth of the process while one file is read. Default 1 GiB. */
+  readonly memoryMaxBytes?: number
 }
 
 export interface PdfReader extends AsyncDisposable {
@@ -33,6 +33,7 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 
 /** The thread starts with the first file. */
 export function pdfReader(options: PdfReaderOptions): PdfReader {
+  const memoryMaxBytes = options.memoryMaxBytes ?? 1024 ** 3
   let worker: Worker | undefined
   const end = async () => {
     const ended = worker
@@ -42,8 +43,9 @@ export function pdfReader(options: PdfReaderOptions): PdfReader {
   return {
     async read(bytes, signal) {
       try {
+        using growth = watchGrowth(options.clock, memoryMaxBytes)
         const answer = await within(options.clock, 'reading a PDF', options.timeoutMs, signal, () =>
-          ask((worker ??= start(options.memoryMaxMib ?? 1024)), { bytes, limits: options.limits }),
+          Promise.race([ask((worker ??= start(memoryMaxBytes)), { bytes, limits: options.limits }), growth.passed]),
         )
         if ('peerMissing' in answer) throw new PeerMissing('unpdf', 'Reading a PDF', { cause: answer.peerMissing })
         return answer
@@ -57,11 +59,11 @@ export function pdfReader(options: PdfReaderOptions): PdfReader {
   }
 }
 
-function start(memoryMaxMib: number): Worker {
+function start(memoryMaxBytes: number): Worker {
   const url = new URL(`./pdf-worker.${extension}`, import.meta.url)
   const worker = new Worker(url, {
     name: 'colloquy-pdf',
-    resourceLimits: { maxOldGenerationSizeMb: memoryMaxMib },
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryMaxBytes / 1024 ** 2) },
     // What the library prints must not come between the lines of an event stream.
     stdout: true,
     stderr: true,
@@ -88,10 +90,30 @@ async function ask(worker: Worker, request: PdfRequest): Promise<PdfAnswer> {
   }
 }
 
+const lookEveryMs = 100
+
+interface Growth extends Disposable {
+  /** Rejects with `base.limit_exceeded` when the process has grown by more than the bound since the start. */
+  readonly passed: Promise<never>
+}
+
+function watchGrowth(clock: Clock, maxBytes: number): Growth {
+  const startBytes = process.memoryUsage.rss()
+  const { promise, reject } = Promise.withResolvers<never>()
+  promise.catch(() => {})
+  const look = () => {
+    const grownBytes = process.memoryUsage.rss() - startBytes
+    if (grownBytes > maxBytes) reject(new LimitExceeded('memoryMaxBytes', maxBytes, grownBytes))
+    else timer = clock.timer(lookEveryMs, look, { background: true })
+  }
+  let timer = clock.timer(lookEveryMs, look, { background: true })
+  return { passed: promise, [Symbol.dispose]: () => timer.cancel() }
+}
+
 function failure(error: unknown, timeoutMs: number): string {
   const instead = 'give its text as .txt instead'
   if (error instanceof TimedOut) return `took longer than ${formatDuration(timeoutMs)} (pdfTimeoutMs); ${instead}`
   const { code } = error as { code?: unknown }
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY') return `needs too much memory; ${instead}`
+  if (error instanceof LimitExceeded || code === 'ERR_WORKER_OUT_OF_MEMORY') return `needs too much memory; ${instead}`
   return `cannot be read: ${messageOf(error)}; ${instead}`
 }

@@ -95,7 +95,8 @@ async function readDocument(
       const page = await pdf.getPage(number)
       const texts = await pageLines(page, limits.textMaxLength - length)
       page.cleanup()
-      if (!texts) return { reason: `holds more text than textMaxLength, ${limits.textMaxLength} characters; split it` }
+      if (!texts)
+        return { reason: `holds more text than pdfTextMaxLength, ${limits.textMaxLength} characters; split it` }
       // Pages are apart like paragraphs, so that nothing is quoted across two.
       if (lines.length > 0 && texts.length > 0) lines.push({ text: '', line: number })
       for (const text of texts) {

@@ -17,7 +17,7 @@ import { splitDocument } from './passage.ts'
 import type { Passage } from './passage.ts'
 
 export interface PassageIndexOptions {
-  /** Memory for the index before it goes to a temporary file. Default 64 MiB. */
+  /** Memory for the index before it goes to a temporary file, and 8 MiB more while it is made. Default 64 MiB. */
   readonly cacheMaxBytes?: number
   /** Text in all, two bytes a character as it stands in memory; more is refused. Default 1 GiB. */
   readonly textMaxBytes?: number
@@ -88,6 +88,8 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
+const gatheredBytes = 8 * 1024 ** 2
+
 /** The empty name is SQLite's private temporary database: pages spill to an unnamed file when the cache is full. */
 function openTemporary(cacheMaxBytes: number): DatabaseSync {
   const database = new DatabaseSync('')
@@ -97,6 +99,8 @@ function openTemporary(cacheMaxBytes: number): DatabaseSync {
   database.exec(`CREATE VIRTUAL TABLE passage USING fts5(text, headings, document UNINDEXED, line UNINDEXED,
     kind UNINDEXED, lines UNINDEXED, tokenize = 'porter unicode61');
     CREATE VIRTUAL TABLE term USING fts5vocab(passage, 'row')`)
+  // New postings gather in memory before they are merged: at SQLite's own 1 MiB, merging takes a third of the time.
+  database.exec(`INSERT INTO passage (passage, rank) VALUES ('hashsize', ${gatheredBytes})`)
   return database
 }
 

@@ -107,7 +107,7 @@ function cast(participant: string, vote: Vote, asked: readonly Vote[]): CastVote
     participant,
     status: vote.ballot.kind === 'abstain' ? 'abstained' : 'cast',
     ballot: vote.ballot,
-    reason: cleanText(String(vote.reason ?? ''), 5000),
+    reason: cleanText(typeof vote.reason === 'string' ? vote.reason : '', 5000),
     usage: usageOf(asked),
     ...(notes.length > 0 && { notes }),
   }

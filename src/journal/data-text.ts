@@ -34,7 +34,8 @@ export function dataEncoder(sizeMaxBytes: number): (value: unknown) => DataText 
 /** The value of a text; throws the codec's errors. Each call makes a fresh value. */
 export function decodeData(text: string): unknown {
   // A tag or an escaped key is the only thing in which the codec and plain JSON differ, and both show as a quoted dollar.
-  if (text.includes('"$')) return reader.decode(utf8Bytes(text))
+  // Most texts hold no dollar at all, and that is the faster thing to look for.
+  if (text.includes('$') && text.includes('"$')) return reader.decode(utf8Bytes(text))
   return JSON.parse(text)
 }
 

@@ -5,10 +5,11 @@
 import { deferred } from '../base/deferred.ts'
 import { Aborted, assert, LimitExceeded } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
+import { meets } from './expectation.ts'
 import { matcher } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
 import type { Journal, JournalLimits } from './journal.ts'
-import { journalLimits, meets, NumberedJournal } from './numbered.ts'
+import { journalLimits, NumberedJournal } from './numbered.ts'
 import type { AllPage, AllQuery, AppendOutcome, NumberedBackend, StreamPage, StreamQuery } from './numbered.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 

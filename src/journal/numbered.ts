@@ -12,12 +12,12 @@ import { plainName, wholeNumber } from '../base/limit.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorSource } from './cursor.ts'
 import { InvalidPosition, JournalClosed, JournalReadonly, WrongVersion } from './error.ts'
+import { expectation } from './expectation.ts'
 import { checkFilter } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
 import type {
   AppendOptions,
   Appended,
-  ExpectedVersion,
   Filter,
   Journal,
   JournalCapabilities,
@@ -31,11 +31,6 @@ import type {
 import { eventEncoder, fromStored } from './stored-event.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 import type { CloudEvent } from '../base/envelope.ts'
-
-/** `-1`: anything; `-2`: the stream has to exist; else the exact version. */
-export type Expected = number
-export const anyVersion: Expected = -1
-export const existing: Expected = -2
 
 export interface StreamQuery {
   readonly stream: string
@@ -74,7 +69,8 @@ export interface NumberedBackend {
   readonly driver: string
   readonly durable: boolean
   readonly readonly: boolean
-  append(stream: string, events: readonly StoredEvent[], expected: Expected): Promise<AppendOutcome>
+  /** `expected` as `expectation` gives it. */
+  append(stream: string, events: readonly StoredEvent[], expected: number): Promise<AppendOutcome>
   version(stream: string): Promise<number>
   streamPage(query: StreamQuery): Promise<StreamPage> | StreamPage
   allPage(query: AllQuery): Promise<AllPage> | AllPage
@@ -204,20 +200,6 @@ export class NumberedJournal implements Journal {
       return false
     }
   }
-}
-
-function expectation(expected: ExpectedVersion): Expected {
-  if (expected === 'any') return anyVersion
-  if (expected === 'exists') return existing
-  if (expected === 'none') return 0
-  if (typeof expected === 'number') return wholeNumber('expectedVersion', expected, 0)
-  throw new InvalidArgument('expectedVersion', 'must be a version, none, exists or any')
-}
-
-/** True when a stream of this version is what was expected. */
-export function meets(expected: Expected, version: number): boolean {
-  if (expected === anyVersion) return true
-  return expected === existing ? version > 0 : version === expected
 }
 
 function iterable<Row>(source: () => CursorSource<Row>): AsyncIterable<Recorded> {

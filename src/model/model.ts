@@ -42,7 +42,10 @@ export interface ModelReply {
 export type ModelChunk =
   /** A part of the reply's text, in order. */
   | { readonly type: 'text'; readonly text: string }
-  /** The call failed before any text came and starts again; what was sent may be paid twice. */
+  /**
+   * The call failed before any text came, with `code`, and starts again as `attempt` (from 2) after `delayMs`; what was
+   * sent may be paid twice.
+   */
   | { readonly type: 'retry'; readonly attempt: number; readonly delayMs: number; readonly code: string }
   /** Last, once. */
   | { readonly type: 'end'; readonly reply: ModelReply }

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/clock.ts'
-import { TimedOut } from '../base/error.ts'
+import { TimedOut, toError } from '../base/error.ts'
 import { cleanText } from './core/redact.ts'
 import { ModelMalformed, ModelUnavailable } from './error.ts'
 
@@ -22,6 +22,8 @@ export interface TransferOptions {
   readonly secrets: readonly string[]
 }
 
+type BodyReader = ReadableStreamDefaultReader<Uint8Array>
+
 /** What a connection is left to do by itself after the last event, so that the pool can keep it. */
 const drainMaxMs = 100
 
@@ -29,14 +31,19 @@ export class Transfer implements Disposable {
   readonly #options: TransferOptions
   readonly #control = new AbortController()
   readonly #onAbort: () => void
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  #reader: BodyReader | undefined
   #decoder = new TextDecoder('utf-8', { fatal: true })
   #firstByteBy = 0
   #begun = false
+  /** Ends the read that waits. */
+  #cut: (reason: unknown) => void = () => {}
 
   constructor(options: TransferOptions) {
     this.#options = options
-    this.#onAbort = () => this.#control.abort(options.signal.reason)
+    this.#onAbort = () => {
+      this.#control.abort(options.signal.reason)
+      this.#cut(options.signal.reason)
+    }
     if (options.signal.aborted) this.#onAbort()
     else options.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
@@ -63,11 +70,11 @@ export class Transfer implements Disposable {
   async next(): Promise<string | undefined> {
     const reader = this.#reader
     if (!reader) return undefined
-    const { clock, idleTimeoutMs, signal } = this.#options
+    const { clock, idleTimeoutMs } = this.#options
     const timeoutMs = this.#begun ? idleTimeoutMs : Math.max(1, this.#firstByteBy - clock.monotonicMs())
     let read: Awaited<ReturnType<typeof reader.read>>
     try {
-      read = await within(clock, 'the next byte', timeoutMs, signal, () => reader.read())
+      read = await this.#inTime(reader, timeoutMs)
     } catch (error) {
       throw !this.#begun && error instanceof TimedOut ? this.#connectionError(error) : error
     }
@@ -75,6 +82,20 @@ export class Transfer implements Disposable {
     if (!read.done) return this.#decode(read.value)
     this.#reader = undefined
     return this.#decode(undefined) || undefined
+  }
+
+  /** `within` for one read of many: a reply has thousands, and each would make signals and listeners of its own. */
+  #inTime(reader: BodyReader, timeoutMs: number): ReturnType<BodyReader['read']> {
+    return new Promise((resolve, reject) => {
+      if (this.#options.signal.aborted) return reject(toError(this.#options.signal.reason))
+      const timer = this.#options.clock.timer(timeoutMs, () => reject(new TimedOut('the next byte', timeoutMs)))
+      this.#cut = (reason) => reject(toError(reason))
+      // Disposing cancels the reader, which settles this read: the timer never outlives the transfer.
+      reader
+        .read()
+        .then(resolve, reject)
+        .finally(() => timer.cancel())
+    })
   }
 
   #decode(bytes: Uint8Array | undefined): string {

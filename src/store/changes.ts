@@ -5,6 +5,13 @@
 import { Aborted } from '../base/error.ts'
 import { deferred, type Deferred } from '../base/deferred.ts'
 
+/** A rejection that does no harm when nobody awaits it. */
+export function refused(reason: unknown): Promise<never> {
+  const promise = Promise.reject(reason)
+  promise.catch(() => {})
+  return promise
+}
+
 export class Changes {
   readonly #waiters = new Set<Deferred<void>>()
   #shared: Deferred<void> | undefined
@@ -17,7 +24,7 @@ export class Changes {
   /** Resolves at the next `tell`; rejects at `fail` or when the signal is aborted. */
   next(signal?: AbortSignal): Promise<void> {
     if (signal === undefined) return (this.#shared ??= this.#add()).promise
-    if (signal.aborted) return Promise.reject(new Aborted('waiting for a change', { cause: signal.reason }))
+    if (signal.aborted) return refused(new Aborted('waiting for a change', { cause: signal.reason }))
     const waiter = this.#add()
     const onAbort = () => {
       this.#waiters.delete(waiter)

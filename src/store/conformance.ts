@@ -9,7 +9,7 @@
  * `open` makes a new, empty store for writing each time; the check closes it. That nothing acknowledged is lost when a
  * process is killed cannot be shown from inside it: a durable driver has to show that for itself.
  */
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { codeOf } from '../base/error.ts'
 import {
   addItems,
@@ -213,8 +213,8 @@ export const storeChecks: readonly StoreCheck[] = [
   }),
   check('after close every call is store.closed, and to close again is nothing', async (store) => {
     const waiting = store.changed()
-    const forgotten = store.changed(new AbortController().signal)
-    notEqual(forgotten, undefined)
+    // Nobody awaits this one: were it an unhandled rejection, the runner would say so.
+    void store.changed(new AbortController().signal)
     await Promise.all([store.close(), store.close()])
     await store.close()
     await rejects(waiting, { code: 'store.closed' })

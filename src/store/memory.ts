@@ -6,7 +6,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import { InvalidArgument } from '../base/error.ts'
-import { Changes } from './changes.ts'
+import { Changes, refused } from './changes.ts'
 import { Connection } from './connection.ts'
 import { StoreClosed } from './error.ts'
 import { checkSchemas, migrate } from './migrate.ts'
@@ -84,7 +84,7 @@ class MemoryStore implements Store {
   }
 
   changed(signal?: AbortSignal): Promise<void> {
-    return this.#closed ? Promise.reject(new StoreClosed()) : this.#changes.next(signal)
+    return this.#closed ? refused(new StoreClosed()) : this.#changes.next(signal)
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@
  * writing store it has no worker and no lock; it learns of commits by asking, and only while somebody waits for one.
  */
 import type { Clock, Timer } from '../base/clock.ts'
-import { Changes } from './changes.ts'
+import { Changes, refused } from './changes.ts'
 import { StoreClosed, StoreReadonly } from './error.ts'
 import type { Reader } from './sqlite-reader.ts'
 import type { Procedure, Store, StoreStats } from './store.ts'
@@ -35,11 +35,15 @@ export class ReadonlyStore implements Store {
     return this.#reader.read(procedure.run, args)
   }
 
-  async changed(signal?: AbortSignal): Promise<void> {
-    if (this.#closed) throw new StoreClosed()
-    // The first to wait sets what the polls compare with; for those who join later it is old, which only wakes them early.
-    if (this.#changes.size === 0) this.#poll(this.#reader.version())
-    await this.#changes.next(signal)
+  changed(signal?: AbortSignal): Promise<void> {
+    if (this.#closed) return refused(new StoreClosed())
+    try {
+      // The first to wait sets what the polls compare with; for who joins later it is old, which only wakes them early.
+      if (this.#changes.size === 0) this.#poll(this.#reader.version())
+    } catch (error) {
+      return refused(error)
+    }
+    return this.#changes.next(signal)
   }
 
   #poll(seen: string): void {

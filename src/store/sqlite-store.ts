@@ -5,7 +5,7 @@
 import type { Worker } from 'node:worker_threads'
 import { InvalidArgument } from '../base/error.ts'
 import type { Logger } from '../base/logger.ts'
-import { Changes } from './changes.ts'
+import { Changes, refused } from './changes.ts'
 import { StoreBacklogFull, StoreClosed, StoreFailed } from './error.ts'
 import { fromPortable } from './portable-error.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
@@ -219,7 +219,7 @@ export class SqliteStore implements Store {
   }
 
   changed(signal?: AbortSignal): Promise<void> {
-    return this.#closing ? Promise.reject(new StoreClosed()) : this.#changes.next(signal)
+    return this.#closing ? refused(new StoreClosed()) : this.#changes.next(signal)
   }
 
   close(): Promise<void> {

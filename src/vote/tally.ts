@@ -19,8 +19,9 @@ export interface TallyOptions {
   /** Asked in order when candidates are tied for the first place, or for leaving inside a count. Default: none; ties stay. */
   readonly ties?: readonly TieBreak[]
   /**
-   * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Default 4096:
-   * twelve candidates all tied in every round fit, and 10,000 ballots take a few seconds at worst.
+   * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Each costs a
+   * pass over the ballots, so the default is 4096 up to 10,000 ballots (twelve candidates tied in every round fit) and falls
+   * as they grow more: 40 with a million.
    */
   readonly universesMax?: number
 }
@@ -30,10 +31,10 @@ export interface TallyOptions {
  * Throws `vote.invalid_election`, `vote.tie_unfit`, `vote.too_many_universes`, `vote.rule_broken`, `base.limit_exceeded`.
  */
 export function tally(rule: Rule, election: Election, options: TallyOptions = {}): Outcome {
-  const universesMax = wholeNumber('universesMax', options.universesMax ?? 4096, 1)
   const ties = options.ties ?? []
   const reading = readElection(election, rule.accepts)
   const { profile } = reading
+  const universesMax = wholeNumber('universesMax', options.universesMax ?? defaultUniverses(profile), 1)
   const unfit = unfitFor(new Set(profile.ballots.map((ballot) => ballot.kind)), ties)
   if (unfit) throw unfit
   const chain = new Chain(ties, profile, universesMax)
@@ -48,6 +49,10 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
   const ranking = quorate && !empty ? settleFirst(count.ranking, settle) : count.ranking
   const status = quorate ? (empty || ranking[0]?.length !== 1 ? 'tied' : 'decided') : 'no-quorum'
   return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps })
+}
+
+function defaultUniverses({ ballots }: Profile): number {
+  return Math.floor(40_960_000 / Math.max(ballots.length, 10_000))
 }
 
 type Settle = Chain['settle']

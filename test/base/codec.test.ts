@@ -323,6 +323,18 @@ describe('json codec limits', () => {
     )
   })
 
+  it.each([
+    ['keys', Object.fromEntries(Array.from({ length: 26 }, (_, at) => [String.fromCharCode(97 + at), 0]))],
+    ['one empty key', { '': 0 }],
+    ['numbers', Array.from({ length: 50 }, () => 0)],
+    ['texts', ['', '', 'abc']],
+    ['bytes', new Uint8Array(3)],
+    ['texts of three bytes a character', '日本語'],
+  ])('never counts more than the true size while it writes: %s', (_name, value) => {
+    const { length } = codec.encode(value)
+    expect(jsonCodec({ sizeMaxBytes: length }).encode(value)).toHaveLength(length)
+  })
+
   it('takes a bigint of 4096 digits and refuses 4097, both signs', () => {
     const most = 10n ** 4096n - 1n
     expect(again(most)).toBe(most)

@@ -81,6 +81,16 @@ describe('memory bus', () => {
     expect(() => a.publish('x', none)).not.toThrow()
   })
 
+  it('leaves no inbox behind when a connection closes', async () => {
+    const hub = memoryHub()
+    const [a, b] = [hub.connect(), hub.connect()]
+    void b.subscribe('ask').each((message) => void message.respond(none))
+    const { subject } = await a.request('ask', none)
+    await a.close()
+    await expect(b.request(subject, none)).rejects.toMatchObject({ code: 'bus.no_responders' })
+    await b.close()
+  })
+
   it('lets an observer see requests and answers', async () => {
     const bus = memoryBus()
     const seen: string[] = []
@@ -149,12 +159,17 @@ describe('memory bus', () => {
 
   it('lets the event loop turn while iterations answer each other without end', async () => {
     const bus = memoryBus()
+    let rounds = 0
     const bounce = async (from: string, to: string) => {
-      for await (const message of bus.subscribe(from)) bus.publish(to, message.data)
+      for await (const message of bus.subscribe(from)) {
+        rounds++
+        bus.publish(to, message.data)
+      }
     }
     const loops = [bounce('ping', 'pong'), bounce('pong', 'ping')]
     bus.publish('ping', none)
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(rounds).toBeGreaterThan(0)
     await bus.close()
     await Promise.all(loops)
   })
@@ -194,7 +209,7 @@ describe('memory bus', () => {
     for (let at = 0; at < 1000; at++) {
       const subscription = bus.subscribe(`x.${at}`, { max: 1 })
       bus.publish(`x.${at}`, none)
-      for await (const _message of subscription) break
+      await subscription[Symbol.asyncIterator]().next()
     }
     await expect(bus.request('x.5', none)).rejects.toMatchObject({ code: 'bus.no_responders' })
     await bus.drain()

@@ -158,6 +158,16 @@ describe('request mux', () => {
     expect((await iterator.next()).done).toBe(true)
   })
 
+  it('aborting requestMany ends it at once, whatever waits', async () => {
+    const { mux, sent } = muxOf()
+    const controller = new AbortController()
+    const iterator = mux.requestMany('a', none, { signal: controller.signal })[Symbol.asyncIterator]()
+    mux.deliver(answerTo(sent[0]))
+    controller.abort()
+    await expect(iterator.next()).rejects.toMatchObject({ code: 'base.aborted' })
+    expect((await iterator.next()).done).toBe(true)
+  })
+
   it('runs the sentinel outside the call that delivers, and passes on what it throws', async () => {
     const { mux, sent } = muxOf()
     const sentinel = () => {

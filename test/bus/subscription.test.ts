@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { codeOf } from '../../src/base/error.ts'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import type { Message, SubscribeOptions } from '../../src/bus/bus.ts'
 import { BusSubscription } from '../../src/bus/subscription.ts'
@@ -28,14 +29,23 @@ function messageOf(id: number, size = 1): Message {
   return { subject: `id.${id}`, data: new Uint8Array(size), respond: () => false }
 }
 
+const outcomeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'fine',
+    (error: unknown) => codeOf(error),
+  )
+
 const policies = ['drop-oldest', 'drop-newest', 'error'] as const
 const bounds = fc.record({
-  pendingMax: fc.integer({ min: 1, max: 6 }),
-  pendingMaxBytes: fc.integer({ min: 1, max: 20 }),
+  pendingMax: fc.integer({ min: 1, max: 20 }),
+  pendingMaxBytes: fc.integer({ min: 1, max: 100 }),
   overflow: fc.constantFrom(...policies),
 })
 /** A number is a message of that size; `take` is the consumer. */
-const traffic = fc.array(fc.oneof({ weight: 3, arbitrary: fc.nat(9) }, fc.constant('take' as const)), { maxLength: 80 })
+const traffic = fc.array(fc.oneof({ weight: 3, arbitrary: fc.nat(9) }, fc.constant('take' as const)), {
+  maxLength: 80,
+  size: 'max',
+})
 
 /** The same queue in the plainest form: a list of ids and sizes. */
 class Model {
@@ -64,26 +74,37 @@ class Model {
   }
 }
 
+/** Runs the traffic on a subscription and on the model; what was handed out and counted, to the end. */
+async function replay(options: Model['options'], steps: readonly (number | 'take')[]) {
+  const subscription = new BusSubscription(hostOf(), '>', options)
+  const model = new Model(options)
+  const iterator = subscription[Symbol.asyncIterator]()
+  const [answers, expected]: [string[], string[]] = [[], []]
+  const take = async () => {
+    expected.push(`id.${model.waiting.shift()?.id}`)
+    answers.push(`${(await iterator.next()).value?.subject}`)
+  }
+  for (const [id, step] of steps.entries()) {
+    if (step !== 'take') {
+      subscription.deliver(messageOf(id, step))
+      model.put(id, step)
+    } else if (model.waiting.length > 0) await take()
+    answers.push(`${subscription.pending} ${subscription.dropped} ${subscription.closed}`)
+    expected.push(`${model.waiting.length} ${model.dropped} ${model.failed}`)
+  }
+  while (model.waiting.length > 0) await take()
+  subscription.unsubscribe()
+  answers.push(await outcomeOf(iterator.next()))
+  expected.push(model.failed ? 'bus.slow_consumer' : 'fine')
+  return { answers, expected }
+}
+
 describe('bus subscription', () => {
   it('keeps both bounds and its policy, as the plain model does', async () => {
     await fc.assert(
       fc.asyncProperty(bounds, traffic, async (options, steps) => {
-        const subscription = new BusSubscription(hostOf(), '>', options)
-        const model = new Model(options)
-        const iterator = subscription[Symbol.asyncIterator]()
-        for (const [id, step] of steps.entries()) {
-          if (step !== 'take') {
-            subscription.deliver(messageOf(id, step))
-            model.put(id, step)
-          } else if (model.waiting.length > 0) {
-            const { value } = await iterator.next()
-            expect(value?.subject).toBe(`id.${model.waiting.shift()?.id}`)
-          }
-          expect([subscription.pending, subscription.dropped]).toEqual([model.waiting.length, model.dropped])
-          expect(subscription.closed).toBe(model.failed)
-        }
-        for (const { id } of model.waiting) expect((await iterator.next()).value?.subject).toBe(`id.${id}`)
-        if (model.failed) await expect(iterator.next()).rejects.toMatchObject({ code: 'bus.slow_consumer' })
+        const { answers, expected } = await replay(options, steps)
+        expect(answers).toEqual(expected)
       }),
       { numRuns: 500 },
     )
@@ -103,7 +124,7 @@ describe('bus subscription', () => {
     expect(host.told).toEqual(['slow', 'slow'])
   })
 
-  it('leaves once and is over once, after the last message is finished with', async () => {
+  it('leaves once and is over once, with the last message', async () => {
     const host = hostOf()
     const subscription = new BusSubscription(host, 'a', { max: 2 })
     const iterator = subscription[Symbol.asyncIterator]()
@@ -113,8 +134,9 @@ describe('bus subscription', () => {
     subscription.deliver(messageOf(2))
     expect(host.told).toEqual(['leave'])
     await waiting
-    await iterator.next()
     expect(host.told).toEqual(['leave'])
+    await iterator.next()
+    expect(host.told).toEqual(['leave', 'over'])
     expect(await iterator.next()).toEqual({ value: undefined, done: true })
     subscription.unsubscribe()
     subscription.end()
@@ -174,6 +196,29 @@ describe('bus subscription', () => {
     subscription.deliver(messageOf(1))
     await done
     expect(handled).toBe(1)
+  })
+
+  it('draining waits until the iteration asks for one more', async () => {
+    const host = hostOf()
+    const subscription = new BusSubscription(host, 'a')
+    const iterator = subscription[Symbol.asyncIterator]()
+    subscription.deliver(messageOf(0))
+    await iterator.next()
+    const drained = subscription.drain()
+    await Promise.resolve()
+    expect(host.told).toEqual(['leave'])
+    expect((await iterator.next()).done).toBe(true)
+    await drained
+    expect(host.told).toEqual(['leave', 'over'])
+  })
+
+  it('draining knows that an iteration with more calls waiting has nothing in hand', async () => {
+    const subscription = new BusSubscription(hostOf(), 'a')
+    const iterator = subscription[Symbol.asyncIterator]()
+    const steps = Promise.all([iterator.next(), iterator.next()])
+    subscription.deliver(messageOf(0))
+    await subscription.drain()
+    expect((await steps).map(({ done }) => done)).toEqual([false, true])
   })
 
   it('drains with its signal', async () => {

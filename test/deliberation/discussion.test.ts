@@ -41,7 +41,12 @@ describe('a discussion', () => {
 
   it('records drafts in speaking order whoever is fastest', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const slow = panelist('slow', { contribute: async ({ round }) => (round === 0 && (await promise), speech('slow')) })
+    const slow = panelist('slow', {
+      contribute: async () => {
+        await promise
+        return speech('slow')
+      },
+    })
     const fast = panelist('fast', { contribute: () => (resolve(), speech('fast')) })
     const { transcript } = await discuss([slow, fast], { rounds: 0 }).result
     expect(transcript.map((each) => each.participant)).toEqual(['slow', 'fast'])

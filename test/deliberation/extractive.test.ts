@@ -18,10 +18,14 @@ async function discuss(
   record: Contribution[] = [],
 ): Promise<Contribution[]> {
   for (let round = 0; round <= rounds; round++)
-    for (const { name, contribute } of participants) {
+    for (const participant of participants) {
+      const { name } = participant
       const number = round * participants.length + participants.findIndex((each) => each.name === name) + 1
       if (record.length >= number) continue
-      const speech = await contribute(turn(round, round === 0 ? [] : [...record], `${round} ${name}`), never)
+      const speech = await participant.contribute(
+        turn(round, round === 0 ? [] : [...record], `${round} ${name}`),
+        never,
+      )
       const { text, quotes, usage, answers = [] } = speech
       record.push(
         contribution(number, name, { round, text, quotes, usage, answers, status: speech.pass ? 'passed' : 'given' }),

@@ -51,7 +51,7 @@ describe('passage index', () => {
       paper(`${at}.txt`, `common filler text ${at === 7 ? 'needle' : 'hay'}`),
     )
     using index = passageIndex(papers, { queryTermsMax: 1 })
-    expect(index.search(`${'common filler text '.repeat(5000)}`)).toHaveLength(10)
+    expect(index.search('common filler text '.repeat(5000))).toHaveLength(10)
     expect(index.search('common filler text needle').map(({ passage }) => passage.source)).toEqual(['7.txt'])
   })
 

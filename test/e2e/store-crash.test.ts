@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { batchesAfter, batchSchema } from '../store/procedures.ts'
-import { startChild } from '../store/spawn.ts'
+import { killChildren, startChild } from '../store/spawn.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-store-'))
+afterEach(killChildren)
 afterAll(() => rmSync(root, { recursive: true }))
 
 const kills = Number(process.env['STORE_KILLS'] ?? 24)

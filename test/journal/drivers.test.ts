@@ -156,7 +156,7 @@ describe('the memory and the sqlite journal', () => {
           await Promise.all(drivers.map((journal) => journal.close()))
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
     expect(details.failed ? fc.defaultReportMessage(details) : 'passed').toBe('passed')
   })

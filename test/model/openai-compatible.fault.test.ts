@@ -340,12 +340,20 @@ describe('openai-compatible model: time', () => {
     expect(await closed).toBe(false)
   })
 
-  it('ends in time with a fetch that heeds no signal', async () => {
+  it.each([
+    ['a fetch', () => new Promise<Response>(() => {})],
+    ['a body', () => Promise.resolve(new Response(new ReadableStream()))],
+  ])('ends in time with %s that heeds no signal', async (_what, fetch) => {
     const clock = manualClock()
-    const deaf = openAiCompatible({ model: 'm', apiKeyEnv: null, clock, fetch: () => new Promise(() => {}) })
-    const running = drive(deaf, { call: { timeoutMs: 1000 } })
+    const deaf = openAiCompatible({ model: 'm', apiKeyEnv: null, clock, fetch })
+    const late = drive(deaf, { call: { timeoutMs: 1000 } })
     await clock.advance(1000)
-    expect((await running).error).toEqual(code('base.timeout'))
+    expect((await late).error).toEqual(code('base.timeout'))
+    const control = new AbortController()
+    const aborted = drive(deaf, { call: { signal: control.signal } })
+    await clock.advance(1)
+    control.abort()
+    expect((await aborted).error).toEqual(code('base.aborted'))
     expect(clock.pending).toBe(0)
   })
 })

@@ -44,12 +44,23 @@ async function writeOneByOne(store: Store): Promise<void> {
     say(await store.write(addBatch, { batch: `one ${at}`, parts: 3, payload: 'x'.repeat(200) }))
 }
 
+/** Writes until one is refused, then tries twice more; the codes of the refusals. */
+async function writeUntilRefused(store: Store): Promise<void> {
+  for (let at = 0, refused = 0; refused < 3; at++)
+    await store.write(addBatch, { batch: `until ${at}`, parts: 3, payload: 'x' }).then(say, (error: unknown) => {
+      refused++
+      say(codeOf(error))
+    })
+  await store.close()
+}
+
 try {
   const store = await openSqliteStore({ folder, schemas: [batchSchema] })
   say('open')
   if (mode === 'hold') setInterval(() => {}, 60_000)
   else if (mode === 'crash') await writeForEver(store)
   else if (mode === 'serial') await writeOneByOne(store)
+  else if (mode === 'refused') await writeUntilRefused(store)
   // Mode `leave`: neither closed nor held.
 } catch (error) {
   say(`${codeOf(error)} ${(error as { ownerPid?: number }).ownerPid ?? ''}`)

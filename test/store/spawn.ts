@@ -16,6 +16,13 @@ export interface Child {
   kill(): Promise<void>
 }
 
+const running = new Set<Child>()
+
+/** Kills what a test that failed has left running. */
+export async function killChildren(): Promise<void> {
+  await Promise.all([...running].map((child) => child.kill()))
+}
+
 /** The child in `mode`, under `wrapper` (a command and its arguments) if there is one. */
 export function startChild(mode: string, folder: string, seed: string = '0', wrapper: readonly string[] = []): Child {
   const script = fileURLToPath(new URL('./child.ts', import.meta.url))
@@ -37,7 +44,7 @@ export function startChild(mode: string, folder: string, seed: string = '0', wra
     wake()
     return code as number | null
   })
-  return {
+  const started: Child = {
     process: child,
     lines,
     ended,
@@ -56,4 +63,7 @@ export function startChild(mode: string, folder: string, seed: string = '0', wra
       await ended
     },
   }
+  running.add(started)
+  void ended.then(() => running.delete(started))
+  return started
 }

@@ -123,6 +123,16 @@ describe('instant runoff', () => {
     expect(() => tally(instantRunoff, few, { universesMax: 0 })).toThrow('universesMax')
   })
 
+  it('follows fewer situations where there are more ballots, unless told otherwise', () => {
+    const candidates = Array.from({ length: 16 }, (_, at) => `candidate ${at}`)
+    const ballots = Array.from({ length: 20_480 }, (_, at) => ({
+      voter: `voter ${at}`,
+      ballot: { kind: 'ranked' as const, ranking: [[candidates[at % 16] ?? '']] },
+    }))
+    expect(() => tally(instantRunoff, { candidates, ballots })).toThrow('more than 2000 different situations')
+    expect(() => tally(instantRunoff, { candidates, ballots }, { universesMax: 20 })).toThrow('more than 20 different')
+  })
+
   it('places those still in by their votes when a majority ends it early', () => {
     const outcome = tally(instantRunoff, ranked('A B C D', [1, 'A'], [6, 'B'], [2, 'C'], [2, 'D']))
     expect(outcome.ranking).toEqual([['B'], ['C', 'D'], ['A']])

@@ -30,11 +30,12 @@ export const instantRunoff: Rule = {
   count,
 }
 
-/** Who is still in, and where each ballot stands: candidates only leave, so a ballot only moves on. */
+/** Who is still in, and the level at which each ballot stands: candidates only leave, so a ballot only moves on. */
 interface Situation {
   readonly round: number
   readonly inside: readonly number[]
-  readonly standing: Int32Array
+  /** Absent when it is not known yet. */
+  readonly standing?: Int32Array
 }
 
 function count(profile: Profile, help: CountHelp): Count {
@@ -45,12 +46,11 @@ function count(profile: Profile, help: CountHelp): Count {
     bestPlace[candidate] = Math.min(bestPlace[candidate] as number, at)
   }
   const rounds: CountRound[] = []
-  const open: Situation[] = [{ round: 1, inside: all, standing: new Int32Array(profile.ballots.length) }]
+  const open: Situation[] = [{ round: 1, inside: all }]
   const seen = new Set<string>()
-  for (let next = 0; next < open.length; next++) {
-    const situation = open[next] as Situation
-    const { round, inside } = situation
-    const counted = countRound(profile, situation)
+  for (let situation = open.shift(); situation; situation = open.shift()) {
+    const { round, inside, standing = new Int32Array(profile.ballots.length) } = situation
+    const counted = countRound(profile, inside, standing)
     const ways = counted.leader === undefined ? waysOn(profile, situation, counted, help) : []
     if (counted.leader !== undefined) placeLast(inside, counted, place)
     rounds.push({
@@ -60,19 +60,16 @@ function count(profile: Profile, help: CountHelp): Count {
       elected: counted.leader === undefined ? [] : [counted.leader],
       eliminated: ways,
     })
-    for (const [at, leaving] of ways.entries()) {
+    for (const leaving of ways) {
       for (const candidate of leaving) place(candidate, inside.length - leaving.length + 1)
       const left = inside.filter((candidate) => !leaving.includes(candidate))
       const key = left.join(',')
       if (seen.has(key)) continue
       seen.add(key)
       if (seen.size >= help.universesMax) throw new TooManyUniverses(instantRunoff.name, help.universesMax)
-      // The last way may take the ballots' standings over; the others need their own.
-      const standing = at === ways.length - 1 ? situation.standing : situation.standing.slice()
-      open.push({ round: round + 1, inside: left, standing })
+      // An only way goes on from where the ballots stand; of several each finds that anew, so that none waits in memory.
+      open.push({ round: round + 1, inside: left, ...(ways.length === 1 && { standing }) })
     }
-    // Frees the memory of situations that are done.
-    open[next] = { round, inside, standing: new Int32Array(0) }
   }
   return { ranking: levelsOf(size, (a, b) => (bestPlace[a] as number) - (bestPlace[b] as number)), rounds }
 }
@@ -85,7 +82,8 @@ interface RoundCount {
   readonly leader?: number
 }
 
-function countRound(profile: Profile, { inside, standing }: Situation): RoundCount {
+/** Counts for those inside, and moves each ballot's standing on. */
+function countRound(profile: Profile, inside: readonly number[], standing: Int32Array): RoundCount {
   const size = profile.candidates.length
   const isInside = new Uint8Array(size)
   for (const candidate of inside) isInside[candidate] = 1
