@@ -39,24 +39,24 @@ function evidence(bytes: number): readonly Document[] {
     return `${text[0]!.toUpperCase()}${text.slice(1)}.`
   }
   const documents: Document[] = []
-  let total = 0
-  while (total < bytes) {
-    const lines: DocumentLine[] = []
-    const add = (text: string) => {
-      total += text.length + 1
-      lines.push({ text, line: lines.length + 1 })
-    }
+  for (let length = 0; length < bytes; length += lengthOf(documents.at(-1)!)) {
+    const texts: string[] = []
     for (let section = 0; section < 30; section++) {
-      for (const text of [`## ${zipf()} ${zipf()} ${zipf()}`, '']) add(text)
+      texts.push(`## ${zipf()} ${zipf()} ${zipf()}`, '')
       for (let paragraph = 0; paragraph < 6; paragraph++) {
         const mark = random.integer(4) === 0 ? '- ' : ''
-        for (let row = 0; row < 2 + random.integer(5); row++) add((row === 0 ? mark : '') + sentence())
-        add('')
+        const rows = Array.from({ length: 2 + random.integer(5) }, sentence)
+        texts.push(mark + rows[0]!, ...rows.slice(1), '')
       }
     }
+    const lines: readonly DocumentLine[] = texts.map((text, at) => ({ text, line: at + 1 }))
     documents.push({ source: `docs/${documents.length}.md`, hash: '', unit: 'line', lines })
   }
   return documents
+}
+
+function lengthOf({ lines }: Document): number {
+  return lines.reduce((sum, { text }) => sum + text.length + 1, 0)
 }
 
 function rawIndex(passages: Iterable<Passage>): DatabaseSync {

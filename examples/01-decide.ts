@@ -1,5 +1,6 @@
 /** A panel decides a real question of this project: run it with `npm run example examples/01-decide.ts`. */
-import { convene, createNode, loadEvidence, readAgenda } from '../src/index.ts'
+import { createNode } from '../src/index.ts'
+import { convene, loadEvidence, readAgenda } from '../src/convene/index.ts'
 
 await using node = await createNode({ name: 'alpha' }) // in memory; data: './data' keeps the record
 

@@ -10,6 +10,7 @@ import { procedure } from '../store/procedure.ts'
 import type { Procedure, SqlValue, Transaction } from '../store/store.ts'
 import { meets } from './expectation.ts'
 import type { CheckedFilter } from './filter.ts'
+import type { AllPage, AllQuery, AppendOutcome, StreamPage, StreamQuery } from './numbered.ts'
 import type { StoredRow } from './stored-event.ts'
 
 /** The schema's steps; a step once released is never changed. No foreign key: the check would cost every event a look-up. */
@@ -39,8 +40,8 @@ export const migrations: readonly string[] = [
    CREATE INDEX journal_event_correlation ON journal_event (correlationid) WHERE correlationid IS NOT NULL;`,
 ]
 
-/** The columns of an event, in the order in which `appendArgs.events` has them, one array an event. */
-export const eventColumns = [
+/** The columns of an event, in the order in which `AppendArgs.events` has them, one array an event. */
+const eventColumns = [
   'type',
   'id',
   'source',
@@ -73,13 +74,11 @@ export interface AppendArgs {
   readonly events: readonly EventValues[]
 }
 
-export type AppendResult = { readonly version: number; readonly position: number } | { readonly actual: number }
-
 const insertEvent = `INSERT INTO journal_event (position, stream, version, ${eventColumns.join(', ')})
   VALUES (?, ?, ?, ${eventColumns.map(() => '?').join(', ')})`
 
 /** Appends events to a stream if it is as expected. The refusal is a result: it leaves nothing to undo. */
-export const append: Procedure<AppendArgs, AppendResult> = procedure(import.meta.url, 'append', (tx, args) => {
+export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.meta.url, 'append', (tx, args) => {
   const { stream, expected, events } = args
   const known = tx.sql('SELECT id, version FROM journal_stream WHERE name = ?').get(stream)
   let version = Number(known?.['version'] ?? 0)
@@ -149,20 +148,8 @@ function toRow(row: Rows[number]): StoredRow {
   }
 }
 
-export interface StreamPageArgs {
-  readonly stream: string
-  readonly fromVersion: number
-  readonly untilVersion: number | null
-  readonly limit: number
-}
-
-export interface StreamPageResult {
-  readonly rows: readonly StoredRow[]
-  readonly version: number
-}
-
 /** Events of one stream by version. */
-export const streamPage: Procedure<StreamPageArgs, StreamPageResult> = procedure(
+export const streamPage: Procedure<StreamQuery, StreamPage> = procedure(
   import.meta.url,
   'streamPage',
   (tx, { stream, fromVersion, untilVersion, limit }) => {
@@ -186,21 +173,8 @@ export const eventData: Procedure<number, string> = procedure(import.meta.url, '
   return data
 })
 
-export interface AllPageArgs {
-  readonly after: number
-  readonly until: number | null
-  readonly limit: number
-  readonly filter: CheckedFilter | null
-}
-
-export interface AllPageResult {
-  readonly rows: readonly StoredRow[]
-  readonly next: number
-  readonly head: number
-}
-
 /** Events of all streams by position. */
-export const allPage: Procedure<AllPageArgs, AllPageResult> = procedure(import.meta.url, 'allPage', (tx, args) => {
+export const allPage: Procedure<AllQuery, AllPage> = procedure(import.meta.url, 'allPage', (tx, args) => {
   const { after, limit, filter } = args
   const head = headPosition(tx)
   const until = Math.min(args.until ?? head, head)

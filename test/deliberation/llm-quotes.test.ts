@@ -36,18 +36,18 @@ describe('quotes in a reply', () => {
     ['with a range of lines', '> "Words of b." [docs/b.md:1-3]'],
     ['with the end of the path alone', '> "Words of b." [b.md:1]'],
     ['with the path in backticks', '> "Words of b." [`docs/b.md`:1]'],
-    ['in a block without a source', '> "Words of b. Words of b."'],
-  ])('are read %s', (what, text) => {
-    const [quote] = read(text)
-    if (what.endsWith('without a source'))
-      expect(quote).toMatchObject({ source: unstatedSource, verified: false, line: 0 })
-    else
-      expect(quote).toMatchObject({
-        text: expect.stringMatching(/^Words of b\.?$/),
-        source: 'docs/b.md',
-        line: 1,
-        verified: true,
-      })
+  ])('are read %s', (_what, text) => {
+    const words: unknown = expect.stringMatching(/^Words of b\.?$/)
+    expect(read(text)).toEqual([{ text: words, source: 'docs/b.md', line: 1, verified: true }])
+  })
+
+  it('of a block that names no source are looked for everywhere', () => {
+    expect(read('> "Words of b. Once more."')).toEqual([
+      { text: 'Words of b. Once more.', source: unstatedSource, line: 0, verified: false },
+    ])
+    expect(read('> "First **line** of a."')).toEqual([
+      { text: 'First **line** of a.', source: 'docs/a.md', line: 1, verified: true },
+    ])
   })
 
   it('may hold quotation marks of their own', () => {

@@ -95,7 +95,7 @@ describe('any text', () => {
       fc.property(words, words, (source, asked) => {
         const documents = [paper('a.txt', source.join(' '))]
         const found = quoteFinder(documents).find(asked.join(' ').replaceAll('*', ''), 'a.txt')
-        if (found) expect(verifyQuote(found.text, 'a.txt', documents)).toBe(found.line)
+        expect(found && verifyQuote(found.text, 'a.txt', documents)).toBe(found?.line)
       }),
     )
   })

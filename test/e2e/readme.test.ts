@@ -9,7 +9,12 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8')
 describe('the README', () => {
   it('shows the first example as it is', () => {
     const [, ...lines] = readFileSync(join(root, 'examples/01-decide.ts'), 'utf8').split('\n')
-    expect(readme).toContain(`\`\`\`ts\n${lines.join('\n').replace("'../src/index.ts'", "'colloquy'")}\`\`\``)
+    const published = lines
+      .join('\n')
+      .replace(/'\.\.\/src\/(?:(\w+)\/)?index\.ts'/g, (_path, room) =>
+        room === undefined ? "'colloquy'" : `'colloquy/${room}'`,
+      )
+    expect(readme).toContain(`\`\`\`ts\n${published}\`\`\``)
   })
 
   it('names only files that are there', () => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { generate, generateObject } from '../../src/model/generate.ts'
 import type { Model, ModelChunk, ModelRequest } from '../../src/model/model.ts'
 import { openAiCompatible } from '../../src/model/openai-compatible.ts'
-import { scriptedModel } from '../../src/model/scripted.ts'
+import { scriptedModel } from '../../src/testing/scripted-model.ts'
 import { question } from './drive.ts'
 import { refuses, says, startProvider } from './provider.ts'
 

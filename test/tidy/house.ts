@@ -23,7 +23,7 @@ export const floors: ReadonlyMap<string, number> = new Map(
 export const drivers: ReadonlyMap<string, readonly string[]> = new Map([
   ['bus', ['memory', 'nats']],
   ['store', ['memory', 'sqlite']],
-  ['model', ['openai-compatible', 'ai-sdk']],
+  ['model', ['openai-compatible', 'ai-sdk', 'scripted']],
   ['journal', ['memory', 'sqlite', 'jetstream', 'kafka']],
   ['knowledge', ['memory', 'sqlite', 'neo4j', 'emergent']],
 ])

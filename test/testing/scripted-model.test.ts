@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { generate } from '../../src/model/generate.ts'
-import { scriptedModel } from '../../src/model/scripted.ts'
+import { scriptedModel } from '../../src/testing/scripted-model.ts'
 import { drive, question } from './drive.ts'
 
 describe('a scripted model', () => {

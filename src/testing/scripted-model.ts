@@ -5,10 +5,10 @@
  */
 import { Aborted } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
-import { estimatePromptTokens, estimateTokens } from './core/tokens.ts'
-import { ModelScriptEnded } from './error.ts'
-import type { FinishReason, Model, ModelChunk, ModelRequest } from './model.ts'
-import { checkRequest } from './request.ts'
+import { estimatePromptTokens, estimateTokens } from '../model/core/tokens.ts'
+import { ModelScriptEnded } from '../model/error.ts'
+import type { FinishReason, Model, ModelChunk, ModelRequest } from '../model/model.ts'
+import { checkRequest } from '../model/request.ts'
 
 export interface ScriptedReply {
   readonly text: string
