@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { ColloquyError, messageOf } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
 
 /** Exit codes of every command. */
 export const exitCode = { ok: 0, failure: 1, usage: 2, undecided: 3, stopped: 4 } as const
@@ -69,27 +70,6 @@ function parseStrictly(
     const first = messageOf(cause).split(/[.\n]/, 1)[0] ?? 'the options cannot be read'
     throw new UsageError(near ? `${first}; did you mean --${near}?` : first, { cause })
   }
-}
-
-/** The known name within two edits, if any. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((each) => ({ each, distance: editDistance(name, each) }))
-    .sort((a, b) => a.distance - b.distance)
-  return ranked[0] && ranked[0].distance <= 2 ? ranked[0].each : undefined
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, at) => at)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const substituted = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(substituted, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[b.length] ?? 0
 }
 
 /** The value of a text option. */

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { ColloquyError, messageOf } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
 import { UsageError, exitCode } from './command.ts'
 import type { Command, CommandContext, ExitCode, Output } from './command.ts'
 import { colourWanted } from './terminal.ts'
@@ -43,7 +44,11 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     return help(rest[0], name === undefined ? stderr : stdout, name === undefined ? exitCode.usage : exitCode.ok)
   const command = await commands.find((each) => each.name === name)?.load()
   if (!command) {
-    stderr.write(`colloquy: there is no command ${JSON.stringify(name)}\n\n`)
+    const meant = nearest(
+      name,
+      commands.map((each) => each.name),
+    )
+    stderr.write(`colloquy: there is no command ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ''}\n\n`)
     return help(undefined, stderr, exitCode.usage)
   }
   if (rest.includes('--help') || rest.includes('-h')) return print(stdout, command.help)

@@ -11,7 +11,7 @@ import { ruleNamed, rules } from '../vote/registry.ts'
 import { parseTie } from '../vote/tie.ts'
 import { problemsOf } from './agenda-words.ts'
 import type { FieldProblem } from './agenda-words.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../base/nearest.ts'
 
 /** Bounds of an agenda; a convening beyond them is no longer a panel. */
 export const agendaLimits: {

@@ -3,7 +3,7 @@
  * the library's own messages they know what each field is for. Pure.
  */
 import type { z } from 'zod'
-import { nearest } from './nearest.ts'
+import { nearest } from '../base/nearest.ts'
 
 export interface FieldProblem {
   readonly path: readonly (string | number)[]

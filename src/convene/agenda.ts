@@ -26,7 +26,7 @@ import type { AgendaFields } from './agenda-schema.ts'
 import type { FieldProblem } from './agenda-words.ts'
 import { pathText, readYaml } from './agenda-yaml.ts'
 import { AgendaInvalid, AgendaUnreadable } from './error.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../base/nearest.ts'
 import { bytesText, readRegularFile, systemReason } from './regular-file.ts'
 import { decodeText } from './text-decode.ts'
 

@@ -79,7 +79,9 @@ export interface ConveneData {
 }
 
 export type ConveneType = keyof ConveneData
-export type ConveneEvent = { [Type in ConveneType]: CloudEvent<ConveneData[Type]> & { readonly type: Type } }[ConveneType]
+export type ConveneEvent = {
+  [Type in ConveneType]: CloudEvent<ConveneData[Type]> & { readonly type: Type }
+}[ConveneType]
 
 const types: ReadonlySet<string> = new Set(Object.values(conveneTypes))
 

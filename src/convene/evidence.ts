@@ -175,7 +175,7 @@ class Loader {
       return this.#problem(source, `is of a kind that is not read; give ${documentEndings.join(', ')}`)
     try {
       const path = await realpath(join(this.#root, source))
-      return path
+      if (isInside(this.#root, path)) return path
       const mend = 'copy it, or widen with --evidence-root'
       return this.#problem(source, `is a link that leads out of ${this.#root}; ${mend}`)
     } catch (error) {

@@ -22,7 +22,11 @@ export function minutes(events: readonly ConveneEvent[]): string {
       }
       sections.push(contribution(event.data))
     } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
-    else sections.push(...(ballots.length > 0 ? [ballotSection(ballots.splice(0))] : []), conclusion(event.data, event.time))
+    else
+      sections.push(
+        ...(ballots.length > 0 ? [ballotSection(ballots.splice(0))] : []),
+        conclusion(event.data, event.time),
+      )
   }
   return `${sections.join('\n\n')}\n`
 }
@@ -54,7 +58,9 @@ function opening(started: Started, time: string | undefined): string {
     `Options:\n\n${started.options.map((option, at) => `${at + 1}. ${escape(option)}`).join('\n')}`,
     `Participants:\n\n${people.join('\n')}`,
     ...(plain
-      ? ['An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.']
+      ? [
+          'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.',
+        ]
       : []),
   ].join('\n\n')
 }
@@ -68,14 +74,19 @@ function contribution(said: Contributed): string {
     return `- "${escape(quote.text)}" (\`${code(quote.source)}:${quote.line}\`)${mark}`
   })
   const notes = (said.notes ?? []).map((note) => `_Note: ${escape(note)}_`)
-  return [head, block(said.text), ...(quotes.length > 0 ? [`Sources:\n\n${quotes.join('\n')}`] : []), ...notes].join('\n\n')
+  return [head, block(said.text), ...(quotes.length > 0 ? [`Sources:\n\n${quotes.join('\n')}`] : []), ...notes].join(
+    '\n\n',
+  )
 }
 
 function ballotSection(ballots: readonly Balloted[]): string {
   const rows = ballots.map(
-    (each) => `| ${cell(each.participant)} | ${each.weight} | ${cell(ballotText(each.ballot))} | ${cell(each.reason)} |`,
+    (each) =>
+      `| ${cell(each.participant)} | ${each.weight} | ${cell(ballotText(each.ballot))} | ${cell(each.reason)} |`,
   )
-  return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join('\n\n')
+  return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join(
+    '\n\n',
+  )
 }
 
 function conclusion(concluded: Concluded, time: string | undefined): string {

@@ -117,7 +117,7 @@ function* cutLines(block: Block): Generator<Piece, void, undefined> {
     for (let at = 0; at === 0 || at < text.length;) {
       const end = cutAt(text, at)
       if (length + end - at > passageLengthMax && texts.length > 0) {
-        yield { text: texts.join('\n'), lines }
+        if (hasText(texts)) yield { text: texts.join('\n'), lines }
         texts = []
         lines = []
         length = 0
@@ -129,7 +129,11 @@ function* cutLines(block: Block): Generator<Piece, void, undefined> {
       at = end
     }
   }
-  if (texts.some((text) => text.trim() !== '')) yield { text: texts.join('\n'), lines }
+  if (hasText(texts)) yield { text: texts.join('\n'), lines }
+}
+
+function hasText(texts: readonly string[]): boolean {
+  return texts.some((text) => text.trim() !== '')
 }
 
 /** A paragraph as it is if it fits; else whole sentences together up to the bound. */

@@ -5,7 +5,9 @@ import { ColloquyError } from '../base/error.ts'
 export class RuntimeTooOld extends ColloquyError {
   override readonly code = 'node.runtime_too_old'
   constructor(found: string, wanted: string) {
-    super(`colloquy needs Node.js ${wanted} or newer and this is ${found}; inside the project use npm run, which brings its own`)
+    super(
+      `colloquy needs Node.js ${wanted} or newer and this is ${found}; inside the project use npm run, which brings its own`,
+    )
   }
 }
 
@@ -13,7 +15,9 @@ export class RuntimeTooOld extends ColloquyError {
 export class NotDurable extends ColloquyError {
   override readonly code = 'node.not_durable'
   constructor(what: string) {
-    super(`${what} must survive the process and this node keeps nothing; give createNode a data folder, as in data: './data'`)
+    super(
+      `${what} must survive the process and this node keeps nothing; give createNode a data folder, as in data: './data'`,
+    )
   }
 }
 
@@ -36,6 +40,8 @@ export class UnknownScheme extends ColloquyError {
 export class UnknownModel extends ColloquyError {
   override readonly code = 'node.unknown_model'
   constructor(name: string) {
-    super(`no driver serves the model ${JSON.stringify(name.slice(0, 80))}; write openai:<model>, as in openai:gpt-5-mini, or hand it to createNode in models`)
+    super(
+      `no driver serves the model ${JSON.stringify(name.slice(0, 80))}; write openai:<model>, as in openai:gpt-5-mini, or hand it to createNode in models`,
+    )
   }
 }

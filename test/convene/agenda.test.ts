@@ -9,7 +9,7 @@ import { agendaSizeMax, parseAgenda, readAgenda, withDefaults } from '../../src/
 import type { Agenda } from '../../src/convene/agenda.ts'
 import { AgendaInvalid, AgendaUnreadable } from '../../src/convene/error.ts'
 import type { AgendaProblem } from '../../src/convene/error.ts'
-import { nearest } from '../../src/convene/nearest.ts'
+import { nearest } from '../../src/base/nearest.ts'
 import { temporaryFolder } from './fixture/folder.ts'
 
 const smallest = `topic: Which drink?

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { generate } from '../../src/model/generate.ts'
 import { scriptedModel } from '../../src/testing/scripted-model.ts'
-import { drive, question } from './drive.ts'
+import { drive, question } from '../model/drive.ts'
 
 describe('a scripted model', () => {
   it('gives its replies in order, word by word, and keeps what was asked', async () => {
