@@ -104,7 +104,6 @@ export async function within<T>(
   cut.catch(() => {})
   if (signal.aborted) return cut
   const running = work(signal)
-  running.catch(() => {})
   try {
     return await Promise.race([running, cut])
   } finally {

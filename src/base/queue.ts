@@ -32,7 +32,6 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T, undefined> {
   #dropped = 0
   #ended = false
   #failure: { readonly error: Error } | undefined
-  #returned = false
   readonly #waiters: { resolve(result: IteratorResult<T, undefined>): void; reject(error: unknown): void }[] = []
 
   constructor(options: BoundedQueueOptions) {
@@ -143,10 +142,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T, undefined> {
     this.#ring = Array.from({ length: 8 })
     this.#head = 0
     this.#size = 0
-    if (early && !this.#returned) {
-      this.#returned = true
-      this.#options.onReturn?.()
-    }
+    if (early) this.#options.onReturn?.()
     return Promise.resolve({ value: undefined, done: true })
   }
 

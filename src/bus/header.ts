@@ -10,7 +10,7 @@ import type { HeadersInput, MessageHeaders } from './bus.ts'
 /** Values in all, over all names. */
 export const headersMax = 256
 /** Bytes of all names and values as NATS writes them. */
-export const headersMaxBytes = 64 * 1024
+export const headersMaxBytes: number = 64 * 1024
 
 export interface CheckedHeaders {
   /** Frozen, without a prototype: a name such as `constructor` is only there if it was sent. Absent when nothing was. */

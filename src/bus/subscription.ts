@@ -18,9 +18,9 @@ import { AlreadyConsumed, SlowConsumer } from './error.ts'
 import { MessageRing } from './message-ring.ts'
 import { checkPattern, checkQueue } from './subject.ts'
 
-export const pendingMaxDefault = 65_536
-export const pendingMaxBytesDefault = 64 * 1024 * 1024
-export const drainTimeoutMsDefault = 30_000
+export const pendingMaxDefault: number = 65_536
+export const pendingMaxBytesDefault: number = 64 * 1024 * 1024
+export const drainTimeoutMsDefault: number = 30_000
 
 /** What a driver does for its subscriptions. */
 export interface SubscriptionHost {

@@ -156,7 +156,24 @@ const schema = z.strictObject({
   seed: z.union([z.int(), seedText]).default(0),
 })
 
-export type AgendaFields = z.output<typeof schema>
+export interface AgendaFields {
+  readonly topic: string
+  readonly options: readonly string[]
+  readonly evidence: readonly string[]
+  readonly participants: readonly {
+    readonly name: string
+    readonly persona?: string | undefined
+    readonly stance?: string | undefined
+    readonly model?: string | undefined
+    readonly weight: number
+  }[]
+  readonly discussion: {
+    readonly rounds: number
+    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
+  }
+  readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
+  readonly seed: number | string
+}
 
 /** The fields with their defaults, or all that is wrong with them. */
 export function readFields(value: unknown): { readonly fields?: AgendaFields; readonly problems: FieldProblem[] } {

@@ -86,7 +86,7 @@ class Reader {
         this.#problem(parser.offset, [], `it has more than ${yamlLimits.lexemesMax} parts up to here; make it shorter`)
         return undefined
       }
-      if (false) {
+      if (parser.stack.length > yamlLimits.depthMax) {
         this.#problem(parser.offset, [], `it nests deeper than ${yamlLimits.depthMax} levels; an agenda needs four`)
         return undefined
       }

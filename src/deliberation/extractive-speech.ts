@@ -173,7 +173,9 @@ function pickOwn(floor: Floor, want: Want, picked: readonly Choice[]): Choice | 
     const bearing = finding.bearings[want.option]!
     if (bearing.about === 0 || !speaksFor(floor.stance, finding, want.option)) return []
     if (want.direction !== undefined && directionOf(finding, want.option) !== want.direction) return []
-    const score = worth(floor, finding, want.option)
+    // What takes no side and hardly touches the question only happens to name the option.
+    const stray = directionOf(finding, want.option) === undefined && finding.topic < 0.2
+    const score = worth(floor, finding, want.option) * (stray ? 0.7 : 1)
     return [{ finding, option: want.option, score }]
   })
   return best(floor, scored, picked)

@@ -13,7 +13,7 @@ export interface Quote {
   readonly text: string
   /** Path of the document, relative to the evidence root, with `/`. */
   readonly source: string
-  /** First line of the quote in the source, from 1; of a PDF the page. */
+  /** First line of the quote in the source, from 1; of a PDF the page; 0 where the speaker named no source. */
   readonly line: number
   /** Found verbatim in the source, white space aside. What is not verified is kept and shown as such. */
   readonly verified: boolean

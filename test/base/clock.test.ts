@@ -166,11 +166,12 @@ describe('deadline', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('keeps its first reason when the parent aborts after it', async () => {
+  it('keeps its first reason when the parent aborts after it, and no longer listens', async () => {
     const clock = manualClock()
-    const controller = new AbortController()
-    using limit = deadline(clock, 'the call', 50, controller.signal)
+    const { controller, signal, listeners } = countingSignal()
+    using limit = deadline(clock, 'the call', 50, signal)
     await clock.advance(50)
+    expect(listeners.size).toBe(0)
     controller.abort('stop')
     expect(limit.signal.reason).toBeInstanceOf(TimedOut)
   })

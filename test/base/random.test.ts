@@ -140,6 +140,13 @@ describe('random integer', () => {
     expect(random.uint32()).not.toBe(plain.uint32())
   })
 
+  it('takes the first unfair word as unfair: below a word past 2^31 that is the word itself', () => {
+    const [first, second] = draw(seededRandom('rim'), 2) as [number, number]
+    expect(first).toBeGreaterThan(2 ** 31)
+    expect(second).toBeLessThan(first)
+    expect(seededRandom('rim').integer(first)).toBe(second)
+  })
+
   it('gives the 6 faces of a die within 5 standard deviations of equal shares', () => {
     const random = seededRandom('die')
     const seen = [0, 0, 0, 0, 0, 0]

@@ -129,6 +129,10 @@ describe('the text of HTML', () => {
     expect(html('')).toEqual([])
   })
 
+  it('takes a line end that is written as an entity for white space', () => {
+    expect(html('a&#10;b\nc')).toEqual(['1 a b', '2 c'])
+  })
+
   it('is refused beyond the depth where browsers stop too, before that costs time', () => {
     expect(htmlLines('<b>'.repeat(htmlDepthMax) + 'x')).toMatchObject({ lines: [{ text: 'x' }] })
     expect(htmlLines('<b>'.repeat(1_000_000))).toEqual({

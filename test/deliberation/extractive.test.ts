@@ -135,7 +135,7 @@ describe('an extractive contribution', () => {
   })
 
   it('quotes no heading, table, code, question or announcement', async () => {
-    const text = `# SQLite is the best choice ever made\n\nWhy is SQLite so good and reliable?\n\nSQLite has these good advantages:\n
+    const text = `# SQLite is the best choice ever made\n\nWhy is SQLite so good and reliable?\n\nSQLite has all of these good and reliable advantages:\n
 | SQLite | is reliable and fast and simple and safe |\n| --- | --- |\n\n    SQLite.is.reliable.and.safe.and.fast()\n
 SQLite keeps the journal in one file that is reliable and safe.`
     using index = passageIndex([paper('a.md', text)])

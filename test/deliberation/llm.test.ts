@@ -174,7 +174,11 @@ describe('what a model is told', () => {
     const transcript = Array.from({ length: 30 }, (_, at) =>
       contribution(at + 1, 'bo', { text: `Contribution number ${at + 1} on SQLite. ${'And so on. '.repeat(20)}` }),
     )
-    await seat(model, { contextTokensMax, turnTokensMax: 100 }).contribute(turn(1, transcript), never)
+    const many = Array.from({ length: 40 }, (_, at) =>
+      paper(`${at}.md`, `SQLite keeps journal ${at}. ${'A node waits. '.repeat(20)}`),
+    )
+    const me = seat(model, { contextTokensMax, turnTokensMax: 100, documents: many })
+    await me.contribute(turn(1, transcript), never)
     const prompt = promptOf(model.requests[0]!)
     expect(model.countTokens(prompt) + 100).toBeLessThanOrEqual(contextTokensMax)
     expect(prompt).toMatch(/\(\d+ earlier contributions are left out here\.\)/)

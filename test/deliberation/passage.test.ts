@@ -41,6 +41,18 @@ describe('passages of Markdown', () => {
     expect(passage).toMatchObject({ kind: 'code', headings: [], text: '# not a heading\n- not an item' })
   })
 
+  it('end code only with the mark that began it, or a longer one', () => {
+    const kinds = split('````md\n```ts\na\n```\n~~~\n````\n\nprose\n\n~~~\nb\n~~~~').map(({ kind, text }) => [
+      kind,
+      text,
+    ])
+    expect(kinds).toEqual([
+      ['code', '```ts\na\n```\n~~~'],
+      ['prose', 'prose'],
+      ['code', 'b'],
+    ])
+  })
+
   it('lose the marks of list items and block quotes', () => {
     const [passage] = split('1. first item\n   goes on\n- [x] second\n\n> quoted\n> words')
     expect(passage!.text).toBe('first item\ngoes on\n\nsecond\n\nquoted\nwords')
@@ -98,6 +110,10 @@ const readable = fc
 const source = fc.constantFrom('a.md', 'a.txt')
 
 describe('any document', () => {
+  it('gives no passage without text, however code is cut', () => {
+    expect(split(`\`\`\`\n\n${'x'.repeat(900)}`).every(({ text }) => text.trim() !== '')).toBe(true)
+  })
+
   it('gives passages within the bound, each on lines of the source, in order', () => {
     fc.assert(
       fc.property(text, source, (text, source) => {

@@ -42,6 +42,7 @@ describe('a verified quote', () => {
   it('is given in the words of the source when only emphasis or quotation marks differ', () => {
     expect(find('runs over two lines.')).toEqual({ text: 'runs over **two** lines.', line: 4, exact: false })
     expect(find('It\'s "smart".')).toEqual({ text: 'It’s “smart”.', line: 4, exact: false })
+    expect(find('over two')?.text).toBe('over **two')
     expect(find('First line here.')).toEqual({ text: 'First line here.', line: 1, exact: true })
     expect(find('First line there.')).toBeUndefined()
   })

@@ -108,12 +108,27 @@ describe('a slow subscriber', () => {
 
 describe('close', () => {
   it('waits for the appends under way and keeps them', async () => {
-    const { store } = watchedStore()
+    const inner = memoryStore({ schemas: [journalSchema] })
+    const gate = Promise.withResolvers<void>()
+    const store: Store = {
+      driver: inner.driver,
+      durable: inner.durable,
+      readonly: inner.readonly,
+      stats: inner.stats,
+      write: (procedure, args) => gate.promise.then(() => inner.write(procedure, args)),
+      read: (procedure, args) => inner.read(procedure, args),
+      changed: (signal) => inner.changed(signal),
+      close: () => inner.close(),
+      [Symbol.asyncDispose]: () => inner.close(),
+    }
     const journal = storeJournal(store)
     const order: string[] = []
     const appending = journal.append('a', [event(1)]).then(() => order.push('appended'))
-    await journal.close().then(() => order.push('closed'))
-    await appending
+    const closing = journal.close().then(() => order.push('closed'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(order).toEqual([])
+    gate.resolve()
+    await Promise.all([appending, closing])
     expect(order).toEqual(['appended', 'closed'])
     expect(ids(await gather(storeJournal(store).readAll()))).toEqual(['event-1'])
   })

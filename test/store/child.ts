@@ -46,11 +46,12 @@ async function writeOneByOne(store: Store): Promise<void> {
 
 /** Writes until one is refused, then tries twice more; the codes of the refusals. */
 async function writeUntilRefused(store: Store): Promise<void> {
-  for (let at = 0, refused = 0; refused < 3; at++)
+  const refused: string[] = []
+  for (let at = 0; refused.length < 3; at++)
     await store.write(addBatch, { batch: `until ${at}`, parts: 3, payload: 'x' }).then(say, (error: unknown) => {
-      refused++
-      say(codeOf(error))
+      refused.push(codeOf(error))
     })
+  for (const code of refused) say(code)
   await store.close()
 }
 
