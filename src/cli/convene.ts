@@ -74,6 +74,7 @@ export const conveneCommand: Command = {
     })
     const turnTimeout = textOption(values, 'turn-timeout')
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
+    live.show([`indexing ${evidence.documents.length} documents`])
     const convening = convene(node, agenda, {
       evidence,
       durable: data !== undefined,

@@ -3,7 +3,7 @@
  * table, the outcome and why. It turns events into text; `convene` and `replay` show the same because both use it.
  */
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
-import { ballotText } from '../convene/minutes.ts'
+import type { Ballot } from '../vote/ballot.ts'
 import { painter, printable, wrap } from './terminal.ts'
 import type { Paint } from './terminal.ts'
 
@@ -27,6 +27,7 @@ class TerminalRenderer implements Renderer {
   #rounds = 0
   #round = -1
   #ballots: Balloted[] = []
+  #options: readonly string[] = []
 
   constructor(paint: Paint, width: number) {
     this.#paint = paint
@@ -57,6 +58,7 @@ class TerminalRenderer implements Renderer {
 
   #started(started: Started): string {
     this.#rounds = started.discussion.rounds
+    this.#options = started.options
     const paint = this.#paint
     const options = started.options.map((option, at) => `  ${at + 1}. ${printable(option)}`)
     const people = started.participants.map((each) => {
@@ -155,17 +157,38 @@ class TerminalRenderer implements Renderer {
     return this.#paint('dim', `── ${title} ${'─'.repeat(Math.max(0, this.#width - title.length - 4))}`)
   }
 
+  /** Ballots by the options' numbers, which stand at the top and in the matrix; then the reasons. */
   #ballotTable(): string {
-    if (this.#ballots.length === 0) return ''
-    const rows = this.#ballots.map((each) => {
-      const weight = each.weight === 1 ? '' : this.#paint('dim', ` (weight ${each.weight})`)
-      const said = each.status === 'cast' ? ballotText(each.ballot) : this.#paint('yellow', 'abstains')
-      const reason =
-        each.reason === '' ? '' : `\n${this.#paint('dim', wrap(printable(each.reason), this.#width, '    '))}`
-      return `  ${this.speaker(each.participant)}${weight}\n${wrap(printable(said), this.#width, '    ')}${reason}`
+    const ballots = this.#ballots.splice(0)
+    if (ballots.length === 0) return ''
+    const widest = Math.max(5, ...ballots.map((each) => printable(each.participant).length))
+    const gap = (name: string) => ' '.repeat(widest - printable(name).length)
+    const rows = ballots.map((each) => {
+      const said = each.status === 'cast' ? this.#byNumber(each.ballot) : this.#paint('yellow', each.status)
+      return `  ${this.speaker(each.participant)}${gap(each.participant)}  ${String(each.weight).padStart(6)}  ${said}`
     })
-    this.#ballots = []
-    return `${this.#rule('Ballots')}\n\n${rows.join('\n')}\n`
+    const reasons = ballots
+      .filter((each) => each.reason !== '')
+      .map((each) =>
+        this.#paint('dim', wrap(`${printable(each.participant)}: ${printable(each.reason)}`, this.#width, '  ')),
+      )
+    const head = this.#paint('dim', `  ${'voter'.padEnd(widest)}  weight  ballot`)
+    return `${this.#rule('Ballots')}\n\n${[head, ...rows].join('\n')}\n\n${reasons.join('\n')}\n`
+  }
+
+  #byNumber(ballot: Ballot): string {
+    const number = (option: string) => String(this.#options.indexOf(option) + 1)
+    switch (ballot.kind) {
+      case 'ranked':
+        return ballot.ranking.map((level) => level.map(number).join(' = ')).join(' > ')
+      case 'approval':
+        return ballot.approves.map(number).join(', ')
+      case 'single':
+        return number(ballot.choice)
+      case 'abstain':
+      default:
+        return 'abstains'
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * Data goes to stdout, talk to stderr; an error says its code, its cause and the mend.
  */
 import { readFileSync } from 'node:fs'
-import { ColloquyError, messageOf } from '../base/error.ts'
+import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
 import { UsageError, exitCode } from './command.ts'
 import type { Command, CommandContext, ExitCode, Output } from './command.ts'
@@ -71,6 +71,10 @@ async function runCommand(
   try {
     return await command.run(args, { ...streams, signal: interrupt.signal })
   } catch (error) {
+    if (interrupt.signal.aborted && error instanceof Aborted) {
+      streams.stderr.write(`colloquy ${command.name}: stopped before anything was recorded\n`)
+      return exitCode.stopped
+    }
     return report(command, error, streams.stderr)
   } finally {
     process.off('SIGINT', onSignal)

@@ -82,7 +82,7 @@ function contribution(said: Contributed): string {
 function ballotSection(ballots: readonly Balloted[]): string {
   const rows = ballots.map(
     (each) =>
-      `| ${cell(each.participant)} | ${each.weight} | ${cell(ballotText(each.ballot))} | ${cell(each.reason)} |`,
+      `| ${cell(each.participant)} | ${each.weight} | ${cell(each.status === 'absent' ? 'absent' : ballotText(each.ballot))} | ${cell(each.reason)} |`,
   )
   return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join(
     '\n\n',
@@ -124,8 +124,11 @@ function cell(text: string): string {
 }
 
 function block(text: string): string {
-  return cleanText(text, 1_000_000)
-    .split('\n')
-    .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
-    .join('\n')
+  return (
+    cleanText(text, 1_000_000)
+      .split('\n')
+      .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
+      // A backslash at its end keeps a line a line.
+      .join('\\\n')
+  )
 }

@@ -247,6 +247,24 @@ describe('within', () => {
     expect(unhandled).toEqual([])
   })
 
+  it('passes on what work throws after it has aborted its own parent, without an unhandled rejection', async () => {
+    const clock = manualClock()
+    const unhandled: unknown[] = []
+    const note = (reason: unknown) => unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const controller = new AbortController()
+    const failure = new Error('broken')
+    const waited = within(clock, 'w', 10, controller.signal, () => {
+      controller.abort('stop')
+      throw failure
+    })
+    expect(await outcome(waited)).toEqual({ error: failure })
+    await clock.advance(0)
+    await clock.advance(0)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+  })
+
   it("rejects with base.aborted at the parent's abort, cause its reason, even when that is a timeout of its own", async () => {
     const clock = manualClock()
     for (const reason of ['stop', new TimedOut('the whole', 5)]) {

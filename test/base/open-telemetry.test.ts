@@ -168,10 +168,7 @@ describe('telemetry over @opentelemetry/api', () => {
 })
 
 describe('without the optional peer', () => {
-  afterEach(() => {
-    vi.doUnmock('@opentelemetry/api')
-    vi.resetModules()
-  })
+  afterEach(() => vi.doUnmock('@opentelemetry/api'))
 
   it('throws base.peer_missing that says what to install', async () => {
     vi.doMock('@opentelemetry/api', () => {
@@ -181,5 +178,10 @@ describe('without the optional peer', () => {
     expect(failure).toBeInstanceOf(PeerMissing)
     expect(failure).toMatchObject({ code: 'base.peer_missing', peer: '@opentelemetry/api' })
     expect((failure as Error).message).toContain('npm install @opentelemetry/api')
+  })
+
+  it('finds the peer again once it is installed', async () => {
+    const telemetry = await openTelemetry()
+    expect(await telemetry.span('work', {}, async () => 'result')).toBe('result')
   })
 })

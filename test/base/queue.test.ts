@@ -157,6 +157,7 @@ describe('bounded queue that is left early', () => {
     const queue = new BoundedQueue<number>({ limit: 5, onReturn: () => told++ })
     queue.push(1)
     queue.fail(new Error('broken'))
+    expect(queue.shift()).toBe(1)
     await queue.return()
     expect(await queue.next()).toEqual({ value: undefined, done: true })
     expect(told).toBe(1)

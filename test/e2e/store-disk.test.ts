@@ -5,18 +5,24 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { requirement } from '../requirement.ts'
 import { addBatch, batchesAfter, batchSchema } from '../store/procedures.ts'
 import { killChildren, startChild } from '../store/spawn.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-store-'))
 const small = mkdtempSync(join(tmpdir(), 'colloquy-small-'))
 // A disk that can really be filled needs the right to mount one.
-const mounted =
+const mounted = requirement(
   process.platform === 'linux' &&
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small], { stdio: 'ignore' }).status === 0
-if (!mounted) console.warn('skipped: a really full disk; run as root on Linux, where a small tmpfs can be mounted')
-const hasStrace = spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0
-if (!hasStrace) console.warn('skipped: the order of sync and acknowledgement; install strace')
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small], { stdio: 'ignore' }).status === 0,
+  'a really full disk',
+  'run as root on Linux, where a small tmpfs can be mounted',
+)
+const hasStrace = requirement(
+  spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0,
+  'the order of sync and acknowledgement',
+  'install strace',
+)
 
 afterAll(async () => {
   await killChildren()
