@@ -128,7 +128,7 @@ function block(text: string): string {
     cleanText(text, 1_000_000)
       .split('\n')
       .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
-      // A backslash at its end keeps a line a line.
-      .join('\\\n')
-  )
+      // A backslash at its end keeps a line a line; before and after an empty one it would be shown.
+    .join('\\\n')
+    .replace(/\\\n>\\?(?=\n)/g, '\n>')
 }

@@ -54,6 +54,13 @@ describe('minutes', () => {
   })
 })
 
+describe('what was said', () => {
+  it('keeps its lines and paragraphs in Markdown', async () => {
+    const text = minutes(await recordOf('one\ntwo\n\nthree'))
+    expect(text).toContain('\n> one\\\n> two\n>\n> three\n')
+  })
+})
+
 describe('a ballot in one line', () => {
   it('shows order, ties, approvals and abstention', () => {
     expect(ballotText({ kind: 'ranked', ranking: [['A'], ['B', 'C']] })).toBe('A > B = C')
