@@ -124,11 +124,9 @@ function cell(text: string): string {
 }
 
 function block(text: string): string {
-  return (
-    cleanText(text, 1_000_000)
-      .split('\n')
-      .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
-      // A backslash at its end keeps a line a line; before and after an empty one it would be shown.
-    .join('\\\n')
-    .replace(/\\\n>\\?(?=\n)/g, '\n>')
+  const lines = cleanText(text, 1_000_000)
+    .split('\n')
+    .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
+  // A backslash at its end keeps a line a line; before and after an empty one it would be shown.
+  return lines.join('\\\n').replace(/\\\n>\\?(?=\n)/g, '\n>')
 }
