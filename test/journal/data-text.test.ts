@@ -41,11 +41,17 @@ describe('data as text', () => {
         return 'other'
       }
     }
+    class Seven extends Array<number> {
+      override *[Symbol.iterator](): ArrayIterator<number> {
+        yield 7
+      }
+    }
     const odd: unknown[] = [
       { toJSON: () => 'other' },
       { toJSON: 'text' },
       Object.assign([1], { toJSON: () => 'other' }),
       List.from([1, 2]),
+      Seven.from([1, 2]),
       sparse,
       new Point(),
       Object.create({ inherited: 1 }),
