@@ -26,11 +26,15 @@ export interface Running {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  readonly uid?: number
+  readonly gid?: number
 }
 
 export function start(args: readonly string[], options: RunOptions = {}): Running {
   const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env }
   const child = spawn(process.execPath, [main, ...args], {
+    ...(options.uid !== undefined && { uid: options.uid }),
+    ...(options.gid !== undefined && { gid: options.gid }),
     cwd: options.cwd ?? root,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

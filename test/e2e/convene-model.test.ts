@@ -120,6 +120,22 @@ describe('a panel with a language model', () => {
     expect(of(after, '.contribution', 'ann').map((data) => (data['text'] as string).at(-1))).toEqual(['1', '3'])
   })
 
+  it('exits 3 on a tie, and breaks it only by a declared chain', async () => {
+    const both = agenda.replace('{ name: bob }', "{ name: bob, model: 'openai:small' }").replace('schulze', 'plurality')
+    await using provider = await startProvider(
+      says((request) => (isBallot(request) ? `{"choice": ${prompt(request).includes('You are ann') ? 1 : 2}}` : draft)),
+    )
+    await using tied = await meeting(both)
+    const first = await run(['convene', tied.file, '--json', '--base-url', provider.url])
+    expect(first.code).toBe(3)
+    const winners = ['Serve tea', 'Serve coffee']
+    expect(events(first.stdout).at(-1)?.data).toMatchObject({ status: 'tied', winners, tieSteps: [] })
+    await using drawn = await meeting(both.replace('ties: []', "ties: ['seeded:3']"))
+    const second = await run(['convene', drawn.file, '--json', '--base-url', provider.url])
+    expect(second.code).toBe(0)
+    expect(events(second.stdout).at(-1)?.data).toMatchObject({ status: 'decided', tieSteps: [{ by: 'seeded:3' }] })
+  })
+
   it('takes no instruction to print control characters', async () => {
     const nasty = `${draft}\n\u001b[2J\u001b]0;owned\u0007 look`
     await using provider = await startProvider(

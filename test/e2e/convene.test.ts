@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkEvent } from '../../src/base/envelope.ts'
@@ -130,7 +130,7 @@ describe('colloquy convene', () => {
     expect([4, 130]).toContain((await held.finished).code)
   })
 
-  it('exits 3 on a tie and without a quorum', async () => {
+  it('exits 3 without a quorum', async () => {
     const two = agenda.replace(/ {2}- \{ name: cyd.*\n/, '').replace('ties: [borda]', 'ties: []')
     await using provider = await startProvider((_request, response) => void response.writeHead(400).end('{}'))
     await using at = await meeting(
@@ -215,6 +215,24 @@ describe('colloquy convene', () => {
     expect(stderr).toContain(`process ${owner.child.pid}`)
     owner.child.kill('SIGKILL')
     await owner.finished
+  })
+})
+
+// Root may read everything; nobody may not.
+describe.runIf(process.getuid?.() === 0)('colloquy convene as another user', () => {
+  it('names a file and a data folder that it may not use', async () => {
+    await using at = await meeting()
+    await chmod(at.path, 0o755)
+    await chmod(join(at.path, 'tea.md'), 0o000)
+    const nobody = { uid: 65_534, gid: 65_534 }
+    const unreadable = await run(['convene', at.file, '--json'], nobody)
+    expect(unreadable).toMatchObject({ code: 2, stdout: '' })
+    expect(unreadable.stderr).toContain('tea.md')
+    await chmod(join(at.path, 'tea.md'), 0o644)
+    const closed = await run(['convene', at.file, '--json', '--data', at.data], nobody)
+    expect(closed).toMatchObject({ code: 1, stdout: '' })
+    expect(closed.stderr).toContain(at.data)
+    expect(closed.stderr).not.toContain('    at ')
   })
 })
 
