@@ -155,6 +155,8 @@ function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View
     event(event) {
       live.clear()
       if (event.type === 'colloquy.convene.contribution') drafts.delete(event.data.participant)
+      // Who was still speaking when it was stopped is not heard any more.
+      if (event.type === 'colloquy.convene.concluded') drafts.clear()
       stdout.write(show.event(event))
       if (drafts.size > 0) live.show(previewLines(drafts, show, stderr.columns))
     },

@@ -132,18 +132,11 @@ function subjectToken(option: string, value: string): string {
   return value
 }
 
-interface Parts {
-  readonly name: string
-  readonly realm: string
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly random: Random
-  readonly logger: Logger
-  readonly telemetry: Telemetry
+type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal'
+
+interface Parts extends Pick<Node, Shown> {
   readonly store: Store | undefined
-  readonly bus: Bus
   readonly ownsBus: boolean
-  readonly journal: Journal
   readonly models: OpenModelOptions | ((name: string) => Model)
 }
 
