@@ -100,7 +100,7 @@ describe('a node', () => {
     await using node = await createNode({ name: 'alpha' })
     expect(node.model('openai:m')).toBe(node.model('openai:m'))
     expect(node.model('openai:m').name).toBe('openai:m')
-    expect(() => node.model('claude')).toThrow(expect.objectContaining({ code: 'node.unknown_model' }))
+    expect(() => node.model('oracle')).toThrow(expect.objectContaining({ code: 'node.unknown_model' }))
     const asked: string[] = []
     const own = openModel('openai:own')
     await using other = await createNode({ name: 'beta', models: (name) => (asked.push(name), own) })
