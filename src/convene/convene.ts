@@ -114,6 +114,7 @@ class Run {
   #version = 0
   #contributions = 0
   #last: ConveneEvent | undefined
+  #traceparent: string | undefined
 
   constructor(node: Node, agenda: Agenda, options: ConveneOptions) {
     this.#node = node
@@ -148,7 +149,10 @@ class Run {
     this.#panel = openPanel(this.#node, this.#agenda, this.#options.evidence, this.#options.participants ?? [])
     try {
       const attributes = { 'colloquy.stream': this.#stream }
-      return await this.#node.telemetry.span('convene', { attributes }, () => this.#deliberate())
+      return await this.#node.telemetry.span('convene', { attributes }, (span) => {
+        this.#traceparent = span.traceparent
+        return this.#deliberate()
+      })
     } finally {
       this.#panel.close()
     }
@@ -276,7 +280,14 @@ class Run {
 
   async #append<Type extends ConveneType>(type: Type, data: ConveneData[Type], agent: string): Promise<void> {
     const cause = this.#last
-    const event = this.#node.event(agent, { type, data, subject: this.#stream, ...(cause && { cause }) })
+    const traceparent = this.#traceparent
+    const event = this.#node.event(agent, {
+      type,
+      data,
+      subject: this.#stream,
+      ...(cause && { cause }),
+      ...(traceparent !== undefined && { traceparent }),
+    })
     await this.#node.journal.append(this.#stream, [event], { expectedVersion: this.#version })
     this.#version++
     this.#last = event as ConveneEvent

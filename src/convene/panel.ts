@@ -4,7 +4,8 @@
  */
 import { extractive } from '../deliberation/extractive.ts'
 import { llm } from '../deliberation/llm.ts'
-import type { Participant } from '../deliberation/participant.ts'
+import type { Span, SpanOptions, Telemetry } from '../base/telemetry.ts'
+import type { Participant, Usage } from '../deliberation/participant.ts'
 import { passageIndex } from '../deliberation/passage-index.ts'
 import type { Model } from '../model/model.ts'
 import type { Node } from '../node/node.ts'
@@ -49,9 +50,42 @@ export function openPanel(node: Node, agenda: Agenda, evidence: Evidence, own: r
     const { name, persona, stance } = seat
     const voice = { name, ...(persona !== undefined && { persona }), ...(stance !== undefined && { stance }), index }
     const model = modelOf(node, seat)
-    return members.get(name) ?? (model ? llm(model, { ...voice, documents }) : extractive(voice))
+    const member = members.get(name) ?? (model ? llm(model, { ...voice, documents }) : extractive(voice))
+    return traced(member, node.telemetry)
   })
   return { participants, close: () => index.close() }
+}
+
+/** The participant with a span around each turn and ballot, in the words of OpenTelemetry's conventions for agents. */
+function traced(participant: Participant, telemetry: Telemetry): Participant {
+  const options = (part: string): SpanOptions => ({
+    attributes: {
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.agent.name': participant.name,
+      'colloquy.participant.kind': participant.kind,
+      'colloquy.part': part,
+    },
+  })
+  const spanName = `invoke_agent ${participant.name}`
+  const spoken = (span: Span, usage: Usage) =>
+    span.set({ 'gen_ai.usage.input_tokens': usage.inputTokens, 'gen_ai.usage.output_tokens': usage.outputTokens })
+  return {
+    name: participant.name,
+    kind: participant.kind,
+    contribute: (turn, signal) =>
+      telemetry.span(spanName, options(`turn ${turn.round}`), async (span) => {
+        const speech = await participant.contribute(turn, signal)
+        if (speech?.usage) spoken(span, speech.usage)
+        return speech
+      }),
+    cast: (motion, signal) =>
+      telemetry.span(spanName, options('ballot'), async (span) => {
+        const vote = await participant.cast(motion, signal)
+        if (vote?.usage) spoken(span, vote.usage)
+        return vote
+      }),
+    observe: (contribution) => participant.observe?.(contribution),
+  }
 }
 
 function byName(own: readonly Participant[]): ReadonlyMap<string, Participant> {

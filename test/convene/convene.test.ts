@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
+import type { Telemetry } from '../../src/base/telemetry.ts'
 import type { Agenda } from '../../src/convene/agenda.ts'
 import { convene } from '../../src/convene/convene.ts'
 import type { ConveneOptions } from '../../src/convene/convene.ts'
@@ -220,6 +221,33 @@ describe('convening', () => {
     })
     await expect(run(node, model)).rejects.toMatchObject({ code: 'node.unknown_model' })
     for await (const recorded of node.journal.readAll()) expect.unreachable(recorded.stream)
+  })
+
+  it('is traced: one span over all, one for each turn and ballot, and its trace in the events', async () => {
+    const spans: string[] = []
+    const counted: number[] = []
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const telemetry: Telemetry = {
+      span: (name, options, work) => {
+        spans.push([name, options.attributes?.['colloquy.part']].filter(Boolean).join(' '))
+        return work({ set: () => {}, traceparent })
+      },
+      count: (_name, by) => void counted.push(by),
+    }
+    await using node = await createNode({ name: 'alpha', telemetry })
+    const agenda = agendaOf({
+      participants: agendaOf().participants.slice(0, 2),
+      discussion: { rounds: 0, budget: {} },
+    })
+    const { events } = await run(node, agenda)
+    expect(spans.toSorted()).toEqual(
+      [
+        'convene',
+        ...['ann', 'bob'].flatMap((name) => [`invoke_agent ${name} ballot`, `invoke_agent ${name} turn 0`]),
+      ].toSorted(),
+    )
+    expect(counted.every((tokens) => tokens > 0)).toBe(true)
+    expect(events.at(-1)?.traceparent).toBe(traceparent)
   })
 
   it('passes on what makes going on impossible', async () => {
