@@ -146,6 +146,7 @@ const optionalTexts: ReadonlySet<string> = new Set([
   'criticality',
   'traceparent',
 ])
+const knownNames: ReadonlySet<string> = new Set(['specversion', 'hop', ...required, ...optionalTexts])
 const rfc3339 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
@@ -169,7 +170,7 @@ export function checkEvent(value: unknown): CloudEvent {
 }
 
 function checkAttribute(name: string, value: unknown): void {
-  if (!attributeName.test(name)) throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
+  if (!knownNames.has(name) && !attributeName.test(name)) throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
   if (name === 'hop') {
     if (!Number.isSafeInteger(value) || (value as number) < 0)
       throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
