@@ -170,7 +170,8 @@ export function checkEvent(value: unknown): CloudEvent {
 }
 
 function checkAttribute(name: string, value: unknown): void {
-  if (!knownNames.has(name) && !attributeName.test(name)) throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
+  if (!knownNames.has(name) && !attributeName.test(name))
+    throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
   if (name === 'hop') {
     if (!Number.isSafeInteger(value) || (value as number) < 0)
       throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
