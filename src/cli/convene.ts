@@ -11,7 +11,7 @@ import type { Evidence } from '../convene/evidence.ts'
 import { createNode } from '../node/node.ts'
 import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
-import { writeMinutes } from './minutes-file.ts'
+import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
 import { renderer } from './render.ts'
 import type { Renderer } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
@@ -62,6 +62,8 @@ export const conveneCommand: Command = {
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
+    const out = textOption(values, 'out')
+    if (out !== undefined) await checkMinutesFile(out)
     const agenda = await agendaFrom(file, textOption(values, 'model'), textOption(values, 'seed'))
     const live = liveBlock(values['json'] === true ? { ...context.stderr, isTTY: false } : context.stderr)
     const evidence = await evidenceFor(agenda, file, textOption(values, 'evidence-root'), live, context)
@@ -90,7 +92,6 @@ export const conveneCommand: Command = {
       view.event(event)
     }
     const concluded = await convening.result
-    const out = textOption(values, 'out')
     if (out !== undefined) await writeMinutes(out, events)
     return codeOf(concluded)
   },

@@ -171,6 +171,7 @@ describe('colloquy convene', () => {
     ['an unknown option', ['convene', 'a.yaml', '--jsno'], 'did you mean --json?'],
     ['an unknown command', ['convnee'], 'no command'],
     ['a file that is not there', ['convene', 'none.yaml'], 'none.yaml'],
+    ['minutes that cannot be written', ['convene', 'a.yaml', '--out', '/none/x.md'], '--out /none/x.md'],
     ['two agendas', ['convene', 'a.yaml', 'b.yaml'], 'one argument too many'],
   ])('exits 2 on %s', async (_what, args, said) => {
     const { code, stdout, stderr } = await run(args)
