@@ -5,12 +5,12 @@
  */
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
-import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
+import { Aborted, ColloquyError, TimedOut, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import { nextStep, totalUsage, visibleTo } from './core/discussion.ts'
 import type { Budget, DiscussionEnd, DiscussionPlan } from './core/discussion.ts'
 import type { Contribution, Participant, Quote, Speech, Turn, Usage } from './participant.ts'
-import { cleanText } from './clean.ts'
+import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
 
 /** A contribution that is complete but for its place in the record. */
 export type Offered = Omit<Contribution, 'id' | 'number'>
@@ -60,6 +60,17 @@ export class DiscussionInvalid extends ColloquyError {
 
 /** Runs a discussion to its end. Rejects with `base.aborted`, `deliberation.invalid`, or what `record` rejects with. */
 export async function runDiscussion(options: DiscussionOptions): Promise<DiscussionResult> {
+  // Whoever still speaks when the discussion fails is told to stop, as after an abort.
+  const over = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
+  try {
+    return await talk({ ...options, signal })
+  } finally {
+    over.abort()
+  }
+}
+
+async function talk(options: DiscussionOptions): Promise<DiscussionResult> {
   const byName = indexByName(options.participants)
   const plan: DiscussionPlan = {
     participants: [...byName.keys()],
@@ -128,52 +139,55 @@ async function ask(
     const speech = await within(options.clock, `the turn of ${name}`, timeoutMs, options.signal, (signal) =>
       participant.contribute(turn, signal),
     )
-    return offer(name, round, speech, options.limits ?? {})
+    return offer(turn, name, speech, options.limits ?? {})
   } catch (error) {
     if (options.signal?.aborted) throw new Aborted('the discussion', { cause: options.signal.reason })
-    return absent(name, round, timeoutMs < turnTimeoutMs ? `the time budget ended its turn` : messageOf(error))
+    const cut = error instanceof TimedOut && timeoutMs < turnTimeoutMs
+    return absent(name, round, cut ? 'the time budget ended its turn' : messageOf(error), usageOfFailure(error))
   }
 }
 
-const noUsage: Usage = { inputTokens: 0, outputTokens: 0 }
-
-function absent(participant: string, round: number, reason: string): Offered {
-  const said = { text: '', quotes: [], answers: [], usage: noUsage }
+function absent(participant: string, round: number, reason: string, usage: Usage): Offered {
+  const said = { text: '', quotes: [], answers: [], usage }
   return { participant, round, status: 'absent', ...said, reason: cleanText(reason, 1000) }
 }
 
 /** Takes what a participant returned as untrusted: bounded, cleaned, and of the declared shape. */
-function offer(participant: string, round: number, speech: Speech, limits: SpeechLimits): Offered {
+function offer(turn: Turn, participant: string, speech: Speech, limits: SpeechLimits): Offered {
   const textMaxLength = limits.textMaxLength ?? 20_000
   const quotesMax = limits.quotesMax ?? 50
   if (typeof speech?.text !== 'string' || !Array.isArray(speech.quotes))
     throw new DiscussionInvalid(`${participant} returned no speech: it needs text, quotes and usage`)
-  const notes = [...(speech.notes ?? [])]
+  const notes = Array.isArray(speech.notes) ? [...speech.notes] : []
   if (speech.text.length > textMaxLength) notes.push(`cut at ${textMaxLength} of ${speech.text.length} characters`)
   if (speech.quotes.length > quotesMax)
     notes.push(`${speech.quotes.length - quotesMax} quotes beyond ${quotesMax} left out`)
   const text = cleanText(speech.text, textMaxLength)
   const passed = speech.pass === true
   if (text === '' && !passed) throw new DiscussionInvalid(`${participant} said nothing and did not pass`)
+  const heard = new Set(turn.transcript.map((each) => each.id))
   return {
     participant,
-    round,
+    round: turn.round,
     status: passed ? 'passed' : 'given',
     text,
-    quotes: speech.quotes.slice(0, quotesMax).map((quote) => cleanQuote(quote)),
-    answers: [...(speech.answers ?? [])],
-    usage: speech.usage ?? noUsage,
-    ...(notes.length > 0 && { notes: notes.map((note) => cleanText(note, 1000)) }),
+    quotes: speech.quotes.slice(0, quotesMax).map((quote) => cleanQuote(quote, turn.options)),
+    answers: [...new Set(speech.answers)].filter((id) => heard.has(id)),
+    usage: cleanUsage(speech.usage),
+    ...(notes.length > 0 && { notes: cleanNotes(notes) }),
   }
 }
 
-function cleanQuote(quote: Quote): Quote {
+function cleanQuote(quote: Quote, options: readonly string[]): Quote {
   const { text, source, line, verified, bearing } = quote
   return {
     text: cleanText(text, 5000),
     source: cleanText(source, 1000),
-    line,
-    verified,
-    ...(bearing && { bearing: { option: bearing.option, direction: bearing.direction } }),
+    line: Number.isSafeInteger(line) && line >= 0 ? line : 0,
+    verified: verified === true,
+    ...(bearing &&
+      options.includes(bearing.option) && {
+        bearing: { option: bearing.option, direction: bearing.direction === 'against' ? 'against' : 'for' },
+      }),
   }
 }

@@ -48,8 +48,11 @@ export interface LlmOptions {
 /** The model answered with nothing that can be heard. */
 export class LlmSilent extends ColloquyError {
   override readonly code = 'deliberation.llm_silent'
+  /** What the reply cost all the same. */
+  readonly usage: Usage
   constructor(model: string, reply: ModelReply) {
     super(`${model} ended with ${reply.finishReason} and said nothing; raise turnTokensMax or use another model`)
+    this.usage = usageOf(reply.usage)
   }
 }
 

@@ -101,7 +101,10 @@ export interface Participant {
   readonly kind: string
   /** One turn. A throw or a passed deadline is recorded as absence, with the reason. */
   contribute(turn: Turn, signal: AbortSignal): Promise<Speech>
-  /** One ballot. A throw, a passed deadline or an invalid ballot is recorded as an abstention, with the reason. */
+  /**
+   * One ballot. An invalid one is asked for once more, then recorded as an abstention; a throw or a passed deadline is
+   * recorded as absence, which does not help the quorum. Either with the reason.
+   */
   cast(motion: Motion, signal: AbortSignal): Promise<Vote>
   /** Hears a contribution as soon as it counts. Optional; it must not wait. */
   observe?(contribution: Contribution): void

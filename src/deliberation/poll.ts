@@ -9,7 +9,7 @@ import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import type { Ballot, BallotKind } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
-import { cleanText } from './clean.ts'
+import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
 import { totalUsage } from './core/discussion.ts'
 import type { Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
 
@@ -52,6 +52,16 @@ export class BallotRefused extends ColloquyError {
 
 /** All votes in order of the participants. Rejects with `base.aborted`, or what `record` rejects with. */
 export async function runPoll(options: PollOptions): Promise<readonly CastVote[]> {
+  const over = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
+  try {
+    return await collect({ ...options, signal })
+  } finally {
+    over.abort()
+  }
+}
+
+async function collect(options: PollOptions): Promise<readonly CastVote[]> {
   const votes = [...(options.recorded ?? [])]
   const done = new Set(votes.map((vote) => vote.participant))
   const waiting = options.participants.filter((participant) => !done.has(participant.name))
@@ -64,21 +74,39 @@ export async function runPoll(options: PollOptions): Promise<readonly CastVote[]
 async function ask(options: PollOptions, participant: Participant): Promise<CastVote> {
   const { name } = participant
   const timeoutMs = options.ballotTimeoutMs ?? 120_000
+  const refusals: Refusal[] = []
   try {
     return await within(options.clock, `the ballot of ${name}`, timeoutMs, options.signal, (signal) =>
-      askTwice(options, participant, signal),
+      askTwice(options, participant, refusals, signal),
     )
   } catch (error) {
     if (options.signal?.aborted) throw new Aborted('the poll', { cause: options.signal.reason })
-    const refused = error instanceof BallotRefused ? error : undefined
-    return withoutBallot(name, refused ? 'abstained' : 'absent', messageOf(error), refused ? [refused] : [])
+    const failed: Paid = { usage: usageOfFailure(error) }
+    const [first] = refusals
+    // It did answer once, so it is present, though with nothing that counts.
+    if (first) {
+      const reason = `a ballot was refused: ${first.why}; asked again: ${messageOf(error)}`
+      return withoutBallot(name, 'abstained', reason, [first.vote, failed])
+    }
+    return withoutBallot(name, error instanceof BallotRefused ? 'abstained' : 'absent', messageOf(error), [failed])
   }
 }
 
-async function askTwice(options: PollOptions, participant: Participant, signal: AbortSignal): Promise<CastVote> {
+interface Refusal {
+  readonly vote: Vote
+  readonly why: string
+}
+
+async function askTwice(
+  options: PollOptions,
+  participant: Participant,
+  refusals: Refusal[],
+  signal: AbortSignal,
+): Promise<CastVote> {
   const first = await participant.cast(motion(options, participant.name, undefined), signal)
   const refused = refusal(first, options)
   if (refused === undefined) return cast(participant.name, first, [first])
+  refusals.push({ vote: first, why: refused })
   const second = await participant.cast(motion(options, participant.name, refused), signal)
   const again = refusal(second, options)
   if (again === undefined) return cast(participant.name, second, [first, second])
@@ -106,7 +134,7 @@ function cast(participant: string, vote: Vote, asked: readonly Vote[]): CastVote
   return {
     participant,
     status: vote.ballot.kind === 'abstain' ? 'abstained' : 'cast',
-    ballot: vote.ballot,
+    ballot: plainBallot(vote.ballot),
     reason: cleanText(typeof vote.reason === 'string' ? vote.reason : '', 5000),
     usage: usageOf(asked),
     ...(notes.length > 0 && { notes }),
@@ -130,13 +158,28 @@ function withoutBallot(
   }
 }
 
+/** Only what a ballot is made of is recorded, whatever else came with it. */
+function plainBallot(ballot: Ballot): Ballot {
+  switch (ballot.kind) {
+    case 'ranked':
+      return { kind: 'ranked', ranking: ballot.ranking.map((level) => [...level]) }
+    case 'approval':
+      return { kind: 'approval', approves: [...ballot.approves] }
+    case 'single':
+      return { kind: 'single', choice: ballot.choice }
+    case 'abstain':
+    default:
+      return { kind: 'abstain' }
+  }
+}
+
 type Paid = Pick<Vote, 'usage' | 'notes'>
 
 /** Both askings are paid, whichever ballot counts. */
 function usageOf(asked: readonly Paid[]): Usage {
-  return totalUsage(asked.flatMap((vote) => vote?.usage ?? []))
+  return totalUsage(asked.map((vote) => cleanUsage(vote?.usage)))
 }
 
 function notesOf(asked: readonly Paid[]): readonly string[] {
-  return asked.flatMap((vote) => vote?.notes ?? []).map((note) => cleanText(note, 1000))
+  return cleanNotes(asked.flatMap((vote) => (Array.isArray(vote?.notes) ? vote.notes : [])))
 }

@@ -90,9 +90,15 @@ export function totalUsage(parts: readonly Usage[]): Usage {
   return { inputTokens, outputTokens, ...(estimated && { estimated }) }
 }
 
+/** Why a discussion whose polling has begun had ended: by its record alone, or else by time, which the record does not tell. */
+export function endOf(plan: DiscussionPlan, record: readonly Contribution[]): DiscussionEnd {
+  const step = nextStep(plan, record, 0)
+  return step.kind === 'end' ? step.reason : 'time'
+}
+
 /**
- * Time spent talking, from the times at which contributions were recorded: a gap longer than a turn may take was not talk
- * but a stop between two runs.
+ * Time spent talking in one run, from the times at which its events were recorded. A gap counts as one turn at most: the
+ * rest of it lay between a process that died and the next.
  */
 export function talkedMs(startedAtMs: number, recordedAtMs: readonly number[], turnTimeoutMs: number): number {
   let total = 0
