@@ -3,19 +3,22 @@
  * the API; which SDK records, and where to, is the application's choice.
  */
 import type * as Api from '@opentelemetry/api'
-import { PeerMissing, messageOf } from './error.ts'
+import { InvalidArgument, PeerMissing, messageOf } from './error.ts'
 import type { Span, SpanOptions, Telemetry } from './telemetry.ts'
 
 export interface OpenTelemetryOptions {
-  /** The API module, when the caller has it already. */
-  readonly api?: typeof Api
+  /**
+   * The module `@opentelemetry/api`, when the caller has it already. Its type is not named here: who does without the
+   * peer would then miss it when their program is checked.
+   */
+  readonly api?: object
   /** Instrumentation scope. Default `colloquy`. */
   readonly scope?: string
 }
 
-/** Throws `base.peer_missing` when `@opentelemetry/api` is not installed. */
+/** Rejects with `base.peer_missing` when `@opentelemetry/api` is not installed, `base.invalid_argument` for another module. */
 export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise<Telemetry> {
-  const api = options.api ?? (await load())
+  const api = options.api ? checked(options.api) : await load()
   const scope = options.scope ?? 'colloquy'
   const tracer = api.trace.getTracer(scope)
   const meter = api.metrics.getMeter(scope)
@@ -70,6 +73,11 @@ function face(api: typeof Api, span: Api.Span): Span {
       ? `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`
       : undefined,
   }
+}
+
+function checked(api: object): typeof Api {
+  if ('trace' in api && 'metrics' in api && 'context' in api) return api as typeof Api
+  throw new InvalidArgument('api', 'must be the module @opentelemetry/api')
 }
 
 async function load(): Promise<typeof Api> {

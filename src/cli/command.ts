@@ -65,10 +65,11 @@ function parseStrictly(
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
     return { values, positionals }
   } catch (cause) {
-    const unknown = /'(--?[^' ]+)/.exec(messageOf(cause))?.[1]
-    const near = unknown?.startsWith('--') ? nearest(unknown.slice(2), Object.keys(options)) : undefined
+    const named = /'(?:-\w, )?(--?[^' ]+)/.exec(messageOf(cause))?.[1]
     const first = messageOf(cause).split(/[.\n]/, 1)[0] ?? 'the options cannot be read'
-    throw new UsageError(near ? `${first}; did you mean --${near}?` : first, { cause })
+    if (messageOf(cause).includes('ambiguous')) throw new UsageError(`${first}; write ${named ?? 'it'}=VALUE`)
+    const near = named?.startsWith('--') ? nearest(named.slice(2), Object.keys(options)) : undefined
+    throw new UsageError(near === undefined || `--${near}` === named ? first : `${first}; did you mean --${near}?`)
   }
 }
 

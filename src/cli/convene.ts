@@ -9,7 +9,7 @@ import type { Concluded, ConveneEvent } from '../convene/event.ts'
 import { loadEvidence } from '../convene/evidence.ts'
 import type { Evidence } from '../convene/evidence.ts'
 import { createNode } from '../node/node.ts'
-import { exitCode, parseCommandLine, textOption } from './command.ts'
+import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
 import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
 import { renderer } from './render.ts'
@@ -62,6 +62,7 @@ export const conveneCommand: Command = {
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
+    const turnTimeout = timeoutOf(textOption(values, 'turn-timeout'))
     const out = textOption(values, 'out')
     if (out !== undefined) await checkMinutesFile(out)
     const agenda = await agendaFrom(file, textOption(values, 'model'), textOption(values, 'seed'))
@@ -74,7 +75,6 @@ export const conveneCommand: Command = {
       ...(data !== undefined && { data }),
       models: baseUrl === undefined ? {} : { baseUrl },
     })
-    const turnTimeout = textOption(values, 'turn-timeout')
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
     live.show([`indexing ${evidence.documents.length} documents`])
     const convening = convene(node, agenda, {
@@ -83,7 +83,7 @@ export const conveneCommand: Command = {
       fresh: values['new'] === true,
       signal: context.signal,
       onPreview: (participant, _round, text) => view.preview(participant, text),
-      ...(turnTimeout !== undefined && { turnTimeoutMs: parseDuration(turnTimeout) }),
+      ...(turnTimeout !== undefined && { turnTimeoutMs: turnTimeout }),
     })
     view.began(await convening.origin, data)
     const events: ConveneEvent[] = []
@@ -103,6 +103,22 @@ async function agendaFrom(file: string, model: string | undefined, seed: string 
     ...(model !== undefined && { model }),
     ...(seed !== undefined && { seed: seedOf(seed) }),
   })
+}
+
+function timeoutOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = attempt(() => parseDuration(text))
+  if (ms === undefined || ms === 0)
+    throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
+  return ms
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
 }
 
 function seedOf(text: string): number | string {

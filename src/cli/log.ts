@@ -75,7 +75,7 @@ function filterOf(values: ParsedOptions): Filter {
 
 function timeOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const time = Date.parse(text)
+  const time = /^\d{4}-\d\d(-\d\d)?(T|$)/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(time)) throw new InvalidArgument(option, 'must be an ISO 8601 time, as in 2026-01-31T12:00:00Z')
   return time
 }

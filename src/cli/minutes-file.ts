@@ -14,9 +14,10 @@ export class MinutesUnwritable extends ColloquyError {
 /** Throws `cli.usage` when the file surely cannot be written: better said before an hour of talk than after it. */
 export async function checkMinutesFile(file: string): Promise<void> {
   try {
-    await access(dirname(resolve(file)), constants.W_OK)
+    if (file === '') throw new Error('it names no file')
     const found = await stat(file).catch(() => undefined)
     if (found?.isDirectory()) throw new Error('it is a folder')
+    await access(found ? file : dirname(resolve(file)), constants.W_OK)
   } catch (cause) {
     throw new UsageError(`--out ${file} cannot be written: ${messageOf(cause)}`, { cause })
   }

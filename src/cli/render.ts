@@ -124,7 +124,9 @@ class TerminalRenderer implements Renderer {
 
   #concluded(concluded: Concluded): string {
     const paint = this.#paint
-    const parts = [this.#ballotTable(), this.#matrix(concluded)]
+    const stopped = concluded.status === 'stopped'
+    if (stopped) this.#round = -1
+    const parts = stopped ? [] : [this.#ballotTable(), this.#matrix(concluded)]
     const explanation = concluded.explanation.map((sentence) => wrap(printable(sentence), this.#width, '  '))
     const { usage } = concluded
     const tokens = `${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}`

@@ -36,8 +36,10 @@ const commands: readonly Entry[] = [
 
 /** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
-  const stdout = output(process.stdout)
-  const stderr = output(process.stderr)
+  const interrupt = new AbortController()
+  const stdout = output(process.stdout, (error) => closed(error, interrupt))
+  // Whoever does not hear the talk may still want the data.
+  const stderr = output(process.stderr, () => {})
   const [name, ...rest] = args
   if (name === '--version' || name === '-V') return print(stdout, `${packageVersion()}\n`)
   if (name === undefined || name === 'help' || name === '--help' || name === '-h')
@@ -52,15 +54,15 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     return help(undefined, stderr, exitCode.usage)
   }
   if (rest.includes('--help') || rest.includes('-h')) return print(stdout, command.help)
-  return runCommand(command, rest, { stdout, stderr })
+  const code = await runCommand(command, rest, { stdout, stderr, interrupt })
+  return unwritable ? exitCode.failure : code
 }
 
 async function runCommand(
   command: Command,
   args: readonly string[],
-  streams: Pick<CommandContext, 'stdout' | 'stderr'>,
+  { interrupt, ...streams }: Pick<CommandContext, 'stdout' | 'stderr'> & { readonly interrupt: AbortController },
 ): Promise<ExitCode> {
-  const interrupt = new AbortController()
   const onSignal = (signal: NodeJS.Signals) => {
     // The first asks to stop; whoever insists is obeyed at once, and the journal holds what was recorded.
     if (interrupt.signal.aborted) process.exit(130)
@@ -80,6 +82,20 @@ async function runCommand(
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
   }
+}
+
+/** Data could not be written, for another reason than that nobody reads it. */
+let unwritable = false
+
+/** Nobody reads on (`| head`), or the disk is full: what runs is stopped as by an interrupt, and recorded as that. */
+function closed(error: NodeJS.ErrnoException, interrupt: AbortController): void {
+  if (error.code !== 'EPIPE' && !unwritable) {
+    unwritable = true
+    process.stderr.write(`colloquy: stdout cannot be written: ${error.message}\n`)
+    // A stream tells of its error late: what was written last may fail after the command has ended.
+    process.exitCode = exitCode.failure
+  }
+  interrupt.abort(error)
 }
 
 function report(command: Command, error: unknown, stderr: Output): ExitCode {
@@ -133,11 +149,11 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
-function output(stream: NodeJS.WriteStream): Output {
-  // Whoever reads us may stop early (`| head`): that is no failure of ours.
+function output(stream: NodeJS.WriteStream, onError: (error: NodeJS.ErrnoException) => void): Output {
+  let broken = false
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(exitCode.ok)
+    broken = true
+    onError(error)
   })
   return {
     isTTY: stream.isTTY,
@@ -145,6 +161,8 @@ function output(stream: NodeJS.WriteStream): Output {
       return stream.columns ?? 100
     },
     colour: colourWanted(stream),
-    write: (text) => void stream.write(text),
+    write: (text) => {
+      if (!broken) stream.write(text)
+    },
   }
 }

@@ -12,23 +12,24 @@ import { Aborted, assert, codeOf } from '../base/error.ts'
 import { seededRandom } from '../base/random.ts'
 import { runDiscussion } from '../deliberation/discussion.ts'
 import type { DiscussionResult, Offered } from '../deliberation/discussion.ts'
-import { talkedMs, totalUsage } from '../deliberation/core/discussion.ts'
+import { endOf, talkedMs, totalUsage } from '../deliberation/core/discussion.ts'
 import type { Contribution, Participant } from '../deliberation/participant.ts'
 import { runPoll } from '../deliberation/poll.ts'
 import type { CastVote } from '../deliberation/poll.ts'
 import type { Recorded } from '../journal/journal.ts'
 import type { Node } from '../node/node.ts'
-import { explain } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
 import { ruleNamed } from '../vote/registry.ts'
 import { tally } from '../vote/tally.ts'
-import { tieChain, unfitTie } from '../vote/tie.ts'
+import { TooManyUniverses } from '../vote/error.ts'
+import { seeded, tieChain, unfitTie } from '../vote/tie.ts'
 import type { Agenda } from './agenda.ts'
+import { bounded } from './bounded-outcome.ts'
 import { conveneTypes, isFinal } from './event.ts'
 import type { Balloted, Concluded, Contributed, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
 import type { Evidence } from './evidence.ts'
 import { conveningIdentity, conveningStream } from './identity.ts'
-import { openPanel, seatsOf } from './panel.ts'
+import { checkModels, openPanel, seatsOf } from './panel.ts'
 import type { Panel, Seat } from './panel.ts'
 import { latestRun, readRecord } from './record.ts'
 import type { ConveneRecord } from './record.ts'
@@ -129,7 +130,8 @@ class Run {
     const unfit = unfitTie(ruleNamed(poll.rule), tieChain(poll.ties, seed))
     if (unfit) throw unfit
     const { evidence, participants } = this.#options
-    const seats = seatsOf(this.#node, this.#agenda, participants ?? [])
+    const own = participants ?? []
+    const seats = seatsOf(this.#node, this.#agenda, own)
     this.#seats = new Map(seats.map((seat) => [seat.name, seat]))
     const kinds = seats.map((seat) => seat.kind)
     const identity = conveningIdentity(this.#agenda, evidence.documents, kinds)
@@ -139,6 +141,8 @@ class Run {
     this.#version = this.#record?.version ?? 0
     this.#last = this.#record?.events.at(-1)
     const recorded = this.#version
+    // A finished convening is only shown, and needs no model for that.
+    if (!this.#record?.concluded) checkModels(this.#node, this.#agenda, own)
     if (!this.#record) await this.#append(conveneTypes.started, this.#started(identity), 'chair')
     const kind = !this.#record ? 'new' : this.#record.concluded ? 'finished' : 'resumed'
     return { stream: this.#stream, kind, recorded }
@@ -169,10 +173,15 @@ class Run {
     }
   }
 
-  #discuss(): Promise<DiscussionResult> {
+  async #discuss(): Promise<DiscussionResult> {
     const { discussion, topic, options, seed } = this.#agenda
     const { turnTimeoutMs = 120_000, onPreview, signal } = this.#options
-    const times = (this.#record?.events ?? []).flatMap((event) => (event.time ? [Date.parse(event.time)] : []))
+    const transcript = this.#record?.contributions ?? []
+    // Whoever has cast a ballot has done so on this transcript: it grows no more.
+    if (this.#record && this.#record.ballots.length > 0) {
+      const plan = { participants: [...this.#seats.keys()], ...discussion }
+      return { transcript, ended: endOf(plan, transcript), usage: totalUsage(transcript.map((each) => each.usage)) }
+    }
     return runDiscussion({
       topic,
       options,
@@ -182,8 +191,8 @@ class Run {
       turnTimeoutMs,
       clock: this.#node.clock,
       random: seededRandom(seed).split('discussion'),
-      recorded: this.#record?.contributions ?? [],
-      elapsedMs: talkedMs(times[0] ?? 0, times.slice(1), turnTimeoutMs),
+      recorded: transcript,
+      elapsedMs: this.#talkedMs(turnTimeoutMs),
       record: (offered) => this.#contributed(offered),
       ...(onPreview && { onPreview }),
       ...(signal && { signal }),
@@ -198,6 +207,16 @@ class Run {
     const { inputTokens, outputTokens } = offered.usage
     this.#node.telemetry.count('colloquy.tokens', inputTokens + outputTokens, { participant: offered.participant })
     return contribution
+  }
+
+  /** What earlier runs spent of the time budget; what lay between a stop and the next run is nobody's talk. */
+  #talkedMs(turnTimeoutMs: number): number {
+    const runs: number[][] = [[]]
+    for (const event of this.#record?.events ?? []) {
+      if (event.time) runs.at(-1)?.push(Date.parse(event.time))
+      if (event.type === conveneTypes.concluded) runs.push([])
+    }
+    return runs.reduce((sum, times) => sum + talkedMs(times[0] ?? 0, times.slice(1), turnTimeoutMs), 0)
   }
 
   #seat(name: string): Seat {
@@ -230,7 +249,8 @@ class Run {
   }
 
   #decide(discussion: DiscussionResult, votes: readonly CastVote[]): Concluded {
-    const outcome = this.#tally(votes)
+    const { outcome, notes } = this.#tally(votes)
+    const { outcome: kept, explanation } = bounded(outcome, this.#node.journal.limits.eventMaxBytes / 4)
     return {
       status: outcome.status,
       winners: outcome.winners,
@@ -242,12 +262,12 @@ class Run {
         turns: discussion.transcript.length,
       },
       ended: discussion.ended,
-      outcome,
-      explanation: explain(outcome),
+      outcome: kept,
+      explanation: [...notes, ...explanation],
     }
   }
 
-  #tally(votes: readonly CastVote[]): Outcome {
+  #tally(votes: readonly CastVote[]): { outcome: Outcome; notes: readonly string[] } {
     const { options, poll, seed } = this.#agenda
     const weighted = (vote: CastVote) => ({ voter: vote.participant, weight: this.#seat(vote.participant).weight })
     // Who never answered is absent: eligible and not present, where an abstention is both.
@@ -256,7 +276,16 @@ class Run {
       .map((vote) => ({ ...weighted(vote), ballot: vote.ballot }))
     const absent = votes.filter((vote) => vote.status === 'absent').map(weighted)
     const election = { candidates: options, ballots, absent, quorum: { share: poll.quorum } }
-    return tally(ruleNamed(poll.rule), election, { ties: tieChain(poll.ties, seed) })
+    const rule = ruleNamed(poll.rule)
+    const ties = tieChain(poll.ties, seed)
+    try {
+      return { outcome: tally(rule, election, { ties }), notes: [] }
+    } catch (error) {
+      if (!(error instanceof TooManyUniverses)) throw error
+      // The ballots are cast and paid: a lot that is told, and that anybody can draw again, beats no outcome at all.
+      const note = `The ties inside the count could be followed in too many ways, so a lot by the agenda's seed broke them.`
+      return { outcome: tally(rule, election, { ties: [...ties, seeded(seed)] }), notes: [note] }
+    }
   }
 
   async #stopped(): Promise<Concluded> {
@@ -296,8 +325,8 @@ class Run {
 
   /** Who watches the bus hears it live; who must not miss it reads the journal. */
   #announce(type: ConveneType, event: Recorded['event']): void {
-    const { headers, data } = toBinary(event, jsonCodec())
     try {
+      const { headers, data } = toBinary(event, jsonCodec())
       this.#node.bus.publish(`clq.${this.#node.realm}.event.${type}`, data, { headers })
     } catch (error) {
       this.#node.logger.warn({ code: codeOf(error), type }, 'an event was journalled and not announced on the bus')

@@ -5,6 +5,7 @@
 import { cleanText } from '../deliberation/clean.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
+import type { Outcome } from '../vote/outcome.ts'
 import { conveneTypes } from './event.ts'
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
 
@@ -22,11 +23,14 @@ export function minutes(events: readonly ConveneEvent[]): string {
       }
       sections.push(contribution(event.data))
     } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
-    else
-      sections.push(
-        ...(ballots.length > 0 ? [ballotSection(ballots.splice(0))] : []),
-        conclusion(event.data, event.time),
-      )
+    else if (event.data.status === 'stopped') {
+      // The talk goes on below with the heading of its round again; ballots are shown once, when all are in.
+      round = -1
+      sections.push(`_Stopped ${event.time ?? ''}._`)
+    } else {
+      if (ballots.length > 0) sections.push(ballotSection(ballots))
+      sections.push(conclusion(event.data, event.time))
+    }
   }
   return `${sections.join('\n\n')}\n`
 }
@@ -54,7 +58,7 @@ function opening(started: Started, time: string | undefined): string {
   const plain = started.participants.some((each) => each.kind === 'extractive')
   return [
     `# ${escape(started.topic)}`,
-    `Convened ${time ?? ''} over ${started.evidence.documents} documents. Identity \`${started.convening}\`, seed \`${String(started.seed)}\`.`,
+    `Convened ${time ?? ''} over ${started.evidence.documents} documents. Identity \`${started.convening}\`, seed \`${code(String(started.seed))}\`.`,
     `Options:\n\n${started.options.map((option, at) => `${at + 1}. ${escape(option)}`).join('\n')}`,
     `Participants:\n\n${people.join('\n')}`,
     ...(plain
@@ -90,7 +94,7 @@ function ballotSection(ballots: readonly Balloted[]): string {
 }
 
 function conclusion(concluded: Concluded, time: string | undefined): string {
-  const tables = concluded.outcome ? countTables(concluded.outcome) : []
+  const tables = concluded.outcome ? countTables(escaped(concluded.outcome)) : []
   const winners = concluded.winners.map((each) => `**${escape(each)}**`).join(', ')
   const headline = {
     decided: `Decided by ${concluded.rule}: ${winners}.`,
@@ -106,6 +110,13 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
     ...tables.map(({ title, table }) => `${escape(title)}:\n\n${table}`),
     `${usage.turns} contributions, ${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}. Concluded ${time ?? ''}.`,
   ].join('\n\n')
+}
+
+/** The outcome with names that are shown as they are in a table. */
+function escaped(outcome: Outcome): Outcome {
+  const names = new Map(outcome.candidates.map((candidate) => [candidate, escape(candidate)]))
+  // Names stand in many places of an outcome, and nothing else in it is as long as to be one of them by chance.
+  return JSON.parse(JSON.stringify(outcome), (_key, value: unknown) => names.get(value as string) ?? value) as Outcome
 }
 
 /** Markdown's own signs and HTML in what somebody else wrote are shown, not obeyed. */

@@ -26,16 +26,18 @@ export interface Seat {
   readonly weight: number
 }
 
-/**
- * The seats of an agenda, without opening anything but the models. Throws `node.unknown_model`, and what a model's
- * `preflight` throws: a panel that cannot speak is refused before anything is recorded.
- */
+/** Throws what a model's `preflight` throws: a panel that cannot speak is refused before anything is recorded. */
+export function checkModels(node: Node, agenda: Agenda, own: readonly Participant[]): void {
+  const members = byName(own)
+  for (const seat of agenda.participants) if (!members.has(seat.name)) modelOf(node, seat)?.preflight?.()
+}
+
+/** The seats of an agenda, without opening anything but the models. Throws `node.unknown_model`. */
 export function seatsOf(node: Node, agenda: Agenda, own: readonly Participant[]): readonly Seat[] {
   const members = byName(own)
   return agenda.participants.map((seat) => {
     const member = members.get(seat.name)
     const model = member ? undefined : modelOf(node, seat)
-    model?.preflight?.()
     const kind = member?.kind ?? model?.name ?? 'extractive'
     return { name: seat.name, kind, weight: seat.weight }
   })
@@ -49,8 +51,9 @@ export function openPanel(node: Node, agenda: Agenda, evidence: Evidence, own: r
   const participants = agenda.participants.map((seat) => {
     const { name, persona, stance } = seat
     const voice = { name, ...(persona !== undefined && { persona }), ...(stance !== undefined && { stance }), index }
-    const model = modelOf(node, seat)
-    const member = members.get(name) ?? (model ? llm(model, { ...voice, documents }) : extractive(voice))
+    const own = members.get(name)
+    const model = own ? undefined : modelOf(node, seat)
+    const member = own ?? (model ? llm(model, { ...voice, documents }) : extractive(voice))
     return traced(member, node.telemetry)
   })
   return { participants, close: () => index.close() }

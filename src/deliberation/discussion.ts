@@ -184,7 +184,7 @@ function cleanQuote(quote: Quote, options: readonly string[]): Quote {
     text: cleanText(text, 5000),
     source: cleanText(source, 1000),
     line: Number.isSafeInteger(line) && line >= 0 ? line : 0,
-    verified: verified === true,
+    verified,
     ...(bearing &&
       options.includes(bearing.option) && {
         bearing: { option: bearing.option, direction: bearing.direction === 'against' ? 'against' : 'for' },

@@ -6,7 +6,7 @@ export class RuntimeTooOld extends ColloquyError {
   override readonly code = 'node.runtime_too_old'
   constructor(found: string, wanted: string) {
     super(
-      `colloquy needs Node.js ${wanted} or newer and this is ${found}; inside the project use npm run, which brings its own`,
+      `colloquy needs Node.js ${wanted} or newer and this is ${found}; install a newer one (in a checkout of the project, npm run brings its own)`,
     )
   }
 }

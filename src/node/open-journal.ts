@@ -8,6 +8,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../base/clock.ts'
+import { InvalidArgument } from '../base/error.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Journal } from '../journal/journal.ts'
 import { memoryJournal } from '../journal/memory.ts'
@@ -36,12 +37,22 @@ export async function openJournal(url: string, options: OpenJournalOptions = {})
   return storeJournal(store, { ownsStore: true })
 }
 
-/** The folder that a URL or a path names. */
+/** The folder that a URL or a path names. Throws `base.invalid_argument` or `node.unknown_scheme`. */
 export function dataFolder(url: string): string {
-  if (url.startsWith('file://')) return fileURLToPath(url)
-  if (url.startsWith('file:')) return url.slice('file:'.length)
+  const folder = url.startsWith('file:') ? fileFolder(url) : url
+  if (folder === '') throw new InvalidArgument('data', 'must name a folder; it is empty')
+  if (folder !== url) return folder
   const scheme = /^[a-z][a-z0-9+.-]+:/i.exec(url)?.[0]
   // One letter before the colon is a Windows drive, not a scheme.
   if (scheme) throw new UnknownScheme('journal', scheme, ['memory:', 'file:'])
   return url
+}
+
+function fileFolder(url: string): string {
+  if (!url.startsWith('file://')) return url.slice('file:'.length)
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new InvalidArgument('data', 'must be a path, file:path or file:///path', { cause })
+  }
 }

@@ -84,7 +84,8 @@ function configure(database: DatabaseSync, options: WriterOptions): void {
     -- The file is data: functions with side effects that somebody put into its schema do not run.
     PRAGMA trusted_schema = OFF;
   `)
-  database.enableDefensive(true)
+  // Since Node.js 24.12; before it the database is as safe as `trusted_schema` alone makes it.
+  if ('enableDefensive' in database) database.enableDefensive(true)
   const { sizeMaxBytes } = options
   if (sizeMaxBytes === undefined) return
   const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size'])
