@@ -250,6 +250,77 @@ describe('convening', () => {
     expect(events.at(-1)?.traceparent).toBe(traceparent)
   })
 
+  it('talks no more once a ballot is cast, whatever the time budget says when it goes on', async () => {
+    const clock = manualClock()
+    await using node = await createNode({ name: 'alpha', clock, random: seededRandom(1) })
+    const agenda = agendaOf({
+      discussion: { rounds: 5, budget: { timeMs: 1000 } },
+      poll: { rule: 'plurality', quorum: '1/2', ties: [] },
+    })
+    const interrupt = new AbortController()
+    const late = panelist('cyd', { cast: () => new Promise(() => {}) })
+    const slow = panelist('ann', {
+      contribute: async ({ round }) => {
+        if (round > 0) await clock.advance(2000)
+        return { text: `round ${round}`, quotes: [], usage: { inputTokens: 0, outputTokens: 0 } }
+      },
+    })
+    const options = { participants: [slow, panelist('bob'), late], signal: interrupt.signal }
+    const stopping = run(node, agenda, options)
+    for await (const { event } of node.journal.subscribe()) if (event.type.endsWith('ballot')) break
+    interrupt.abort()
+    const before = (await stopping).events
+    const { events, concluded } = await run(node, agenda, {
+      participants: [panelist('ann'), panelist('bob'), panelist('cyd')],
+      turnTimeoutMs: 1,
+    })
+    const turns = (all: readonly ConveneEvent[]) => all.filter((event) => event.type.endsWith('contribution'))
+    expect(turns(events)).toEqual(turns(before))
+    expect(concluded).toMatchObject({ status: 'decided', ended: 'time' })
+  })
+
+  it('always concludes: ties that can be followed in too many ways are broken by a lot that it tells', async () => {
+    await using node = await createNode({ name: 'alpha' })
+    const options = Array.from({ length: 16 }, (_, at) => `Option ${String.fromCodePoint(65 + at)}`)
+    const names = options.map((option) => option.toLowerCase().replace(' ', '-'))
+    const agenda = agendaOf({
+      options,
+      participants: names.map((name) => ({ name, weight: 1 })),
+      discussion: { rounds: 0, budget: {} },
+      poll: { rule: 'instant-runoff', quorum: '1/2', ties: [] },
+    })
+    const participants = names.map((name, at) =>
+      panelist(name, { cast: () => vote('', { ballot: { kind: 'ranked', ranking: [[options[at] ?? '']] } }) }),
+    )
+    const { concluded } = await run(node, agenda, { participants })
+    expect(concluded.status).toBe('decided')
+    expect(concluded.explanation[0]).toContain('lot')
+    expect(concluded.tieSteps.length).toBeGreaterThan(0)
+  })
+
+  it('shows a finished one without opening a model, and opens none for a seat that the caller fills', async () => {
+    const data = await temporaryFolder()
+    const [ann, ...others] = agendaOf().participants
+    const agenda = agendaOf({ participants: [{ ...ann!, model: 'openai:m' }, ...others] })
+    const model = { name: 'openai:m', contextTokens: 8000, countTokens: () => 1, stream: () => expect.unreachable() }
+    await using first = await createNode({ name: 'alpha', data, models: () => model as never })
+    const silent = await run(first, agenda, { turnTimeoutMs: 1000 })
+    expect(silent.concluded.status).toBe('decided')
+    await first.stop()
+    const missing = () => expect.unreachable()
+    await using second = await createNode({
+      name: 'alpha',
+      data,
+      models: () => ({ ...model, preflight: missing }) as never,
+    })
+    expect((await run(second, agenda)).events).toEqual(silent.events)
+    await using third = await createNode({ name: 'alpha', models: missing })
+    const own = panelist('ann', {
+      cast: ({ options }) => vote('', { ballot: { kind: 'ranked', ranking: [options.slice(0, 1)] } }),
+    })
+    expect((await run(third, agenda, { participants: [own] })).concluded.status).toBe('decided')
+  })
+
   it('passes on what makes going on impossible', async () => {
     await using node = await createNode({ name: 'alpha' })
     const closing = panelist('ann', {

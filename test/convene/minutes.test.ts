@@ -54,6 +54,22 @@ describe('minutes', () => {
   })
 })
 
+describe('minutes of a convening that was stopped and went on', () => {
+  it('show each ballot once, the stop as a note, and the heading of the round again', async () => {
+    const events = await recordOf('Tea it is.')
+    const at = events.findIndex((event) => event.type === 'colloquy.convene.ballot') + 1
+    const last = events.at(-1)
+    if (last?.type !== 'colloquy.convene.concluded') return expect.unreachable()
+    const stop = { ...last, data: { ...last.data, status: 'stopped' as const } }
+    const text = minutes([...events.slice(0, 5), stop, ...events.slice(5, at), stop, ...events.slice(at)])
+    expect(text.match(/## Ballots/g)).toHaveLength(1)
+    expect(text.match(/## Outcome/g)).toHaveLength(1)
+    expect(text.match(/_Stopped /g)).toHaveLength(2)
+    expect(text.match(/\| (ann|bob|cyd) \| 1 \|/g)).toHaveLength(3)
+    expect(text.match(/## Round 1/g)).toHaveLength(2)
+  })
+})
+
 describe('what was said', () => {
   it('keeps its lines and paragraphs in Markdown', async () => {
     const text = minutes(await recordOf('one\ntwo\n\nthree'))

@@ -98,6 +98,44 @@ describe('a discussion', () => {
     expect(transcript[0]?.reason).toBe('the time budget ended its turn')
   })
 
+  it('keeps the reason of a failure that came before the time budget did, and what it cost', async () => {
+    const failure = Object.assign(new Error('no line'), { usage: { inputTokens: 7, outputTokens: 1 } })
+    const bad = panelist('bad', { contribute: () => Promise.reject(failure) })
+    const { transcript } = await discuss([bad, panelist('good')], { budget: { timeMs: 1000 }, rounds: 0 }).result
+    expect(transcript[0]).toMatchObject({ reason: 'no line', usage: { inputTokens: 7, outputTokens: 1 } })
+  })
+
+  it('records nothing of a speech but what a speech is made of', async () => {
+    const odd = panelist('odd', {
+      contribute: () =>
+        ({
+          ...speech('x', { notes: Array.from({ length: 5000 }, (_, at) => `note ${at}`) }),
+          answers: [() => 1, 'c1', 'none'],
+          usage: { inputTokens: Number.NaN, outputTokens: 'a' },
+          quotes: [
+            { text: 'q', source: 's', line: -1, verified: false, bearing: { option: Symbol('x'), direction: 'for' } },
+          ],
+        }) as never,
+    })
+    const { transcript } = await discuss([odd, panelist('good')], { rounds: 1 }).result
+    const [first, , second] = transcript
+    expect(first?.notes).toHaveLength(20)
+    expect(first?.usage).toEqual({ inputTokens: 0, outputTokens: 0, estimated: true })
+    expect(first?.quotes).toEqual([{ text: 'q', source: 's', line: 0, verified: false }])
+    expect(first?.answers).toEqual([])
+    expect(second?.answers).toEqual(['c1'])
+  })
+
+  it('tells those who still speak to stop when the record fails', async () => {
+    const told = Promise.withResolvers<void>()
+    const slow = panelist('slow', {
+      contribute: (_turn, signal) => new Promise(() => signal.addEventListener('abort', () => told.resolve())),
+    })
+    const { result } = discuss([panelist('ann'), slow], { record: () => Promise.reject(new Error('disk full')) })
+    await expect(result).rejects.toThrow('disk full')
+    await told.promise
+  })
+
   it('stops at once when aborted, recording nothing more', async () => {
     const interrupt = new AbortController()
     const mute = panelist('mute', { contribute: () => never })

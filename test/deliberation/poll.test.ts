@@ -54,6 +54,25 @@ describe('a poll', () => {
     expect(cast?.usage).toEqual({ inputTokens: 4, outputTokens: 2 })
   })
 
+  it('counts a refused ballot and then a failure as an abstention, and pays for both', async () => {
+    const first = vote('C', { usage: { inputTokens: 500, outputTokens: 5 } })
+    const ann = panelist('ann', {
+      cast: ({ refused }) => (refused === undefined ? first : Promise.reject(new Error('503'))),
+    })
+    const [cast] = await poll([ann]).result
+    expect(cast).toMatchObject({ status: 'abstained', usage: { inputTokens: 500, outputTokens: 5 } })
+    expect(cast?.reason).toContain('503')
+  })
+
+  it('records nothing of a ballot but what a ballot is made of', async () => {
+    const extra = { kind: 'single', choice: 'A', secret: () => 1 } as never
+    const ann = panelist('ann', { cast: () => vote('A', { ballot: extra, notes: [5] as never }) })
+    const [cast] = await poll([ann]).result
+    expect(cast).toMatchObject({ status: 'cast' })
+    expect(cast?.ballot).toEqual({ kind: 'single', choice: 'A' })
+    expect(cast?.notes).toBeUndefined()
+  })
+
   it('counts one that knows it has no valid ballot as an abstention', async () => {
     const ann = panelist('ann', { cast: () => Promise.reject(new BallotRefused('prose instead of a ballot')) })
     const [cast] = await poll([ann]).result

@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkEvent } from '../../src/base/envelope.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { hangs, startProvider } from '../model/provider.ts'
-import { events, run, start, temporaryFolder } from './cli.ts'
+import { events, root, run, start, temporaryFolder } from './cli.ts'
 import type { Line } from './cli.ts'
 
 const evidence = {
@@ -118,6 +119,22 @@ describe('colloquy convene', () => {
     const twice = events((await again.finished).stdout)
     const contributions = twice.filter((line) => line.type.endsWith('.contribution'))
     expect(contributions.map((line) => line.data['id'])).toEqual(['c1'])
+  })
+
+  it('whose reader goes away is stopped and goes on later; whose output fails says so', async () => {
+    await using at = await meeting()
+    const command = `"$0" src/cli/main.ts convene "$1" --json --data "$2"`
+    const shell = (script: string) =>
+      spawnSync('bash', ['-c', script, process.execPath, at.file, at.data], { cwd: root, encoding: 'utf8' })
+    const gone = shell(`${command} | head -n 1 >/dev/null; exit \${PIPESTATUS[0]}`)
+    expect([0, 4]).toContain(gone.status)
+    expect(gone.stderr).toBe('')
+    const full = shell(`${command} >/dev/full`)
+    expect(full.status).toBe(1)
+    expect(full.stderr).toContain('stdout cannot be written')
+    expect(full.stderr).not.toContain('    at ')
+    const whole = await run(['convene', at.file, '--json', '--data', at.data])
+    expect(whole.code).toBe(0)
   })
 
   it('obeys a second interrupt at once', async () => {
