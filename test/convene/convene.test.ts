@@ -303,7 +303,7 @@ describe('convening', () => {
     const [ann, ...others] = agendaOf().participants
     const agenda = agendaOf({ participants: [{ ...ann!, model: 'openai:m' }, ...others] })
     const model = { name: 'openai:m', contextTokens: 8000, countTokens: () => 1, stream: () => expect.unreachable() }
-    await using first = await createNode({ name: 'alpha', data, models: () => model as never })
+    await using first = await createNode({ name: 'alpha', data, models: () => model })
     const silent = await run(first, agenda, { turnTimeoutMs: 1000 })
     expect(silent.concluded.status).toBe('decided')
     await first.stop()
@@ -311,7 +311,7 @@ describe('convening', () => {
     await using second = await createNode({
       name: 'alpha',
       data,
-      models: () => ({ ...model, preflight: missing }) as never,
+      models: () => ({ ...model, preflight: missing }),
     })
     expect((await run(second, agenda)).events).toEqual(silent.events)
     await using third = await createNode({ name: 'alpha', models: missing })
