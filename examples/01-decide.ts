@@ -1,4 +1,4 @@
-/** A panel decides a real question of this project: run it with `npm run example examples/01-decide.ts`. */
+/** A panel decides a real question of this project: run: npx node examples/01-decide.ts */
 import { createNode } from '../src/index.ts'
 import { convene, loadEvidence, readAgenda } from '../src/convene/index.ts'
 
