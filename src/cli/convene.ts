@@ -107,18 +107,13 @@ async function agendaFrom(file: string, model: string | undefined, seed: string 
 
 function timeoutOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  const ms = attempt(() => parseDuration(text))
-  if (ms === undefined || ms === 0)
-    throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
-  return ms
-}
-
-function attempt<T>(work: () => T): T | undefined {
   try {
-    return work()
+    const ms = parseDuration(text)
+    if (ms > 0) return ms
   } catch {
-    return undefined
+    // Told below, in the words of this option.
   }
+  throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
 }
 
 function seedOf(text: string): number | string {
@@ -158,6 +153,7 @@ function jsonView({ stdout }: CommandContext): View {
 function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View {
   const show = renderer(stdout)
   const drafts = new Map<string, string>()
+  const redraw = () => live.show(previewLines(drafts, show, stderr.columns))
   return {
     began(origin, data) {
       live.clear()
@@ -175,12 +171,12 @@ function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View
       // Who was still speaking when it was stopped is not heard any more.
       if (event.type === 'colloquy.convene.concluded') drafts.clear()
       stdout.write(show.event(event))
-      if (drafts.size > 0) live.show(previewLines(drafts, show, stderr.columns))
+      if (drafts.size > 0) redraw()
     },
     preview(participant, text) {
       const soFar = `${drafts.get(participant) ?? ''}${text}`
       drafts.set(participant, soFar.slice(-400))
-      live.show(previewLines(drafts, show, stderr.columns))
+      redraw()
     },
   }
 }

@@ -3,6 +3,7 @@
  * table, the outcome and why. It turns events into text; `convene` and `replay` show the same because both use it.
  */
 import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
+import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import { painter, printable, wrap } from './terminal.ts'
 import type { Paint } from './terminal.ts'
@@ -72,9 +73,7 @@ class TerminalRenderer implements Renderer {
     })
     const { documents, bytes } = started.evidence
     const evidence = `${documents} ${documents === 1 ? 'document' : 'documents'}, ${Math.ceil(bytes / 1024)} KiB`
-    const plain = started.participants.some((each) => each.kind === 'extractive')
-    const note =
-      'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.'
+    const note = extractiveNote(started)
     return [
       paint('bold', wrap(printable(started.topic), this.#width)),
       '',
@@ -82,7 +81,7 @@ class TerminalRenderer implements Renderer {
       '',
       ...people,
       `  ${paint('dim', `evidence: ${evidence} · rule: ${started.poll.rule} · seed: ${String(started.seed)}`)}`,
-      ...(plain ? [paint('dim', wrap(note, this.#width, '  '))] : []),
+      ...(note === undefined ? [] : [paint('dim', wrap(note, this.#width, '  '))]),
       '\n',
     ].join('\n')
   }
@@ -129,7 +128,7 @@ class TerminalRenderer implements Renderer {
     const parts = stopped ? [] : [this.#ballotTable(), this.#matrix(concluded)]
     const explanation = concluded.explanation.map((sentence) => wrap(printable(sentence), this.#width, '  '))
     const { usage } = concluded
-    const tokens = `${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}`
+    const tokens = tokensText(usage)
     const ended = concluded.ended ? ` · discussion ended: ${endText[concluded.ended]}` : ''
     return [
       ...parts.filter((part) => part !== ''),

@@ -11,25 +11,22 @@ const sentencesMax = 200
 /** The outcome in at most `maxBytes` as JSON where leaving out tables, rounds and matrix is enough for that. */
 export function bounded(outcome: Outcome, maxBytes: number): { outcome: Outcome; explanation: readonly string[] } {
   const sentences = explain(outcome)
-  const shown =
-    sentences.length <= sentencesMax ? sentences : [...sentences.slice(0, sentencesMax - 1), sentences.at(-1)!]
+  const shown = fitting(sentences, maxBytes)
   const { rounds: _rounds, matrix: _matrix, ...rest } = outcome
   const withoutTables = { ...outcome, proof: { ...outcome.proof, tables: [] } }
   const least = { ...rest, proof: { ...rest.proof, tables: [], notes: [] }, tieSteps: rest.tieSteps.slice(0, 100) }
   const kept = [outcome, withoutTables, least].find((each) => sizeOf(each) <= maxBytes) ?? least
-  const complete = kept === outcome && shown.length === sentences.length
-  const cut = fitting(shown, maxBytes)
-  if (complete && cut.length === shown.length) return { outcome, explanation: shown }
+  if (kept === outcome && shown.length === sentences.length) return { outcome, explanation: shown }
   const note = 'Parts of the count are left out here for their size; the recorded ballots give them again.'
-  return { outcome: kept, explanation: [...cut, note] }
+  return { outcome: kept, explanation: [...shown, note] }
 }
 
-/** The first sentences that fit, and always the last, which names the result. */
+/** The first sentences that fit, in count and size, and always the last, which names the result. */
 function fitting(sentences: readonly string[], maxBytes: number): readonly string[] {
   const last = sentences.at(-1)
   let left = maxBytes - (last === undefined ? 0 : sizeOf(last))
   const kept: string[] = []
-  for (const sentence of sentences.slice(0, -1)) {
+  for (const sentence of sentences.slice(0, Math.min(sentences.length, sentencesMax) - 1)) {
     left -= sizeOf(sentence)
     if (left < 0) break
     kept.push(sentence)

@@ -104,6 +104,8 @@ async function* follow(
   if (failure !== undefined) throw failure
 }
 
+const codec = jsonCodec()
+
 class Run {
   readonly #node: Node
   readonly #agenda: Agenda
@@ -326,7 +328,7 @@ class Run {
   /** Who watches the bus hears it live; who must not miss it reads the journal. */
   #announce(type: ConveneType, event: Recorded['event']): void {
     try {
-      const { headers, data } = toBinary(event, jsonCodec())
+      const { headers, data } = toBinary(event, codec)
       this.#node.bus.publish(`clq.${this.#node.realm}.event.${type}`, data, { headers })
     } catch (error) {
       this.#node.logger.warn({ code: codeOf(error), type }, 'an event was journalled and not announced on the bus')

@@ -3,6 +3,7 @@
  * said is quoted and escaped, so that it cannot pass for the minutes' own words.
  */
 import { cleanText } from '../deliberation/clean.ts'
+import type { Usage } from '../deliberation/participant.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
@@ -35,6 +36,18 @@ export function minutes(events: readonly ConveneEvent[]): string {
   return `${sections.join('\n\n')}\n`
 }
 
+/** What a reader must know when plain code sits on the panel; undefined when none does. */
+export function extractiveNote(started: Started): string | undefined {
+  return started.participants.some((each) => each.kind === 'extractive')
+    ? 'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.'
+    : undefined
+}
+
+/** Tokens in all, and whether they were counted or estimated. */
+export function tokensText({ inputTokens, outputTokens, estimated }: Usage): string {
+  return `${inputTokens + outputTokens} tokens${estimated ? ' (estimated)' : ''}`
+}
+
 /** A ballot in one line: `A > B = C`; `A, B`; `A`; `abstains`. */
 export function ballotText(ballot: Ballot): string {
   switch (ballot.kind) {
@@ -55,17 +68,13 @@ function opening(started: Started, time: string | undefined): string {
     const facts = [each.kind, each.persona, each.stance && `speaks for: ${each.stance}`, `weight ${each.weight}`]
     return `- **${escape(each.name)}**: ${escape(facts.filter(Boolean).join('; '))}`
   })
-  const plain = started.participants.some((each) => each.kind === 'extractive')
+  const note = extractiveNote(started)
   return [
     `# ${escape(started.topic)}`,
     `Convened ${time ?? ''} over ${started.evidence.documents} documents. Identity \`${started.convening}\`, seed \`${code(String(started.seed))}\`.`,
     `Options:\n\n${started.options.map((option, at) => `${at + 1}. ${escape(option)}`).join('\n')}`,
     `Participants:\n\n${people.join('\n')}`,
-    ...(plain
-      ? [
-          'An extractive participant is plain code, not a language model: it ranks passages and says only what it can quote.',
-        ]
-      : []),
+    ...(note === undefined ? [] : [note]),
   ].join('\n\n')
 }
 
@@ -86,7 +95,7 @@ function contribution(said: Contributed): string {
 function ballotSection(ballots: readonly Balloted[]): string {
   const rows = ballots.map(
     (each) =>
-      `| ${cell(each.participant)} | ${each.weight} | ${cell(each.status === 'absent' ? 'absent' : ballotText(each.ballot))} | ${cell(each.reason)} |`,
+      `| ${escape(each.participant)} | ${each.weight} | ${escape(each.status === 'absent' ? 'absent' : ballotText(each.ballot))} | ${escape(each.reason)} |`,
   )
   return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join(
     '\n\n',
@@ -108,7 +117,7 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
     headline,
     ...concluded.explanation.map((sentence) => escape(sentence)),
     ...tables.map(({ title, table }) => `${escape(title)}:\n\n${table}`),
-    `${usage.turns} contributions, ${usage.inputTokens + usage.outputTokens} tokens${usage.estimated ? ' (estimated)' : ''}. Concluded ${time ?? ''}.`,
+    `${usage.turns} contributions, ${tokensText(usage)}. Concluded ${time ?? ''}.`,
   ].join('\n\n')
 }
 
@@ -121,23 +130,21 @@ function escaped(outcome: Outcome): Outcome {
 
 /** Markdown's own signs and HTML in what somebody else wrote are shown, not obeyed. */
 function escape(text: string): string {
-  return cleanText(text, 1_000_000)
-    .replace(/\s*\n\s*/g, ' ')
-    .replace(/[\\`*_[\]<>|#]/g, '\\$&')
+  return withoutSigns(cleanText(text, 1_000_000).replace(/\s*\n\s*/g, ' '))
+}
+
+function withoutSigns(text: string): string {
+  return text.replace(/[\\`*_[\]<>|#]/g, '\\$&')
 }
 
 function code(text: string): string {
   return cleanText(text, 1000).replaceAll('`', "'")
 }
 
-function cell(text: string): string {
-  return escape(text)
-}
-
 function block(text: string): string {
   const lines = cleanText(text, 1_000_000)
     .split('\n')
-    .map((line) => `> ${line.replace(/[\\`*_[\]<>|#]/g, '\\$&')}`.trimEnd())
+    .map((line) => `> ${withoutSigns(line)}`.trimEnd())
   // A backslash at its end keeps a line a line; before and after an empty one it would be shown.
   return lines.join('\\\n').replace(/\\\n>\\?(?=\n)/g, '\n>')
 }

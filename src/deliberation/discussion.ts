@@ -7,6 +7,7 @@ import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { Aborted, ColloquyError, TimedOut, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
+import { scoped } from '../base/scope.ts'
 import { nextStep, totalUsage, visibleTo } from './core/discussion.ts'
 import type { Budget, DiscussionEnd, DiscussionPlan } from './core/discussion.ts'
 import type { Contribution, Participant, Quote, Speech, Turn, Usage } from './participant.ts'
@@ -59,15 +60,9 @@ export class DiscussionInvalid extends ColloquyError {
 }
 
 /** Runs a discussion to its end. Rejects with `base.aborted`, `deliberation.invalid`, or what `record` rejects with. */
-export async function runDiscussion(options: DiscussionOptions): Promise<DiscussionResult> {
+export function runDiscussion(options: DiscussionOptions): Promise<DiscussionResult> {
   // Whoever still speaks when the discussion fails is told to stop, as after an abort.
-  const over = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
-  try {
-    return await talk({ ...options, signal })
-  } finally {
-    over.abort()
-  }
+  return scoped(options.signal, (signal) => talk({ ...options, signal }))
 }
 
 async function talk(options: DiscussionOptions): Promise<DiscussionResult> {

@@ -7,6 +7,7 @@ import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
+import { scoped } from '../base/scope.ts'
 import type { Ballot, BallotKind } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
 import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
@@ -51,14 +52,8 @@ export class BallotRefused extends ColloquyError {
 }
 
 /** All votes in order of the participants. Rejects with `base.aborted`, or what `record` rejects with. */
-export async function runPoll(options: PollOptions): Promise<readonly CastVote[]> {
-  const over = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, over.signal]) : over.signal
-  try {
-    return await collect({ ...options, signal })
-  } finally {
-    over.abort()
-  }
+export function runPoll(options: PollOptions): Promise<readonly CastVote[]> {
+  return scoped(options.signal, (signal) => collect({ ...options, signal }))
 }
 
 async function collect(options: PollOptions): Promise<readonly CastVote[]> {
