@@ -15,6 +15,8 @@
  * | lost in a crash | everything not yet handled | the same, and what the connection held |
  * | a full subscription | its `overflow` policy, counted in `dropped`, told in `status()` | the same |
  */
+import type { ColloquyError } from '../base/error.ts'
+
 export type MessageHeaders = Readonly<Record<string, readonly string[]>>
 /** Headers as a publisher writes them. Names are case-sensitive, as in NATS: printable ASCII without space and colon. */
 export type HeadersInput = Readonly<Record<string, string | readonly string[]>>
@@ -106,11 +108,18 @@ export interface RequestManyOptions {
 export type BusStatus =
   | { readonly type: 'connected'; readonly server: string }
   | { readonly type: 'disconnected'; readonly reason: string }
+  /** One more try to connect; `attempt` counts from 1 since the connection was lost. */
+  | { readonly type: 'reconnecting'; readonly attempt: number }
   /** `unconfirmed`: publishes since the last confirmation by the server, which may be lost. */
   | { readonly type: 'reconnected'; readonly server: string; readonly unconfirmed: number }
+  /** The server will stop: a cluster's client moves to another by itself. */
   | { readonly type: 'lame-duck' }
-  | { readonly type: 'slow-consumer'; readonly subject: string; readonly dropped: number }
-  | { readonly type: 'closed' }
+  /** A subscription met its bound (`subject`), or the server found this connection too slow (no subject). */
+  | { readonly type: 'slow-consumer'; readonly subject?: string; readonly dropped: number }
+  /** What no call could reject with: a publish or subscription that the server denied, credentials that expired. */
+  | { readonly type: 'error'; readonly error: ColloquyError }
+  /** The last one. `error` when it was not the owner who closed. */
+  | { readonly type: 'closed'; readonly error?: ColloquyError }
 
 export interface Bus extends AsyncDisposable {
   /** Of the driver: `memory`, `nats`. */
@@ -122,15 +131,16 @@ export interface Bus extends AsyncDisposable {
   readonly payloadMaxBytes: number
   /**
    * Sends to all subscribers there are; returns at once. The bytes must not be changed afterwards.
-   * Throws `bus.invalid_subject` (wildcards included), `bus.invalid_header`, `bus.payload_too_large`, `bus.closed`. That nobody
-   * listens is no error, with a `reply` neither: only `request` tells.
+   * Throws `bus.invalid_subject` (wildcards included), `bus.invalid_header`, `bus.payload_too_large`, `bus.closed`, and
+   * `bus.buffer_full` when too much waits for a server that is away or slow. That nobody listens is no error, with a `reply`
+   * neither: only `request` tells.
    */
   publish(subject: string, data: Uint8Array, options?: PublishOptions): void
   /** Tokens by `.`; `*` is any one token, `>` one or more at the end. Throws `bus.invalid_subject`, `base.invalid_argument`, `bus.closed`. */
   subscribe(subject: string, options?: SubscribeOptions): Subscription
   /**
    * The first answer. Rejects with `bus.no_responders` at once when nobody listens, `bus.timeout`, `base.aborted`,
-   * `base.limit_exceeded` (too many requests wait), and what `publish` throws.
+   * `bus.permission_denied`, `base.limit_exceeded` (too many requests wait), and what `publish` throws.
    */
   request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<Message>
   /**

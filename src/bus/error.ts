@@ -86,3 +86,59 @@ export class BusClosed extends ColloquyError {
     super('the bus is closed or draining; connect again', options)
   }
 }
+
+/** More is published than the bound for what the server has not confirmed: it is away, or slower than the publisher. */
+export class BufferFull extends ColloquyError {
+  override readonly code = 'bus.buffer_full'
+  readonly messagesMax: number
+  readonly bytesMax: number
+  constructor(messagesMax: number, bytesMax: number) {
+    super(
+      `${messagesMax} messages or ${bytesMax} bytes wait for the server; await flush() now and then, watch status(), or raise the bounds`,
+    )
+    this.messagesMax = messagesMax
+    this.bytesMax = bytesMax
+  }
+}
+
+/** The server does not let this user publish or subscribe there. */
+export class PermissionDenied extends ColloquyError {
+  override readonly code = 'bus.permission_denied'
+  readonly operation: 'publish' | 'subscribe'
+  readonly subject: string
+  constructor(operation: 'publish' | 'subscribe', subject: string) {
+    super(`the server does not let this user ${operation} to ${subject}; change the user's permissions or the subject`)
+    this.operation = operation
+    this.subject = subject
+  }
+}
+
+/** The server refused the credentials, or they expired. Which they were is not said. */
+export class Unauthorized extends ColloquyError {
+  override readonly code = 'bus.unauthorized'
+  readonly server: string
+  constructor(server: string, options?: ErrorOptions) {
+    super(`${server} refused the credentials; check the user, token, key or certificate given for it`, options)
+    this.server = server
+  }
+}
+
+/** No server could be reached. */
+export class ConnectFailed extends ColloquyError {
+  override readonly code = 'bus.connect_failed'
+  readonly servers: readonly string[]
+  constructor(servers: readonly string[], options?: ErrorOptions) {
+    super(`no connection to ${servers.join(', ')}; start a server there or check the address`, options)
+    this.servers = servers
+  }
+}
+
+/** The server said that something is wrong, in its own words; it may close the connection. */
+export class ServerRefused extends ColloquyError {
+  override readonly code = 'bus.server_refused'
+  readonly reason: string
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`the server said: ${reason.slice(0, 200)}`, options)
+    this.reason = reason.slice(0, 200)
+  }
+}

@@ -17,12 +17,17 @@ export type {
 } from './bus.ts'
 export {
   AlreadyConsumed,
+  BufferFull,
   BusClosed,
+  ConnectFailed,
   InvalidHeader,
   InvalidSubject,
   NoResponders,
   PayloadTooLarge,
+  PermissionDenied,
   RequestTimeout,
+  ServerRefused,
   SlowConsumer,
+  Unauthorized,
 } from './error.ts'
 export { checkPattern, checkSubject, hasWildcard, isToken, matches, subjectMaxBytes } from './subject.ts'

@@ -9,14 +9,8 @@
  */
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
-import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { wholeNumber } from '../base/limit.ts'
 import { BoundedQueue } from '../base/queue.ts'
-import { seededRandom } from '../base/random.ts'
-import type { Random } from '../base/random.ts'
-import { systemClock } from '../base/system-clock.ts'
 import type {
   Bus,
   BusStatus,
@@ -32,26 +26,15 @@ import type {
 } from './bus.ts'
 import { BusClosed, PayloadTooLarge } from './error.ts'
 import { checkHeaders } from './header.ts'
-import { Pace } from './pace.ts'
+import { Hub } from './memory-hub.ts'
+import type { MemoryBusOptions, Publish, Route } from './memory-hub.ts'
+import type { Pace } from './pace.ts'
 import { RequestMux } from './requests.ts'
 import { checkSubject } from './subject.ts'
 import { BusSubscription, drainTimeoutMsDefault } from './subscription.ts'
 import type { SubscriptionHost } from './subscription.ts'
-import { SubjectTrie } from './trie.ts'
-import type { Matched } from './trie.ts'
 
-export interface MemoryBusOptions {
-  /** Largest message, data and headers. Default 1 MiB, as a NATS server's. */
-  readonly payloadMaxBytes?: number
-  /** Requests of one connection that may wait at one time. Default 65,536. */
-  readonly requestsMax?: number
-  /** Time of requests and drains. Default the system's. */
-  readonly clock?: Clock
-  /** Picks the member of a queue group. Default: seeded afresh. */
-  readonly random?: Random
-  /** Names the inboxes of requests. Default the system's. */
-  readonly entropy?: Entropy
-}
+export type { MemoryBusOptions } from './memory-hub.ts'
 
 /** One bus, which any number of connections share. */
 export interface MemoryHub {
@@ -64,73 +47,31 @@ export function memoryBus(options: MemoryBusOptions = {}): Bus {
 }
 
 export function memoryHub(options: MemoryBusOptions = {}): MemoryHub {
-  const hub = new Hub(options)
-  return { connect: () => new MemoryBus(hub) }
+  return new ConnectableHub(options)
+}
+
+class ConnectableHub extends Hub implements MemoryHub {
+  connect(): Bus {
+    return new MemoryBus(this)
+  }
 }
 
 /** Where a matching message goes. */
-class Route {
-  readonly bus: MemoryBus
-  readonly target: { deliver(message: Message): void }
+class MemoryRoute implements Route {
+  readonly #bus: MemoryBus
+  readonly #target: { deliver(message: Message): void }
   constructor(bus: MemoryBus, target: { deliver(message: Message): void }) {
-    this.bus = bus
-    this.target = target
-  }
-}
-
-class Hub {
-  readonly payloadMaxBytes: number
-  readonly requestsMax: number | undefined
-  readonly clock: Clock
-  readonly entropy: Entropy
-  readonly pace: Pace
-  readonly routes = new SubjectTrie<Route>()
-  readonly #random: Random
-
-  constructor(options: MemoryBusOptions) {
-    this.payloadMaxBytes = wholeNumber('payloadMaxBytes', options.payloadMaxBytes ?? 1024 * 1024, 1)
-    this.requestsMax = options.requestsMax
-    this.clock = options.clock ?? systemClock
-    this.entropy = options.entropy ?? systemEntropy
-    this.#random = options.random ?? seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex'))
-    this.pace = new Pace(this.clock)
+    this.#bus = bus
+    this.#target = target
   }
 
-  /** What a subject reaches. Throws `bus.invalid_subject`; what is in the cache has been checked. */
-  find(subject: string): Matched<Route> {
-    const known = this.routes.cached(subject)
-    if (known) return known
-    checkSubject(subject)
-    return this.findChecked(subject)
-  }
-
-  /** Inboxes come once, so they would only drive other subjects out of the cache. */
-  findChecked(subject: string): Matched<Route> {
-    return subject.startsWith('_INBOX.') ? this.routes.matchOnce(subject) : this.routes.match(subject)
-  }
-
-  /** Hands out to all of `matched`; returns how many took it. */
-  send(
-    matched: Matched<Route>,
-    subject: string,
-    data: Uint8Array,
-    headers: MessageHeaders | undefined,
-    reply: string | undefined,
-  ): number {
-    const { plain, groups } = matched
-    // One message object serves all subscriptions of a connection: it answers through that connection.
-    let message: MemoryMessage | undefined
-    for (let at = 0; at < plain.length; at++) {
-      const { bus, target } = plain[at] as Route
-      if (message?.bus !== bus) message = new MemoryMessage(bus, subject, data, headers, reply)
-      target.deliver(message)
-    }
-    for (const members of groups) {
-      const { bus, target } = members[members.length === 1 ? 0 : this.#random.integer(members.length)] as Route
-      if (message?.bus !== bus) message = new MemoryMessage(bus, subject, data, headers, reply)
-      target.deliver(message)
-    }
-    return plain.length + groups.length
+  /** One message object serves all subscriptions of a connection: it answers through that connection. */
+  take(publish: Publish): boolean {
+    let { message } = publish
+    if (!(message instanceof MemoryMessage) || message.bus !== this.#bus)
+      publish.message = message = new MemoryMessage(this.#bus, publish)
+    this.#target.deliver(message)
+    return true
   }
 }
 
@@ -141,16 +82,11 @@ class MemoryMessage implements Message {
   readonly reply?: string
   readonly #bus: MemoryBus
 
-  constructor(
-    bus: MemoryBus,
-    subject: string,
-    data: Uint8Array,
-    headers: MessageHeaders | undefined,
-    reply: string | undefined,
-  ) {
+  constructor(bus: MemoryBus, publish: Publish) {
+    const { subject, kept, headers, reply } = publish
     this.#bus = bus
     this.subject = subject
-    this.data = data
+    this.data = kept
     if (headers !== undefined) this.headers = headers
     if (reply !== undefined) this.reply = reply
   }
@@ -172,9 +108,9 @@ class MemoryBus implements Bus, SubscriptionHost {
   readonly clock: Clock
   readonly #hub: Hub
   readonly #pace: Pace
-  readonly #subscriptions = new Map<BusSubscription, Route>()
+  readonly #subscriptions = new Map<BusSubscription, MemoryRoute>()
   readonly #mux: RequestMux
-  #inbox: Route | undefined
+  #inbox: MemoryRoute | undefined
   readonly #statuses = new Set<BoundedQueue<BusStatus>>()
   #draining: Promise<void> | undefined
   #closed = false
@@ -197,24 +133,26 @@ class MemoryBus implements Bus, SubscriptionHost {
     const matched = this.#hub.find(subject)
     const reply = options?.reply
     if (reply !== undefined) checkSubject(reply)
-    this.#hub.send(matched, subject, data, this.#check(data, options?.headers), reply)
+    const headers = this.#check(data, options?.headers)
+    this.#hub.send(matched, this.#hub.publish.begin(subject, data, headers, reply))
   }
 
   /** `respond`: the reply subject was checked when the message was published. */
   answer(reply: string, data: Uint8Array, headers: HeadersInput | undefined): void {
     if (this.#closed) throw new BusClosed()
     const checked = this.#check(data, headers)
-    this.#hub.send(this.#hub.findChecked(reply), reply, data, checked, undefined)
+    this.#hub.send(this.#hub.findChecked(reply), this.#hub.publish.begin(reply, data, checked, undefined))
   }
 
   #sendRequest(subject: string, data: Uint8Array, reply: string, headers: HeadersInput | undefined): void {
     const matched = this.#hub.find(subject)
     const checked = this.#check(data, headers)
     if (!this.#inbox) {
-      this.#inbox = new Route(this, this.#mux)
+      this.#inbox = new MemoryRoute(this, this.#mux)
       this.#hub.routes.insert(this.#mux.inbox, this.#inbox)
     }
-    if (this.#hub.send(matched, subject, data, checked, reply) === 0) this.#mux.noResponders(reply)
+    const taken = this.#hub.send(matched, this.#hub.publish.begin(subject, data, checked, reply))
+    if (taken === 0) this.#mux.noResponders(reply)
   }
 
   #check(data: Uint8Array, headers: HeadersInput | undefined): MessageHeaders | undefined {
@@ -232,7 +170,7 @@ class MemoryBus implements Bus, SubscriptionHost {
   subscribe(subject: string, options?: SubscribeOptions): Subscription {
     if (this.#closed || this.#draining) throw new BusClosed()
     const subscription = new BusSubscription(this, subject, options)
-    const route = new Route(this, subscription)
+    const route = new MemoryRoute(this, subscription)
     this.#subscriptions.set(subscription, route)
     this.#hub.routes.insert(subject, route, options?.queue)
     return subscription

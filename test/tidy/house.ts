@@ -21,7 +21,7 @@ export const floors: ReadonlyMap<string, number> = new Map(
 
 /** The drivers of each room: the file of that name, and what stands behind it as `<name>-<part>.ts`. */
 export const drivers: ReadonlyMap<string, readonly string[]> = new Map([
-  ['bus', ['memory', 'nats']],
+  ['bus', ['memory', 'nats', 'serve']],
   ['store', ['memory', 'sqlite']],
   ['model', ['openai-compatible', 'ai-sdk', 'scripted']],
   ['journal', ['memory', 'sqlite', 'jetstream', 'kafka']],
