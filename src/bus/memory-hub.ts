@@ -13,7 +13,7 @@ import { systemClock } from '../base/system-clock.ts'
 import type { Message, MessageHeaders } from './bus.ts'
 import { decodeHeaders, encodeHeaders } from './header-block.ts'
 import { Pace } from './pace.ts'
-import { checkSubject } from './subject.ts'
+import { checkSubject, isSubject } from './subject.ts'
 import { SubjectTrie } from './trie.ts'
 import type { Matched } from './trie.ts'
 
@@ -39,79 +39,114 @@ export interface Route {
   take(publish: Publish): boolean
 }
 
+/** A publish as it stands in the bytes of the NATS protocol: offsets into what was read, or into what was made for it. */
+export interface WireForm {
+  readonly source: Buffer
+  /** From the argument after the subject to the end, CR LF included: what a MSG has behind its sid. */
+  readonly tailFrom: number
+  readonly tailTo: number
+  /** End of the reply, which begins at `tailFrom`; -1 without one. */
+  readonly replyTo: number
+  /** Start of the header block, or of the data when there is none. */
+  readonly blockFrom: number
+  readonly dataFrom: number
+  readonly dataTo: number
+}
+
 /**
- * One publish on its way, in whichever form the publisher had it: headers as an object or as the bytes of a NATS header
- * block. The other form is made when a route asks for it, once for all of them.
+ * One publish on its way, in whichever form the publisher had it: as values, or as bytes of the NATS protocol. The other
+ * form is made when a route asks for it, once for all of them.
  */
 export class Publish {
   subject = ''
-  data: Uint8Array = none
-  reply: string | undefined
   /** Who published, when that matters to a route: a connection that wants no echo. */
   origin: object | undefined
   /** The message made of it last, for routes that share one. */
   message: Message | undefined
+  #data: Uint8Array | undefined
+  #reply: string | undefined
   #headers: MessageHeaders | undefined
-  #block: Uint8Array | undefined
-  #borrowed = false
+  #wire: WireForm | undefined
+  /** `#wire` came from the publisher, and the values have not been read from it. */
+  #unread = false
 
-  /** `headers` have passed `checkHeaders`. */
+  /** `headers` have passed `checkHeaders`, `reply` the grammar. */
   begin(subject: string, data: Uint8Array, headers: MessageHeaders | undefined, reply: string | undefined): this {
     this.subject = subject
-    this.data = data
-    this.reply = reply
     this.origin = undefined
     this.message = undefined
+    this.#data = data
+    this.#reply = reply
     this.#headers = headers
-    this.#block = undefined
-    this.#borrowed = false
+    this.#wire = undefined
+    this.#unread = false
     return this
   }
 
-  /** From a socket: `data` and `block` are views into what was read, good during `send` alone. */
-  beginBorrowed(
-    origin: object,
-    subject: string,
-    data: Uint8Array,
-    block: Uint8Array | undefined,
-    reply: string | undefined,
-  ): this {
-    this.begin(subject, data, undefined, reply)
+  /** From a connection; `wire` must hold still during `send` alone. */
+  beginWire(origin: object, subject: string, wire: WireForm): this {
+    this.subject = subject
     this.origin = origin
-    this.#block = block
-    this.#borrowed = true
+    this.#wire = wire
+    this.#unread = true
     return this
   }
 
   /** Forgets what it carried, so that the last payload is not kept alive. */
   end(): void {
-    this.data = none
-    this.origin = this.message = this.#headers = this.#block = undefined
+    this.origin = this.message = this.#data = this.#headers = this.#wire = this.#reply = undefined
   }
 
+  /** To be kept: never a view into what a socket read. */
+  get data(): Uint8Array {
+    this.#read()
+    return this.#data ?? none
+  }
   get headers(): MessageHeaders | undefined {
-    if (this.#headers === undefined && this.#block !== undefined) this.#headers = decodeHeaders(this.#block)
+    this.#read()
     return this.#headers
   }
-
-  /** The header block, absent without headers. */
-  get block(): Uint8Array | undefined {
-    if (this.#block === undefined && this.#headers !== undefined) this.#block = encodeHeaders(this.#headers)
-    return this.#block
+  /** Absent too when it is no subject: nobody could listen there. */
+  get reply(): string | undefined {
+    this.#read()
+    return this.#reply
+  }
+  get wire(): WireForm {
+    return (this.#wire ??= writeWire(this.#data ?? none, this.#headers, this.#reply))
   }
 
-  /** The data for whoever keeps it. */
-  get kept(): Uint8Array {
-    if (this.#borrowed) {
-      this.data = this.data.slice()
-      if (this.#block !== undefined) this.#block = this.#block.slice()
-      this.#borrowed = false
-    }
-    return this.data
+  #read(): void {
+    if (!this.#unread || !this.#wire) return
+    this.#unread = false
+    const { source, blockFrom, dataFrom, dataTo } = this.#wire
+    this.#data = new Uint8Array(source.subarray(dataFrom, dataTo))
+    this.#headers = dataFrom > blockFrom ? decodeHeaders(source.subarray(blockFrom, dataFrom)) : undefined
+    const reply = replyOf(this.#wire)
+    this.#reply = reply !== undefined && isSubject(reply) ? reply : undefined
   }
 }
 
 const none = new Uint8Array(0)
+
+/** The reply as text, whatever it is; undefined without one. */
+export function replyOf({ source, tailFrom, replyTo }: WireForm): string | undefined {
+  return replyTo === -1 ? undefined : source.toString('utf8', tailFrom, replyTo)
+}
+
+function writeWire(data: Uint8Array, headers: MessageHeaders | undefined, reply: string | undefined): WireForm {
+  const block = headers === undefined ? none : encodeHeaders(headers)
+  const sizes = headers === undefined ? `${data.length}` : `${block.length} ${block.length + data.length}`
+  const line = Buffer.from(reply === undefined ? `${sizes}\r\n` : `${reply} ${sizes}\r\n`)
+  const source = Buffer.allocUnsafe(line.length + block.length + data.length + 2)
+  source.set(line)
+  source.set(block, line.length)
+  const dataFrom = line.length + block.length
+  source.set(data, dataFrom)
+  source.write('\r\n', dataFrom + data.length)
+  const replyTo = reply === undefined ? -1 : Buffer.byteLength(reply)
+  const dataTo = dataFrom + data.length
+  return { source, tailFrom: 0, tailTo: dataTo + 2, replyTo, blockFrom: line.length, dataFrom, dataTo }
+}
 
 export class Hub {
   readonly payloadMaxBytes: number

@@ -83,10 +83,10 @@ class MemoryMessage implements Message {
   readonly #bus: MemoryBus
 
   constructor(bus: MemoryBus, publish: Publish) {
-    const { subject, kept, headers, reply } = publish
+    const { subject, data, headers, reply } = publish
     this.#bus = bus
     this.subject = subject
-    this.data = kept
+    this.data = data
     if (headers !== undefined) this.headers = headers
     if (reply !== undefined) this.reply = reply
   }

@@ -21,6 +21,16 @@ export function checkSubject(subject: string): void {
   if (flaw) throw new InvalidSubject(subject, flaw)
 }
 
+/** True if a message can be published to it. */
+export function isSubject(text: string): boolean {
+  return flawOf(text, false) === undefined
+}
+
+/** True if it can be subscribed to: a subject or one with wildcards. */
+export function isPattern(text: string): boolean {
+  return flawOf(text, true) === undefined
+}
+
 /** Throws `bus.invalid_subject` unless it can be subscribed to: a subject or one with wildcards. */
 export function checkPattern(pattern: string): void {
   const flaw = flawOf(pattern, true)
@@ -39,8 +49,13 @@ export function hasWildcard(pattern: string): boolean {
 
 /** Throws `base.invalid_argument` unless it can name a queue group: no white space, no control characters. */
 export function checkQueue(queue: string): void {
-  if (typeof queue !== 'string' || queue.length === 0 || queue.length > queueMaxLength || !isPlain(queue))
+  if (!isQueue(queue))
     throw new InvalidArgument('queue', `must be 1 to ${queueMaxLength} characters without white space`)
+}
+
+/** True if it can name a queue group. */
+export function isQueue(queue: string): boolean {
+  return typeof queue === 'string' && queue.length > 0 && queue.length <= queueMaxLength && isPlain(queue)
 }
 
 /** Whether a pattern matches a subject, both well formed: the reference that the trie is tested against. */

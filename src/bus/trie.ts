@@ -48,6 +48,7 @@ export class SubjectTrie<T> {
   #old = new Map<string, Matched<T>>()
   #youngWeight = 0
   #size = 0
+  #version = 0
 
   constructor(options: SubjectTrieOptions = {}) {
     this.#cacheMax = options.cacheMax ?? 65_536
@@ -56,6 +57,11 @@ export class SubjectTrie<T> {
   /** Subscriptions held. */
   get size(): number {
     return this.#size
+  }
+
+  /** Changes with every change of what it holds: an answer of `match` is good as long as this stays the same. */
+  get version(): number {
+    return this.#version
   }
 
   /** Nodes that the patterns held take up; none is left when all are removed. */
@@ -131,6 +137,7 @@ export class SubjectTrie<T> {
 
   /** A pattern without wildcards concerns one subject; any other may concern all. */
   #forget(pattern: string): void {
+    this.#version++
     if (!hasWildcard(pattern)) {
       const known = this.#young.get(pattern)
       if (known) this.#youngWeight -= weigh(known)
