@@ -61,7 +61,7 @@ const traceparentForm = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 function parentContext(api: typeof Api, options: SpanOptions): Api.Context {
   const active = api.context.active()
   const [, traceId, spanId, flags] = traceparentForm.exec(options.parent ?? '') ?? []
-  if (!traceId || !spanId || !flags) return active
+  if (!traceId || !spanId || !flags) return options.root ? api.trace.deleteSpan(active) : active
   return api.trace.setSpanContext(active, { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true })
 }
 

@@ -16,10 +16,18 @@ export interface SpanOptions {
   readonly attributes?: Attributes
   /** The `traceparent` of the message being handled. */
   readonly parent?: string | undefined
+  /**
+   * Without a `parent` it begins a trace of its own. Default false: it nests under the span that is active. For work that
+   * is begun from a loop or a queue, where the active span is of whoever happened to start that.
+   */
+  readonly root?: boolean
 }
 
 export interface Telemetry {
-  /** Runs `work` in a span that ends with it; a rejection is recorded as the span's error and passed on. */
+  /**
+   * Runs `work` in a span that ends with it; a rejection is recorded as the span's error and passed on. `work` is called
+   * before `span` returns.
+   */
   span<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>
   /** Adds to a counter, made on first use. */
   count(name: string, by: number, attributes?: Attributes): void

@@ -1,6 +1,7 @@
 /**
- * The face of the room: the port, its errors, the grammar of subjects. Drivers (`colloquy/bus/memory`) and the checks that
- * every driver must pass (`colloquy/bus/conformance`) have subpaths of their own and are never imported here.
+ * The face of the room: the port, its errors, the grammar of subjects, events and traces over messages. Drivers
+ * (`colloquy/bus/memory`) and the checks that every driver must pass (`colloquy/bus/conformance`) have subpaths of their
+ * own and are never imported here.
  */
 export type {
   Bus,
@@ -20,6 +21,7 @@ export {
   BufferFull,
   BusClosed,
   ConnectFailed,
+  Disconnected,
   InvalidHeader,
   InvalidSubject,
   NoResponders,
@@ -30,4 +32,13 @@ export {
   SlowConsumer,
   Unauthorized,
 } from './error.ts'
+export {
+  type EventOfOptions,
+  type PublishEventOptions,
+  eventOf,
+  eventSubject,
+  publishEvent,
+  traceparentOf,
+} from './event.ts'
 export { checkPattern, checkSubject, hasWildcard, isToken, matches, subjectMaxBytes } from './subject.ts'
+export { type TracedBusOptions, tracedBus } from './traced.ts'

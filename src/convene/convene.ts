@@ -6,8 +6,7 @@
  * Steps: 1. identity and stream, 2. `started`, 3. contributions, 4. ballots, 5. `concluded`. Each step first takes what the
  * stream already holds.
  */
-import { toBinary } from '../base/envelope.ts'
-import { jsonCodec } from '../base/codec.ts'
+import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
 import { seededRandom } from '../base/random.ts'
 import { runDiscussion } from '../deliberation/discussion.ts'
@@ -103,8 +102,6 @@ async function* follow(
   }
   if (failure !== undefined) throw failure
 }
-
-const codec = jsonCodec()
 
 class Run {
   readonly #node: Node
@@ -328,8 +325,7 @@ class Run {
   /** Who watches the bus hears it live; who must not miss it reads the journal. */
   #announce(type: ConveneType, event: Recorded['event']): void {
     try {
-      const { headers, data } = toBinary(event, codec)
-      this.#node.bus.publish(`clq.${this.#node.realm}.event.${type}`, data, { headers })
+      publishEvent(this.#node.bus, eventSubject(this.#node.realm, type), event)
     } catch (error) {
       this.#node.logger.warn({ code: codeOf(error), type }, 'an event was journalled and not announced on the bus')
     }

@@ -10,6 +10,7 @@
  */
 import type { Bus } from '../bus/bus.ts'
 import { memoryBus } from '../bus/memory.ts'
+import { tracedBus } from '../bus/traced.ts'
 import { systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { within } from '../base/clock.ts'
@@ -61,6 +62,7 @@ export interface NodeOptions {
   readonly random?: Random
   readonly entropy?: Entropy
   readonly logger?: Logger
+  /** Default: nothing is measured. With it, the node's bus has spans for publish, process and request. */
   readonly telemetry?: Telemetry
 }
 
@@ -108,7 +110,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
     const journal = store ? storeJournal(store) : memoryJournal()
     const telemetry = options.telemetry ?? noTelemetry
-    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus, journal }
+    const traced = tracedBus(bus, telemetry)
+    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus: traced, journal }
     return new HouseNode({ ...parts, ownsBus: owned, models: options.models ?? {} })
   } catch (error) {
     await store?.close()

@@ -240,12 +240,16 @@ describe('convening', () => {
       discussion: { rounds: 0, budget: {} },
     })
     const { events } = await run(node, agenda)
-    expect(spans.toSorted()).toEqual(
+    const ofTheTalk = spans.filter((name) => !name.startsWith('publish ')).toSorted()
+    expect(ofTheTalk).toEqual(
       [
         'convene',
         ...['ann', 'bob'].flatMap((name) => [`invoke_agent ${name} ballot`, `invoke_agent ${name} turn 0`]),
       ].toSorted(),
     )
+    const announced = spans.filter((name) => name.startsWith('publish '))
+    expect(announced).toHaveLength(events.length)
+    expect(announced[0]).toBe('publish clq.local.event.colloquy.convene.started')
     expect(counted.every((tokens) => tokens > 0)).toBe(true)
     expect(events.at(-1)?.traceparent).toBe(traceparent)
   })

@@ -135,7 +135,7 @@ describe('urls', () => {
 
   it('name the drivers there are when the scheme is unknown', async () => {
     await expect(openJournal('kafka://x')).rejects.toMatchObject({ code: 'node.unknown_scheme' })
-    await expect(connectBus('nats://x')).rejects.toThrow('memory:')
+    await expect(connectBus('mqtt://x')).rejects.toThrow('memory:')
     await using bus = await connectBus('memory:')
     expect(bus.driver).toBe('memory')
   })
