@@ -11,7 +11,9 @@
  * | order | messages of one publisher arrive in their order, per subscription | the same, per connection |
  * | a queue group | each message to one member, chosen by chance | the same |
  * | durability | none | none |
- * | `flush()` resolves | when all published before is in the queues of the subscriptions | when the server has answered a PING |
+ * | `flush()` resolves | when all published before is in the queues of the subscriptions | when the server has answered a PING; while disconnected it waits |
+ * | `flush()` rejects `bus.disconnected` | never | when the connection breaks and something published before may be lost |
+ * | lost with the connection | nothing | at most what `reconnected.unconfirmed` counts; a server that crashes may also lose what it had confirmed and not yet passed on |
  * | lost in a crash | everything not yet handled | the same, and what the connection held |
  * | a full subscription | its `overflow` policy, counted in `dropped`, told in `status()` | the same |
  */
@@ -25,9 +27,9 @@ export interface Message {
   readonly subject: string
   /** Immutable by contract: neither side may write to it after publishing or on receipt. */
   readonly data: Uint8Array
-  readonly headers?: MessageHeaders
+  readonly headers?: MessageHeaders | undefined
   /** Where an answer goes. */
-  readonly reply?: string
+  readonly reply?: string | undefined
   /** Publishes to `reply`; false when there is no reply subject. Throws what `publish` throws. */
   respond(data: Uint8Array, options?: { readonly headers?: HeadersInput }): boolean
 }

@@ -87,6 +87,20 @@ export class BusClosed extends ColloquyError {
   }
 }
 
+/** The connection broke before the server confirmed what a flush waited for. */
+export class Disconnected extends ColloquyError {
+  override readonly code = 'bus.disconnected'
+  /** Publishes before the flush that may be lost. */
+  readonly unconfirmed: number
+  constructor(unconfirmed: number, options?: ErrorOptions) {
+    super(
+      `the connection broke and ${unconfirmed} messages published before may be lost; publish again what matters and can bear to come twice`,
+      options,
+    )
+    this.unconfirmed = unconfirmed
+  }
+}
+
 /** More is published than the bound for what the server has not confirmed: it is away, or slower than the publisher. */
 export class BufferFull extends ColloquyError {
   override readonly code = 'bus.buffer_full'
@@ -140,5 +154,27 @@ export class ServerRefused extends ColloquyError {
   constructor(reason: string, options?: ErrorOptions) {
     super(`the server said: ${reason.slice(0, 200)}`, options)
     this.reason = reason.slice(0, 200)
+  }
+}
+
+/** The server cannot listen there: the port is taken, or the address is not one of this machine. */
+export class ListenFailed extends ColloquyError {
+  override readonly code = 'bus.listen_failed'
+  readonly host: string
+  readonly port: number
+  constructor(host: string, port: number, options?: ErrorOptions) {
+    super(`cannot listen on port ${port} of ${host}; stop what listens there, or choose another port or host`, options)
+    this.host = host
+    this.port = port
+  }
+}
+
+/** A client did not come to TLS: it broke off, does not speak it, or its certificate is refused. */
+export class HandshakeFailed extends ColloquyError {
+  override readonly code = 'bus.handshake_failed'
+  readonly remote: string
+  constructor(remote: string, options?: ErrorOptions) {
+    super(`the TLS handshake with ${remote} failed; check the certificates on both sides`, options)
+    this.remote = remote
   }
 }

@@ -21,9 +21,11 @@ export {
   BufferFull,
   BusClosed,
   ConnectFailed,
+  HandshakeFailed,
   Disconnected,
   InvalidHeader,
   InvalidSubject,
+  ListenFailed,
   NoResponders,
   PayloadTooLarge,
   PermissionDenied,
@@ -42,3 +44,4 @@ export {
 } from './event.ts'
 export { checkPattern, checkSubject, hasWildcard, isToken, matches, subjectMaxBytes } from './subject.ts'
 export { type TracedBusOptions, tracedBus } from './traced.ts'
+export { aclFor, toNatsConfig } from './acl.ts'

@@ -178,7 +178,7 @@ export class Hub {
 
   /** Inboxes come once, so they would only drive other subjects out of the cache. */
   findChecked(subject: string): Matched<Route> {
-    return subject.startsWith('_INBOX.') ? this.routes.matchOnce(subject) : this.routes.match(subject)
+    return subject.startsWith('_INBOX') ? this.routes.matchOnce(subject) : this.routes.match(subject)
   }
 
   /** Hands out to all of `matched`; returns how many took it. */

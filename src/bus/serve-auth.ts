@@ -5,12 +5,13 @@
  * there too. It never says why somebody was refused.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type * as Nkeys from '@nats-io/nkeys'
 import type { Clock } from '../base/clock.ts'
-import { InvalidArgument, PeerMissing } from '../base/error.ts'
+import { InvalidArgument } from '../base/error.ts'
 import { plainName } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
 import type { Authority, Credentials, Grant, ServePermissions } from './serve-authority.ts'
+import { signatureCheck } from './serve-nkey.ts'
+import type { VerifySignature } from './serve-nkey.ts'
 import { checkKeys, compilePermissions, fullGrant } from './serve-permission.ts'
 
 export type { ServePermissions } from './serve-authority.ts'
@@ -37,11 +38,8 @@ const nameMaxLength = 256
 /** UTF-16 units of a password or token; CONNECT is one line, which a server bounds. */
 const secretMaxLength = 1024
 
-/**
- * Without token and users nobody is asked and everything is allowed. Rejects with `base.invalid_argument`, and with
- * `base.peer_missing` when a user has an nkey and `@nats-io/nkeys` is not installed.
- */
-export async function authority(options: AuthOptions = {}): Promise<Authority> {
+/** Without token and users nobody is asked and everything is allowed. Throws `base.invalid_argument`. */
+export function authority(options: AuthOptions = {}): Authority {
   const { token, users, permissions, clock = systemClock } = options
   if (token !== undefined && users !== undefined)
     throw new InvalidArgument('token', 'cannot stand beside users; give each user a password or an nkey')
@@ -49,7 +47,7 @@ export async function authority(options: AuthOptions = {}): Promise<Authority> {
     throw new InvalidArgument('permissions', 'are for users; without users, everybody may do everything')
   if (token !== undefined) return tokenAuthority(digestOf('token', token))
   if (users === undefined) return openAuthority
-  return usersAuthority(await seatsOf(users, permissions, clock))
+  return usersAuthority(seatsOf(users, permissions, clock))
 }
 
 const openAuthority: Authority = { required: false, signs: false, authenticate: () => fullGrant(undefined) }
@@ -64,10 +62,8 @@ function tokenAuthority(digest: Buffer): Authority {
 
 interface Seats {
   readonly byName: ReadonlyMap<string, { readonly digest: Buffer; readonly grant: () => Grant }>
-  readonly byKey: ReadonlyMap<string, { readonly verify: Verify; readonly grant: () => Grant }>
+  readonly byKey: ReadonlyMap<string, { readonly verify: VerifySignature; readonly grant: () => Grant }>
 }
-
-type Verify = (nonce: string, sig: string) => boolean
 
 /** A client that names an nkey is judged by it alone, where nkeys are configured: its password is not looked at. */
 function usersAuthority({ byName, byKey }: Seats): Authority {
@@ -87,27 +83,22 @@ function usersAuthority({ byName, byKey }: Seats): Authority {
   }
 }
 
-async function seatsOf(
-  users: readonly ServeUser[],
-  common: ServePermissions | undefined,
-  clock: Clock,
-): Promise<Seats> {
+function seatsOf(users: readonly ServeUser[], common: ServePermissions | undefined, clock: Clock): Seats {
   if (!Array.isArray(users) || users.length === 0 || users.length > usersMax)
     throw new InvalidArgument('users', `must be a list of 1 to ${usersMax} users; leave it out to ask nobody`)
   const shared = common && compilePermissions('permissions', common, clock)
   const byName = new Map<string, { digest: Buffer; grant: () => Grant }>()
-  const byKey = new Map<string, { verify: Verify; grant: () => Grant }>()
-  let verifier: ((at: string, nkey: string) => Verify) | undefined
+  const byKey = new Map<string, { verify: VerifySignature; grant: () => Grant }>()
   for (const [index, given] of (users as readonly ServeUser[]).entries()) {
     const at = `users[${index}]`
     checkKeys(at, given, 'nkey' in given ? ['nkey', 'permissions'] : ['user', 'password', 'permissions'])
     const own = given.permissions && compilePermissions(`${at}.permissions`, given.permissions, clock)
     const grantOf = (name: string) => () => (own ?? shared)?.grant(name) ?? fullGrant(name)
     if ('nkey' in given) {
-      const nkey = checkPublicKey(`${at}.nkey`, given.nkey)
+      const { nkey } = given
+      const verify = signatureCheck(`${at}.nkey`, nkey)
       if (byKey.has(nkey)) throw new InvalidArgument(`${at}.nkey`, 'is there already; each key is one user')
-      verifier ??= await nkeyVerifier()
-      byKey.set(nkey, { verify: verifier(`${at}.nkey`, nkey), grant: grantOf(nkey) })
+      byKey.set(nkey, { verify, grant: grantOf(nkey) })
     } else {
       const name = plainName(`${at}.user`, given.user, nameMaxLength)
       if (byName.has(name)) throw new InvalidArgument(`${at}.user`, 'is there already; each name is one user')
@@ -146,50 +137,4 @@ function isSecret(given: string | undefined, expected: Buffer): boolean {
 
 function isGiven(text: string | undefined): text is string {
   return typeof text === 'string' && text !== ''
-}
-
-/** The form alone; the checksum is the library's to check. What was given is not repeated: it may be a seed. */
-function checkPublicKey(at: string, nkey: unknown): string {
-  if (typeof nkey !== 'string') throw new InvalidArgument(at, 'must be the public key of a user, U and 55 characters')
-  if (/^[SP][A-Z2-7]{20,}$/.test(nkey.trim()))
-    throw new InvalidArgument(
-      at,
-      'is a seed or private key, which is its owner’s secret; give the public key that belongs to it (U...)',
-    )
-  if (!/^U[A-Z2-7]{55}$/.test(nkey))
-    throw new InvalidArgument(at, 'must be the public key of a user, U and 55 characters of A-Z and 2-7')
-  return nkey
-}
-
-const signatureBytes = 64
-const base64Form = /^[\w-]{86}$|^[A-Za-z0-9+/]{86}==$/
-
-async function nkeyVerifier(): Promise<(at: string, nkey: string) => Verify> {
-  const { fromPublic } = await loadNkeys()
-  return (at, nkey) => {
-    let key: ReturnType<typeof fromPublic>
-    try {
-      key = fromPublic(nkey)
-    } catch (cause) {
-      throw new InvalidArgument(at, 'is no nkey: its checksum is wrong; copy it again', { cause })
-    }
-    return (nonce, sig) => {
-      if (!base64Form.test(sig)) return false
-      const signature = Buffer.from(sig, 'base64url')
-      if (signature.length !== signatureBytes) return false
-      try {
-        return key.verify(Buffer.from(nonce), signature)
-      } catch {
-        return false
-      }
-    }
-  }
-}
-
-async function loadNkeys(): Promise<Pick<typeof Nkeys, 'fromPublic'>> {
-  try {
-    return await import('@nats-io/nkeys')
-  } catch (cause) {
-    throw new PeerMissing('@nats-io/nkeys', 'A user with an nkey', { cause })
-  }
 }

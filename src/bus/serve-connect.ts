@@ -31,7 +31,7 @@ export function readConnect(json: string): ConnectFields | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  const given = value as Record<string, unknown>
+  const given = lowerCased(value)
   for (const name of booleans) if (!isAbsent(given[name]) && typeof given[name] !== 'boolean') return undefined
   for (const name of texts) if (!isAbsent(given[name]) && typeof given[name] !== 'string') return undefined
   const { protocol } = given
@@ -52,6 +52,14 @@ export function readConnect(json: string): ConnectFields | undefined {
     version: textOf(given['version']),
     credentials,
   }
+}
+
+/** A nats-server reads names in any case, and the last of two that are the same. */
+function lowerCased(value: object): Record<string, unknown> {
+  // Without a prototype, which a field of the name `__proto__` would become.
+  const given = Object.create(null) as Record<string, unknown>
+  for (const [name, each] of Object.entries(value)) given[name.toLowerCase()] = each
+  return given
 }
 
 function isAbsent(value: unknown): boolean {

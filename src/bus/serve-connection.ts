@@ -182,7 +182,7 @@ export class Connection implements ParserSink {
     }
     const matched = this.#hub.findChecked(subject)
     // An answer to a reply may be permitted once only, and an inbox does not come again: neither is remembered.
-    if (grant.replyGiven === undefined && !subject.startsWith('_INBOX.')) {
+    if (grant.replyGiven === undefined && !subject.startsWith('_INBOX')) {
       this.#lastSubject = subject
       this.#lastMatched = matched
       this.#lastVersion = this.#hub.routes.version
@@ -197,8 +197,8 @@ export class Connection implements ParserSink {
       if (!(route instanceof ClientRoute) || route.connection !== this) continue
       const block = `NATS/1.0 503\r\nNats-Subject: ${subject}\r\n\r\n`
       const bytes = Buffer.byteLength(block)
-      this.#say(`HMSG ${reply} ${route.sid} ${bytes} ${bytes}\r\n${block}\r\n`)
-      return route.count()
+      // It counts for no `max`, as at a nats-server: the answer that was waited for may still come.
+      return this.#say(`HMSG ${reply} ${route.sid} ${bytes} ${bytes}\r\n${block}\r\n`)
     }
   }
 

@@ -34,6 +34,7 @@ export interface ParserLimits {
 }
 
 const space = 0x20
+const tab = 0x09
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
 const zero = 0x30
@@ -258,7 +259,11 @@ export class Parser implements PublishRead {
   /** Runs the line that ends with the line feed at `end`; returns where the next operation begins. */
   #run(chunk: Buffer, at: number, end: number): number {
     const lineEnd = end > at && chunk[end - 1] === carriageReturn ? end - 1 : end
-    const words = splitLine(chunk, at, lineEnd)
+    if (this.#isOverBound(chunk, at, lineEnd)) {
+      this.#tooLong(chunk.subarray(at, lineEnd))
+      return end + 1
+    }
+    const words = (chunk[at] as number) <= space ? [] : splitLine(chunk, at, lineEnd)
     const operation = words[0]?.toUpperCase()
     if (operation === 'PUB' || operation === 'HPUB')
       return this.#slowPublish(chunk, words, operation === 'HPUB', end + 1)
@@ -266,10 +271,22 @@ export class Parser implements PublishRead {
     return end + 1
   }
 
+  /** The bound is of the arguments: the name before them and the space between are not counted. */
+  #isOverBound(chunk: Buffer, at: number, lineEnd: number): boolean {
+    const { controlLineMaxBytes } = this.#limits
+    if (lineEnd - at <= controlLineMaxBytes) return false
+    let from = at
+    while (from < lineEnd && !isBlank(chunk[from])) from++
+    while (from < lineEnd && isBlank(chunk[from])) from++
+    return lineEnd - from > controlLineMaxBytes
+  }
+
   #control(operation: string | undefined, words: string[], chunk: Buffer, at: number, lineEnd: number): boolean {
     if (operation === 'PING') this.#sink.ping()
     else if (operation === 'PONG') this.#sink.pong()
-    else if (operation === 'CONNECT') this.#sink.connect(chunk.toString('utf8', at + 'CONNECT'.length, lineEnd))
+    // Some clients write no space before the JSON, and servers do not ask for one.
+    else if (operation?.startsWith('CONNECT'))
+      this.#sink.connect(chunk.toString('utf8', at + 'CONNECT'.length, lineEnd))
     else if (operation === 'SUB' && (words.length === 3 || words.length === 4))
       this.#sink.subscribe(words[1] ?? '', words.length === 4 ? words[2] : undefined, words.at(-1) ?? '')
     else if (operation === 'UNSUB' && (words.length === 2 || words.length === 3))
@@ -310,7 +327,11 @@ function isName(chunk: Buffer, at: number): boolean {
   const text = chunk.toString('latin1', at, Math.min(chunk.length, at + longestName)).toUpperCase()
   const word = /^[^\s]*/.exec(text)?.[0] ?? ''
   const whole = word.length < text.length
-  return names.some((name) => (whole ? name === word : name.startsWith(word)))
+  return word.startsWith('CONNECT') || names.some((name) => (whole ? name === word : name.startsWith(word)))
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === space || byte === tab
 }
 
 function isHpub(chunk: Buffer, at: number): boolean {

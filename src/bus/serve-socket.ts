@@ -11,12 +11,12 @@ import type { Timer } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
 import { TimedOut } from '../base/error.ts'
-import { HandshakeFailed, checkListen, endsOf, ignore, listening, remoteOf } from './serve-wire.ts'
+import { HandshakeFailed } from './error.ts'
+import { checkListen, endsOf, ignore, listening, remoteOf } from './serve-wire.ts'
 import type { CheckedListen, CheckedTls, ListenOptions, Listener, Wire } from './serve-wire.ts'
 
 export { listenWebSocket } from './serve-websocket.ts'
 export type { WebSocketListenOptions } from './serve-websocket.ts'
-export { HandshakeFailed, ListenFailed } from './serve-wire.ts'
 export type { ListenOptions, Listener, ServeTls, Wire } from './serve-wire.ts'
 
 /**

@@ -6,9 +6,10 @@ import { createSecureContext } from 'node:tls'
 import type { SecureContextOptions } from 'node:tls'
 import type { Server, Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import { ColloquyError, InvalidArgument } from '../base/error.ts'
+import { InvalidArgument } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
+import { ListenFailed } from './error.ts'
 
 /**
  * Its life: 1. handed over: it reads nothing; 2. optional: `upgrade`; 3. from `resume` on it reads and calls `onData`;
@@ -78,28 +79,6 @@ export interface Listener {
    * Resolves when all are gone. Idempotent.
    */
   close(): Promise<void>
-}
-
-/** The server cannot listen there: the port is taken, or the address is not one of this machine. */
-export class ListenFailed extends ColloquyError {
-  override readonly code = 'bus.listen_failed'
-  readonly host: string
-  readonly port: number
-  constructor(host: string, port: number, options?: ErrorOptions) {
-    super(`cannot listen on port ${port} of ${host}; stop what listens there, or choose another port or host`, options)
-    this.host = host
-    this.port = port
-  }
-}
-
-/** A client did not come to TLS: it broke off, does not speak it, or its certificate is refused. */
-export class HandshakeFailed extends ColloquyError {
-  override readonly code = 'bus.handshake_failed'
-  readonly remote: string
-  constructor(remote: string, options?: ErrorOptions) {
-    super(`the TLS handshake with ${remote} failed; check the certificates on both sides`, options)
-    this.remote = remote
-  }
 }
 
 /** Options with their defaults, checked. */

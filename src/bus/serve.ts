@@ -44,13 +44,15 @@ export interface ServeOptions {
   /** 0: any free one. Default 4222, as a nats-server's. */
   readonly port?: number
   /** The same over WebSocket; needs the package `ws`. Default: none. */
-  readonly websocket?: { readonly host?: string; readonly port?: number; readonly tls?: ServeTls }
+  readonly websocket?: ServeWebSocketOptions
   /** TLS, asked for by INFO and begun after it. Default: none. */
   readonly tls?: ServeTls
   /** A token that every client must give. */
   readonly token?: AuthOptions['token']
   /** Who may connect, and what each may do. Default: everyone everything, on this machine. */
   readonly users?: AuthOptions['users']
+  /** Of users that have none of their own. Default: such a user may do everything. */
+  readonly permissions?: AuthOptions['permissions']
   /** Clients at one time. Default 10,000. */
   readonly connectionsMax?: number
   /** Of one client. Default 65,536. */
@@ -72,6 +74,16 @@ export interface ServeOptions {
   readonly logger?: Logger
 }
 
+export interface ServeWebSocketOptions {
+  /** Default the server's. */
+  readonly host?: string
+  /** 0: any free one. Default 8080. */
+  readonly port?: number
+  readonly tls?: ServeTls
+  /** Pages that may connect, as `scheme://host`; a page of another origin is refused. Default: all. */
+  readonly origins?: readonly string[]
+}
+
 export interface BusServer extends AsyncDisposable {
   /** `nats://host:port`, or `tls://`. */
   readonly url: string
@@ -90,13 +102,18 @@ export interface BusServer extends AsyncDisposable {
 
 /**
  * Lets a hub listen. Rejects with `base.invalid_argument`, `bus.listen_failed` (the port is taken, the address is not this
- * machine's), `base.peer_missing` (WebSocket without `ws`, nkeys without `@nats-io/nkeys`).
+ * machine's), `base.peer_missing` (WebSocket without `ws`).
  */
 export async function serveBus(hub: MemoryHub, options: ServeOptions = {}): Promise<BusServer> {
   if (!(hub instanceof Hub)) throw new InvalidArgument('hub', 'must come from memoryHub()')
   const { clock } = hub
-  const { token, users } = options
-  const known = await authority({ clock, ...(token !== undefined && { token }), ...(users && { users }) })
+  const { token, users, permissions } = options
+  const known = authority({
+    clock,
+    ...(token !== undefined && { token }),
+    ...(users && { users }),
+    ...(permissions && { permissions }),
+  })
   const core = new ServerCore({
     hub,
     authority: known,
@@ -123,6 +140,7 @@ async function listen(core: ServerCore, clock: Clock, options: ServeOptions): Pr
           clock,
           payloadMaxBytes: core.hub.payloadMaxBytes,
           ...(websocket.tls && { tls: websocket.tls }),
+          ...(websocket.origins && { origins: websocket.origins }),
         },
         (wire) => core.accept(wire, 'websocket'),
       )
