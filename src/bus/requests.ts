@@ -4,7 +4,7 @@
  * an Error is made only for a request that fails. It neither publishes nor subscribes: the driver sends what `send` is
  * given, subscribes `inbox` once, and puts in what comes (`deliver`) or the word that nobody listens (`noResponders`).
  *
- * A reply subject is `_INBOX.<22 characters>.<11 characters>`: 128 bits name the connection, then come the slot where the
+ * A reply subject is `_INBOX.<22 characters>.<11 characters>` (or another prefix, see the options): 128 bits name the connection, then come the slot where the
  * request waits and 48 bits of its own, all from the secure entropy but for the slot. Who has answered one request cannot
  * guess where another waits. Slots stand in an array rather than in a Map, whose tables, rebuilt every few requests, hold
  * on to one another and cost the collector more than all else here (measured with 100 in flight: half the throughput).
@@ -29,6 +29,8 @@ export interface RequestMuxOptions {
   readonly send: (subject: string, data: Uint8Array, reply: string, headers: HeadersInput | undefined) => void
   /** Requests that may wait at one time, to 262,144; one more is refused with `base.limit_exceeded`. Default 65,536. */
   readonly requestsMax?: number
+  /** First tokens of the inbox. Default `_INBOX`; the driver has checked it. */
+  readonly inboxPrefix?: string
 }
 
 /** A request that waits. Ended by exactly one of the calls, after which the mux knows it no more. */
@@ -63,7 +65,7 @@ export class RequestMux {
     this.#options = options
     this.#requestsMax = wholeNumber('requestsMax', options.requestsMax ?? requestsMaxDefault, 1, placesMax)
     this.#tokens = tokenSource(options.entropy)
-    this.#prefix = `_INBOX.${Buffer.from(options.entropy.bytes(16)).toString('base64url')}.`
+    this.#prefix = `${options.inboxPrefix ?? '_INBOX'}.${Buffer.from(options.entropy.bytes(16)).toString('base64url')}.`
     this.inbox = `${this.#prefix}*`
   }
 
@@ -111,15 +113,38 @@ export class RequestMux {
     if (waiting) this.#fail(waiting, new NoResponders(waiting.subject))
   }
 
+  /** For the driver: ends all that wait on this subject, which the server will never deliver. */
+  failSubject(subject: string, error: Error): void {
+    for (const waiting of this.#places) if (waiting?.subject === subject) this.#fail(waiting, error)
+  }
+
+  /** For the driver: ends the request with this reply subject, or all when none is named. */
+  failReply(reply: string | undefined, error: Error): void {
+    if (reply !== undefined) {
+      const found = this.#find(reply)
+      if (found) this.#fail(found, error)
+    } else for (const waiting of this.#places) if (waiting) this.#fail(waiting, error)
+  }
+
+  /** Whether this subject is in the inbox. */
+  owns(reply: string): boolean {
+    return reply.startsWith(this.#prefix)
+  }
+
+  /** Whether the request with this reply subject still waits. */
+  waits(reply: string): boolean {
+    return this.#find(reply) !== undefined
+  }
+
   /** From now on new requests are refused with `bus.closed`; those that wait may still be answered. */
   refuse(): void {
     this.#closed = true
   }
 
-  /** As `refuse`, and ends all that wait with `bus.closed`. */
-  close(): void {
+  /** As `refuse`, and ends all that wait with `bus.closed`; `reason` is why, when it was not the owner who closed. */
+  close(reason?: Error): void {
     this.refuse()
-    for (const waiting of this.#places) if (waiting) this.#fail(waiting, new BusClosed())
+    for (const waiting of this.#places) if (waiting) this.#fail(waiting, new BusClosed(reason && { cause: reason }))
     this.#timer?.cancel()
     this.#idle?.cancel()
     this.#timer = this.#idle = undefined

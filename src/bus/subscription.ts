@@ -31,6 +31,13 @@ export interface SubscriptionHost {
   spend(): void
   /** Calls `pump` once, soon, outside the current call. */
   wake(subscription: BusSubscription): void
+  /** `max` was set or changed: `left` more are wanted. For a driver whose server counts too. */
+  limit?(subscription: BusSubscription): void
+  /**
+   * A drain begins: takes the interest away and resolves when what was already on its way has been delivered. Without it
+   * nothing is ever on its way.
+   */
+  last?(subscription: BusSubscription): Promise<void>
   /** No more messages are wanted: the driver stops delivering. Called once. */
   leave(subscription: BusSubscription): void
   /** A slow episode has begun: it ends when no more than half of either bound waits. */
@@ -93,6 +100,11 @@ export class BusSubscription implements Subscription {
   }
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** For the driver: messages until `max` is met; Infinity without one. */
+  get left(): number {
+    return this.#max - this.#arrived
   }
 
   /** For the driver: one message has come. */
@@ -220,7 +232,10 @@ export class BusSubscription implements Subscription {
   unsubscribe(max?: number): void {
     if (max !== undefined) {
       this.#max = wholeNumber('max', max, 1)
-      if (this.#arrived < max) return
+      if (this.#arrived < max) {
+        if (!this.#closed) this.#host.limit?.(this)
+        return
+      }
       this.#ring.cut(Math.max(0, this.#ring.size - (this.#arrived - max)))
     } else this.#ring.clear()
     this.#close()
@@ -229,11 +244,17 @@ export class BusSubscription implements Subscription {
   async drain(options: WaitOptions = {}): Promise<void> {
     const { timeoutMs = drainTimeoutMsDefault, signal } = options
     this.#draining = true
-    this.#close()
+    const last = this.#closed ? undefined : this.#host.last?.(this)
+    if (!last) this.#close()
     if (this.#over) return
     const ended = (this.#ended ??= deferred())
+    const settled = async () => {
+      await last
+      this.#close()
+      await ended.promise
+    }
     try {
-      await within(this.#host.clock, `draining ${this.subject}`, timeoutMs, signal, () => ended.promise)
+      await within(this.#host.clock, `draining ${this.subject}`, timeoutMs, signal, settled)
     } catch (error) {
       this.#draining = false
       this.unsubscribe()
