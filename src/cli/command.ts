@@ -16,7 +16,8 @@ export interface Output {
   readonly columns: number
   /** False for NO_COLOR, a pipe, or a dumb terminal. */
   readonly colour: boolean
-  write(text: string): void
+  /** Bytes pass as they are. */
+  write(text: string | Uint8Array): void
 }
 
 export interface CommandContext {
@@ -46,13 +47,13 @@ export type ParsedOptions = Record<string, string | boolean | (string | boolean)
 export function parseCommandLine(
   args: readonly string[],
   options: ParseArgsOptionsConfig,
-  positionals: { readonly names: readonly string[] },
+  positionals: { readonly names: readonly string[]; readonly optional?: readonly string[] },
 ): { values: ParsedOptions; positionals: readonly string[] } {
   const parsed = parseStrictly(args, options)
   const { names } = positionals
   if (parsed.positionals.length < names.length)
     throw new UsageError(`${names.slice(parsed.positionals.length).join(' and ')} is missing`)
-  const extra = parsed.positionals[names.length]
+  const extra = parsed.positionals[names.length + (positionals.optional?.length ?? 0)]
   if (extra !== undefined) throw new UsageError(`${JSON.stringify(extra)} is one argument too many`)
   return parsed
 }

@@ -12,8 +12,8 @@ import { colourWanted } from './terminal.ts'
 interface Entry {
   readonly name: string
   readonly summary: string
-  /** Commands are loaded one at a time: who asks for a version need not wait for a database. */
-  readonly load: () => Promise<Command>
+  /** Commands are loaded one at a time: who asks for a version need not wait for a database. The arguments choose below it. */
+  readonly load: (args: readonly string[]) => Promise<Command>
 }
 
 const commands: readonly Entry[] = [
@@ -32,6 +32,11 @@ const commands: readonly Entry[] = [
     summary: 'list and filter the events of a data folder',
     load: async () => (await import('./log.ts')).logCommand,
   },
+  {
+    name: 'bus',
+    summary: 'serve, publish, subscribe, ask and measure over NATS subjects',
+    load: async (args) => (await import('./bus.ts')).busCommand(args),
+  },
 ]
 
 /** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
@@ -43,17 +48,17 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = args
   if (name === '--version' || name === '-V') return print(stdout, `${packageVersion()}\n`)
   if (name === undefined || name === 'help' || name === '--help' || name === '-h')
-    return help(rest[0], name === undefined ? stderr : stdout, name === undefined ? exitCode.usage : exitCode.ok)
-  const command = await commands.find((each) => each.name === name)?.load()
+    return help(rest, name === undefined ? stderr : stdout, name === undefined ? exitCode.usage : exitCode.ok)
+  const command = await commands.find((each) => each.name === name)?.load(rest)
   if (!command) {
     const meant = nearest(
       name,
       commands.map((each) => each.name),
     )
     stderr.write(`colloquy: there is no command ${JSON.stringify(name)}${meant ? `; did you mean ${meant}?` : ''}\n\n`)
-    return help(undefined, stderr, exitCode.usage)
+    return help([], stderr, exitCode.usage)
   }
-  if (rest.includes('--help') || rest.includes('-h')) return print(stdout, command.help)
+  if (asksForHelp(rest)) return print(stdout, command.help)
   const code = await runCommand(command, rest, { stdout, stderr, interrupt })
   return unwritable ? exitCode.failure : code
 }
@@ -124,10 +129,21 @@ const usageCodes: ReadonlySet<string> = new Set([
   'node.unknown_scheme',
   'vote.unknown_rule',
   'base.invalid_argument',
+  'bus.invalid_header',
+  'bus.invalid_subject',
+  'cli.users_invalid',
+  'node.context_unknown',
+  'node.credentials_in_url',
 ])
 
-async function help(name: string | undefined, to: Output, code: ExitCode): Promise<ExitCode> {
-  const command = await commands.find((each) => each.name === name)?.load()
+/** What stands after `--` is data, whatever it looks like. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return (end === -1 ? args : args.slice(0, end)).some((each) => each === '--help' || each === '-h')
+}
+
+async function help([name, ...rest]: readonly string[], to: Output, code: ExitCode): Promise<ExitCode> {
+  const command = await commands.find((each) => each.name === name)?.load(rest)
   if (command) to.write(command.help)
   else {
     const list = commands.map((each) => `  ${each.name.padEnd(10)} ${each.summary}`).join('\n')

@@ -1,0 +1,112 @@
+/**
+ * `colloquy bus`: finds the subcommand and loads it alone. It does no work of its own; what an interrupt means where nothing
+ * was recorded is said here for all of them.
+ */
+import { Aborted } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
+import { realWorld } from './bus-world.ts'
+import type { BusWorld } from './bus-world.ts'
+import { UsageError, exitCode } from './command.ts'
+import type { Command } from './command.ts'
+
+interface Subcommand {
+  readonly summary: string
+  readonly load: (world: BusWorld) => Promise<Command>
+}
+
+const subcommands = new Map<string, Subcommand>([
+  [
+    'serve',
+    {
+      summary: 'listen for NATS clients, with no server installed',
+      load: async (world) => (await import('./bus-serve.ts')).serveCommand(world),
+    },
+  ],
+  ['pub', { summary: 'publish', load: async (world) => (await import('./bus-pub.ts')).pubCommand(world) }],
+  [
+    'sub',
+    {
+      summary: 'subscribe, and print what comes',
+      load: async (world) => (await import('./bus-sub.ts')).subCommand(world),
+    },
+  ],
+  [
+    'req',
+    { summary: 'ask, and print the answers', load: async (world) => (await import('./bus-req.ts')).reqCommand(world) },
+  ],
+  [
+    'bench',
+    {
+      summary: 'measure throughput and latency',
+      load: async (world) => (await import('./bus-bench.ts')).benchCommand(world),
+    },
+  ],
+  [
+    'acl',
+    {
+      summary: 'print the permissions that agents need',
+      load: async () => (await import('./bus-acl.ts')).aclCommand,
+    },
+  ],
+  [
+    'context',
+    {
+      summary: 'keep servers and credentials under a name',
+      load: async (world) => (await import('./bus-context.ts')).contextCommand(world),
+    },
+  ],
+])
+
+const help = `colloquy bus <command> [options]
+
+Real-time messages over NATS subjects, on a server of yours or on one of ours.
+
+Examples:
+  colloquy bus serve
+  colloquy bus sub 'orders.>'
+  colloquy bus pub orders.new '{"id":1}'
+  colloquy bus req time.now --timeout 2s
+
+Commands:
+${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+
+colloquy bus <command> --help says more.
+`
+
+/** The command that the arguments name; for none, or an unknown one, a command that says so. */
+export async function busCommand(args: readonly string[], world: BusWorld = realWorld): Promise<Command> {
+  const [name, ...rest] = args
+  const found = name === undefined ? undefined : subcommands.get(name)
+  if (!found) return unfound(name)
+  const command = await found.load(world)
+  return {
+    name: command.name,
+    help: command.help,
+    async run(_args, context) {
+      try {
+        return await command.run(rest, context)
+      } catch (error) {
+        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
+        context.stderr.write(`colloquy ${command.name}: stopped\n`)
+        return exitCode.stopped
+      }
+    },
+  }
+}
+
+function unfound(name: string | undefined): Command {
+  return {
+    name: 'bus',
+    help,
+    async run(_args, { stderr }) {
+      if (name !== undefined) {
+        const meant = nearest(name, subcommands.keys())
+        throw new UsageError(
+          `there is no command bus ${JSON.stringify(name)}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+        )
+      }
+      stderr.write(help)
+      return exitCode.usage
+    },
+  }
+}
