@@ -44,6 +44,9 @@ export interface ConnectionHost {
   left(connection: Connection, reason: string): void
 }
 
+/** Deliveries of what one client sent before others have their turn: a few milliseconds of work. */
+const shareMax = 20_000
+
 export class Connection implements ParserSink {
   readonly id: number
   readonly #host: ConnectionHost
@@ -66,6 +69,9 @@ export class Connection implements ParserSink {
   congested = false
   #held: Timer | undefined
   #holding = false
+  /** Read, and not yet worked off. */
+  readonly #backlog: Buffer[] = []
+  #share = shareMax
   #authTimer: Timer | undefined
   #pingTimer: Timer | undefined
   #pingsOut = 0
@@ -93,6 +99,9 @@ export class Connection implements ParserSink {
     this.#awaitConnect()
   }
 
+  get admitted(): boolean {
+    return this.#grant !== undefined
+  }
   get user(): string | undefined {
     return this.#grant?.user
   }
@@ -129,8 +138,29 @@ export class Connection implements ParserSink {
   #read(chunk: Buffer): void {
     if (this.#closed) return
     this.#host.stats.inBytes += chunk.length
-    this.#parser.parse(chunk)
-    if (this.#holding) this.#hold()
+    if (this.#backlog.length > 0) this.#backlog.push(chunk)
+    else this.#work(chunk, 0)
+  }
+
+  /** Reads on; what is more than its share, or goes to somebody who cannot follow, waits for a later turn. */
+  #work(chunk: Buffer, from: number): void {
+    this.#share = shareMax
+    const at = this.#parser.parse(chunk, from)
+    if (this.#closed || (at === chunk.length && !this.#holding)) return
+    if (at < chunk.length) this.#backlog.unshift(chunk.subarray(at))
+    this.#wire.pause()
+    const { clock, limits } = this.#host
+    this.#held ??= clock.timer(this.#holding ? limits.stallMs : 0, () => this.#goOn())
+    this.#holding = false
+  }
+
+  #goOn(): void {
+    this.#held = undefined
+    while (!this.#closed && !this.#held) {
+      const chunk = this.#backlog.shift()
+      if (!chunk) return this.#wire.resume()
+      this.#work(chunk, 0)
+    }
   }
 
   // What the client says.
@@ -144,6 +174,8 @@ export class Connection implements ParserSink {
       return this.violation('Authorization Violation')
     }
     this.#authTimer?.cancel()
+    // Who says CONNECT again is another client from then on, as a nats-server has it.
+    if (this.#fields) this.#dropAll()
     this.#grant = grant
     this.#fields = fields
     this.#verbose = fields.verbose
@@ -168,6 +200,7 @@ export class Connection implements ParserSink {
     if (!matched) return
     const taken = this.#hub.send(matched, this.#hub.publish.beginWire(this, subject, read))
     if (taken === 0 && read.replyTo !== -1 && this.#noResponders) this.#tellNoResponders(subject, read)
+    if ((this.#share -= taken + 1) <= 0) this.#parser.pause()
   }
 
   /** Undefined when it may not be published to; the client has been told. */
@@ -276,16 +309,7 @@ export class Connection implements ParserSink {
   /** Somebody this client publishes to is congested: it is read no further for a moment. */
   slowDown(): void {
     this.#holding = true
-  }
-
-  #hold(): void {
-    this.#holding = false
-    if (this.#closed || this.#held) return
-    this.#wire.pause()
-    this.#held = this.#host.clock.timer(this.#host.limits.stallMs, () => {
-      this.#held = undefined
-      if (!this.#closed) this.#wire.resume()
-    })
+    this.#parser.pause()
   }
 
   flush(): void {
@@ -346,6 +370,13 @@ export class Connection implements ParserSink {
     this.#hub.routes.remove(route.subject, route, route.queue)
   }
 
+  #dropAll(): void {
+    for (const route of this.#routes.values()) this.#hub.routes.remove(route.subject, route, route.queue)
+    this.#routes.clear()
+    this.#lastMatched = undefined
+    this.#lastVersion = -1
+  }
+
   /** Sends what waits, then ends. */
   close(reason: string): void {
     if (this.#closed) return
@@ -362,9 +393,8 @@ export class Connection implements ParserSink {
   #end(reason: string): void {
     this.#closed = true
     this.#parser.stop()
-    for (const route of this.#routes.values()) this.#hub.routes.remove(route.subject, route, route.queue)
-    this.#routes.clear()
-    this.#lastMatched = undefined
+    this.#backlog.length = 0
+    this.#dropAll()
     for (const timer of [this.#authTimer, this.#pingTimer, this.#writeTimer, this.#held]) timer?.cancel()
     this.#host.left(this, reason)
   }

@@ -27,6 +27,8 @@ export class Outbox {
   #size = sizeMin
   /** Accepted by the wire, in all. */
   #written = 0
+  /** What the wire said of the last write. */
+  #flowing = true
   /** Set when more was written than fits one buffer, so that the owner looks at what waits before the turn ends. */
   handed = false
 
@@ -71,7 +73,7 @@ export class Outbox {
   flush(): boolean {
     this.handed = false
     const bytes = this.#at - this.#from
-    if (bytes === 0) return true
+    if (bytes === 0) return this.#flowing || this.#wire.queuedBytes === 0
     const flowing = this.#hand(this.#buffer.subarray(this.#from, this.#at))
     this.#from = this.#at
     this.#size = bytes > this.#size / 2 ? Math.min(sizeMax, this.#size * 2) : Math.max(sizeMin, this.#size / 2)
@@ -81,7 +83,7 @@ export class Outbox {
 
   #hand(bytes: Buffer): boolean {
     this.#written += bytes.length
-    return this.#wire.write(bytes)
+    return (this.#flowing = this.#wire.write(bytes))
   }
 
   #reserve(bytes: number): void {

@@ -18,6 +18,8 @@ export interface PublishRead extends WireForm {
 }
 
 export interface ParserSink {
+  /** Whether the client has been let in; before that CONNECT is all that is read. */
+  readonly admitted: boolean
   connect(json: string): void
   publish(read: PublishRead): void
   subscribe(subject: string, queue: string | undefined, sid: string): void
@@ -55,6 +57,7 @@ export class Parser implements PublishRead {
   readonly #sink: ParserSink
   readonly #limits: ParserLimits
   #stopped = false
+  #paused = false
   /** A line whose end has not come. */
   #line: Buffer = noBytes
   /** A publish whose end has not come: its tail so far, `#bodyAt` bytes of it. */
@@ -76,18 +79,30 @@ export class Parser implements PublishRead {
     this.#body = undefined
   }
 
-  parse(chunk: Buffer): void {
-    let at = 0
-    while (at < chunk.length && !this.#stopped) {
+  /** Ends `parse` after the operation in hand; the next call goes on. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** Reads from `from` on; returns how far it came: less than the chunk's length when it was paused. */
+  parse(chunk: Buffer, from = 0): number {
+    let at = from
+    this.#paused = false
+    while (at < chunk.length && !this.#stopped && !this.#paused) {
       if (this.#body) at = this.#resumeBody(chunk, at)
       else if (this.#line.length > 0) at = this.#resumeLine(chunk)
       else at = this.#operation(chunk, at)
     }
+    return this.#stopped ? chunk.length : at
   }
 
   /** Reads one operation at `at`; returns where the next begins, the chunk's length when more must come. */
   #operation(chunk: Buffer, at: number): number {
     const first = (chunk[at] as number) | 0x20
+    if (first !== 0x63 && !this.#sink.admitted) {
+      this.#sink.violation('Authorization Violation')
+      return chunk.length
+    }
     if (first === 0x70 && ((chunk[at + 1] ?? 0) | 0x20) === 0x75) {
       if (((chunk[at + 2] ?? 0) | 0x20) === 0x62 && chunk[at + 3] === space) {
         const next = this.#fastPublish(chunk, at + 4, false)
@@ -228,7 +243,7 @@ export class Parser implements PublishRead {
   #slowLine(chunk: Buffer, at: number): number {
     const end = chunk.indexOf(lineFeed, at)
     const { controlLineMaxBytes } = this.#limits
-    if ((end === -1 ? chunk.length : end) - at > controlLineMaxBytes + longestName) {
+    if ((end === -1 ? chunk.length : end) - at > controlLineMaxBytes + uncountedBytes) {
       this.#tooLong(chunk.subarray(at, at + controlLineMaxBytes))
       return chunk.length
     }
@@ -246,8 +261,8 @@ export class Parser implements PublishRead {
     const end = chunk.indexOf(lineFeed)
     const line = Buffer.concat([this.#line, end === -1 ? chunk : chunk.subarray(0, end + 1)])
     this.#line = noBytes
-    if (line.length > this.#limits.controlLineMaxBytes + longestName + 1) this.#tooLong(line)
-    else if (end === -1) this.#slowLine(line, 0)
+    if (end === -1) this.#slowLine(line, 0)
+    else if (line.length - 1 > this.#limits.controlLineMaxBytes + uncountedBytes) this.#tooLong(line)
     else this.#run(line, 0, line.length - 1)
     return end === -1 ? chunk.length : end + 1
   }
@@ -265,6 +280,11 @@ export class Parser implements PublishRead {
     }
     const words = (chunk[at] as number) <= space ? [] : splitLine(chunk, at, lineEnd)
     const operation = words[0]?.toUpperCase()
+    // A line end inside a word would end the line of another client, which gets it as it came.
+    if (operation !== 'CONNECT' && words.some((word) => control.test(word))) {
+      this.#sink.violation('Unknown Protocol Operation')
+      return end + 1
+    }
     if (operation === 'PUB' || operation === 'HPUB')
       return this.#slowPublish(chunk, words, operation === 'HPUB', end + 1)
     if (!this.#control(operation, words, chunk, at, lineEnd)) this.#sink.violation('Unknown Protocol Operation')
@@ -317,8 +337,10 @@ export class Parser implements PublishRead {
   }
 }
 
-/** The longest name of an operation and the space behind it, which the bound of a line does not count. */
+/** The longest name of an operation and the space behind it. */
 const longestName = 'CONNECT '.length
+/** That and the carriage return: what the bound of a line does not count. */
+const uncountedBytes = longestName + 1
 
 const names = ['PUB', 'HPUB', 'SUB', 'UNSUB', 'PING', 'PONG', 'CONNECT', 'INFO', '+OK']
 
@@ -341,6 +363,8 @@ function isHpub(chunk: Buffer, at: number): boolean {
     ((chunk[at + 3] as number) | 0x20) === 0x62
   )
 }
+
+const control = /[\0-\x20\x7f]/
 
 /** The decimal number of these bytes, or -1. */
 function readNumber(chunk: Buffer, from: number, to: number): number {

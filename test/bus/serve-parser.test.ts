@@ -12,6 +12,7 @@ type Seen = readonly (string | number | undefined)[]
 function reading(limits: { controlLineMaxBytes?: number; payloadMaxBytes?: number } = {}) {
   const seen: Seen[] = []
   const sink: ParserSink = {
+    admitted: true,
     connect: (json) => seen.push(['connect', json]),
     publish: ({ subject, source, tailFrom, tailTo, replyTo, blockFrom, dataFrom, dataTo }) =>
       seen.push([
@@ -77,6 +78,65 @@ describe('parser of the embedded server', () => {
     expect(parsed('sub a 1\nping\n')).toEqual([['subscribe', 'a', undefined, '1'], ['ping']])
   })
 
+  it('takes CONNECT without a space before its JSON, whole and in pieces', () => {
+    for (const cuts of [[], [3], [7], [8, 12]])
+      expect(parsed('connect{"verbose":true}\r\nPING\r\n', cuts)).toEqual([['connect', '{"verbose":true}'], ['ping']])
+  })
+
+  it('counts what stands behind the name and its space against the bound of a line, in any case and cut', () => {
+    const limits = { controlLineMaxBytes: 16 }
+    // What is refused in each form has 17 bytes behind its name, so the same with one less is read.
+    const forms: [string, Seen][] = [
+      ['SUB aaaaaaaaaaaaaa 1\r\n', ['subscribe', 'a'.repeat(14), undefined, '1']],
+      ['SUB\t aaaaaaaaaaaaaa 1\n', ['subscribe', 'a'.repeat(14), undefined, '1']],
+      ['PUB aaaaaaaaaaaaaa 1\r\nx\r\n', publishOf('a'.repeat(14), undefined, '', 'x')],
+      ['PUB\taaaaaaaaaaaaaa 1\nx\r\n', publishOf('a'.repeat(14), undefined, '', 'x')],
+      ['CONNECT {"a":"aaaaaaaa"}\r\n', ['connect', ' {"a":"aaaaaaaa"}']],
+    ]
+    for (const [line, seen] of forms)
+      for (const cuts of [[], [1], [6, 14], Array.from({ length: line.length }, (_none, at) => at)]) {
+        expect({ line, cuts, seen: parsed(line, cuts, limits) }).toEqual({ line, cuts, seen: [seen] })
+        const longer = line.replace('aaaaaaaa', 'aaaaaaaaa')
+        const refused = parsed(longer, cuts, limits)
+        expect({ longer, refused }).toEqual({ longer, refused: [['violation', 'maximum control line exceeded']] })
+      }
+  })
+
+  // The buffer of a publish that comes in pieces begins with 64 KiB and grows when it is met.
+  it.each([-1, 0, 1, 2])('reads a payload whose pieces meet the end of its first buffer by %d bytes', (above) => {
+    const tail = '131072\r\n'
+    const data = Buffer.alloc(131_072, 'abcdefg')
+    const bytes = Buffer.concat([Buffer.from(`PUB a ${tail}`), data, Buffer.from('\r\nPING\r\n')])
+    const first = 'PUB a '.length + 100
+    const met = 'PUB a '.length + 65_536 + above
+    for (const cuts of [
+      [first, met],
+      [first, met, met + 1],
+      [first, met - 1, met, met + 70_000],
+    ]) {
+      const [publish, ping] = parsed(bytes, cuts)
+      expect(publish?.[5] === `${tail}${data.toString('latin1')}\r\n`).toBe(true)
+      expect(ping).toEqual(['ping'])
+    }
+  })
+
+  it.each([-1, 0, 1, 2])('reads a payload whose last byte is %d bytes beyond its first buffer', (above) => {
+    const size = 65_536 + above - 'nnnnn\r\n'.length - 2
+    const tail = `${size}\r\n`
+    const data = Buffer.alloc(size, 'abcdefg')
+    const bytes = Buffer.concat([Buffer.from(`PUB a ${tail}`), data, Buffer.from('\r\nPING\r\n')])
+    for (const cuts of [
+      [20],
+      [20, bytes.length - 8],
+      [20, bytes.length - 7],
+      [20, bytes.length - 9, bytes.length - 6],
+    ]) {
+      const [publish, ping] = parsed(bytes, cuts)
+      expect(publish?.[5] === `${tail}${data.toString('latin1')}\r\n`).toBe(true)
+      expect(ping).toEqual(['ping'])
+    }
+  })
+
   it('keeps payloads that look like the protocol', () => {
     const data = 'PUB b 1\r\nx\r\n\r\nSUB'
     expect(parsed(`PUB a ${data.length}\r\n${data}\r\nPING\r\n`)).toEqual([
@@ -92,6 +152,9 @@ describe('parser of the embedded server', () => {
   it.each([
     ['what is no operation', 'GET / HTTP/1.1\r\n', 'Unknown Protocol Operation'],
     ['an empty line', '\r\n', 'Unknown Protocol Operation'],
+    ['a line that begins with a space', ' PING\r\n', 'Unknown Protocol Operation'],
+    ['a publish that begins with a space', ' PUB a 1\r\nx\r\n', 'Unknown Protocol Operation'],
+    ['a line that begins with a tab', '\tPING\r\n', 'Unknown Protocol Operation'],
     ['a line that can never become an operation, before its end', 'XX', 'Unknown Protocol Operation'],
     ['a publish without a size', 'PUB a\r\n', 'Unknown Protocol Operation'],
     ['a size that is no number', 'PUB a x\r\n', 'Unknown Protocol Operation'],
@@ -100,6 +163,8 @@ describe('parser of the embedded server', () => {
     ['headers larger than the whole', 'HPUB a 5 4\r\n', 'Unknown Protocol Operation'],
     ['a payload that does not end where it said', 'PUB a 1\r\nxyz\r\n', 'Unknown Protocol Operation'],
     ['a payload above the bound', 'PUB a 1048577\r\n', 'Maximum Payload Violation'],
+    ['a line end inside a reply', 'PUB a r\rb 1\r\nx\r\n', 'Unknown Protocol Operation'],
+    ['a control character in a sid', 'SUB a 1\u00012\r\n', 'Unknown Protocol Operation'],
     ['a subscription without a sid', 'SUB a\r\n', 'Unknown Protocol Operation'],
     ['a line too long', `PUB ${'a'.repeat(5000)} 1\r\nx\r\n`, 'maximum control line exceeded'],
     ['a line too long without an end', `SUB ${'a'.repeat(5000)}`, 'maximum control line exceeded'],

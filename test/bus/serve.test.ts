@@ -240,6 +240,32 @@ describe('embedded server, bounds', () => {
     slow.socket.pause()
     await clock.advance(2)
     expect(world.server.connections).toBe(1)
+    // From now on it takes nothing: two deadlines later it is gone.
+    for (let at = 0; at < 20; at++) world.bus.publish('a', data)
+    await new Promise((resolve) => setImmediate(resolve))
+    await clock.advance(1000)
+    await clock.advance(1000)
+    await clock.advance(1000)
+    expect(world.server.connections).toBe(0)
+    expect(world.server.stats().slowConsumers).toBe(1)
+  })
+
+  it('serves others while what one client sent is delivered many times', async () => {
+    await using world = await serving()
+    await using wide = await rawClient(world.port)
+    await using other = await rawClient(world.port)
+    const [subscriptions, publishes] = [2000, 300]
+    wide.send(`${quiet}${Array.from({ length: subscriptions }, (_none, at) => `SUB a ${at}\r\n`).join('')}PING\r\n`)
+    await wide.until(/PONG/)
+    wide.send('PUB a 0\r\n\r\n'.repeat(publishes))
+    await wide.until(/MSG/)
+    other.send(`${quiet}PING\r\n`)
+    await other.until(/PONG/)
+    expect(world.server.stats().outMessages).toBeLessThan(subscriptions * publishes)
+    wide.send('PING\r\n')
+    await wide.until((text) => text.endsWith('PONG\r\n') && text.length > 100)
+    expect(world.server.stats().outMessages).toBe(subscriptions * publishes)
+    expect(world.server.stats().slowConsumers).toBe(0)
   })
 
   it('gives up a client that answers no PING', async () => {
@@ -273,6 +299,48 @@ describe('embedded server, bounds', () => {
     )
     await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
     await expect.poll(() => world.server.connections).toBe(0)
+  })
+})
+
+describe('embedded server, who is who', () => {
+  it('reads nothing but CONNECT from a stranger, not even a payload to its end', async () => {
+    await using world = await serving({ token: 'open sesame' })
+    const scripts = ['PUB x 100000\r\n', 'PING\r\n', 'SUB a 1\r\n', 'HPUB x 50 100\r\n', '+OK\r\n', 'CONNECT {}\r\n']
+    for (const script of scripts)
+      expect(await exchange(world.port, script)).toBe("-ERR 'Authorization Violation'\r\n(closed)")
+    const right = 'CONNECT {"auth_token":"open sesame","verbose":false}\r\nPING\r\n'
+    expect(await exchange(world.port, right)).toBe('PONG\r\n')
+  })
+
+  it('forgets with a second CONNECT what the user of the first one might do', async () => {
+    const users = [
+      { user: 'a', password: 'a' },
+      { user: 'b', password: 'b', permissions: { publish: ['b.>'], subscribe: ['b.>'] } },
+    ]
+    await using world = await serving({ users })
+    const inside = world.bus.subscribe('x.>')
+    await using client = await rawClient(world.port)
+    const say = (user: string) => `CONNECT {"user":"${user}","pass":"${user}","verbose":false}\r\n`
+    client.send(`${say('a')}SUB x.> 1\r\nPUB x.secret 1\r\n1\r\nPING\r\n`)
+    await client.until(/PONG/)
+    client.send(`${say('b')}PUB x.secret 1\r\n2\r\nPING\r\n`)
+    const text = await client.until(/PONG[^]*PONG/)
+    expect(text).toContain(`-ERR 'Permissions Violation for Publish to "x.secret"'`)
+    world.bus.publish('x.spy', Buffer.from('3'))
+    client.send('PING\r\n')
+    expect(await client.until(/PONG[^]*PONG[^]*PONG/)).not.toContain('x.spy')
+    expect(inside.pending).toBe(2)
+  })
+
+  it('lets nobody break the lines of others by a reply', async () => {
+    await using world = await serving()
+    await using reader = await rawClient(world.port)
+    reader.send(`${quiet}SUB a 1\r\nPING\r\n`)
+    await reader.until(/PONG/)
+    for (const reply of ['x\ry', '\r', 'x\u0000y', 'x\u000by'])
+      expect(await exchange(world.port, `${quiet}PUB a ${reply} 1\r\nx\r\nPING\r\n`)).toContain('-ERR')
+    reader.send('PING\r\n')
+    expect(await reader.until(/PONG[^]*PONG/)).toBe('PONG\r\nPONG\r\n')
   })
 })
 
