@@ -7,15 +7,17 @@ import { root } from './cli.ts'
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
 describe('the README', () => {
-  it('shows the first example as it is', () => {
-    const [, ...lines] = readFileSync(join(root, 'examples/01-decide.ts'), 'utf8').split('\n')
-    const published = lines
-      .join('\n')
-      .replace(/'\.\.\/src\/(?:(\w+)\/)?index\.ts'/g, (_path, room) =>
-        room === undefined ? "'colloquy'" : `'colloquy/${room}'`,
-      )
-    expect(readme).toContain(`\`\`\`ts\n${published}\`\`\``)
-  })
+  it.each([...readme.matchAll(/<!-- example: (\S+) -->/g)].map(([, path = '']) => path))(
+    'shows %s as it is',
+    (path) => {
+      const [, ...lines] = readFileSync(join(root, path), 'utf8').split('\n')
+      const published = lines.join('\n').replace(/'\.\.\/src\/([\w/-]+)\.ts'/g, (_path, file: string) => {
+        const subpath = file.replace(/\/?index$/, '')
+        return subpath === '' ? "'colloquy'" : `'colloquy/${subpath}'`
+      })
+      expect(readme).toContain(`\`\`\`ts\n${published}\`\`\``)
+    },
+  )
 
   it('names only files that are there', () => {
     const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = '']) => target)
