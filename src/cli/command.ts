@@ -18,6 +18,11 @@ export interface Output {
   readonly colour: boolean
   /** Bytes pass as they are. */
   write(text: string | Uint8Array): void
+  /**
+   * For who writes without end: undefined while it takes more, else resolves when it does, has failed, or by the signal; never
+   * rejects.
+   */
+  room(signal: AbortSignal): Promise<void> | undefined
 }
 
 export interface CommandContext {

@@ -2,6 +2,7 @@
  * Dispatch: finds the command, gives it streams and an interrupt, and turns its errors into a message and an exit code.
  * Data goes to stdout, talk to stderr; an error says its code, its cause and the mend.
  */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
@@ -36,6 +37,11 @@ const commands: readonly Entry[] = [
     name: 'bus',
     summary: 'serve, publish, subscribe, ask and measure over NATS subjects',
     load: async (args) => (await import('./bus.ts')).busCommand(args),
+  },
+  {
+    name: 'top',
+    summary: 'show the actors of running nodes, live',
+    load: async () => (await import('./top.ts')).topCommand,
   },
 ]
 
@@ -179,6 +185,11 @@ function output(stream: NodeJS.WriteStream, onError: (error: NodeJS.ErrnoExcepti
     colour: colourWanted(stream),
     write: (text) => {
       if (!broken) stream.write(text)
+    },
+    room(signal) {
+      if (broken || !stream.writableNeedDrain) return undefined
+      const goOn = () => {}
+      return once(stream, 'drain', { signal }).then(goOn, goOn)
     },
   }
 }

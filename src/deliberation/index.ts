@@ -1,4 +1,6 @@
 /** The face of the room: participants, discussions and polls. */
+export { actorParticipant } from './actor-participant.ts'
+export type { ActorMotion, ActorParticipantOptions, ActorTurn, DeliberatingActor } from './actor-participant.ts'
 export { cleanText } from './clean.ts'
 export type { Budget, DiscussionEnd } from './core/discussion.ts'
 export { DiscussionInvalid, runDiscussion } from './discussion.ts'

@@ -45,3 +45,14 @@ export class UnknownModel extends ColloquyError {
     )
   }
 }
+
+/** An actor was to be spawned by the name of a type that the node was not given. */
+export class UnknownActor extends ColloquyError {
+  override readonly code = 'node.unknown_actor'
+  readonly type: string
+  constructor(type: string, known: readonly string[]) {
+    const there = known.length > 0 ? `there is ${known.join(', ')}` : 'there is none'
+    super(`the node knows no actor of type ${JSON.stringify(type.slice(0, 80))}; ${there}; list it in actors`)
+    this.type = type.slice(0, 80)
+  }
+}

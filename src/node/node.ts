@@ -5,8 +5,8 @@
  * Life of a node:
  * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
  * 2. It serves until `stop`.
- * 3. `stop` refuses new work, drains the bus, closes the journal and the store, in this order, within a deadline; past the
- *    deadline it closes without draining. What was acknowledged is on disk either way.
+ * 3. `stop` refuses new work, ends the actors, the youngest first, drains the bus, closes the journal and the store, in this
+ *    order, within a deadline; past the deadline it kills and closes. What was acknowledged is on disk either way.
  */
 import type { Bus } from '../bus/bus.ts'
 import { memoryBus } from '../bus/memory.ts'
@@ -33,7 +33,12 @@ import { journalSchema, storeJournal } from '../journal/sqlite.ts'
 import type { Model } from '../model/model.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import { NodeStopped, NotDurable } from './error.ts'
+import { NodeStopped, NotDurable, UnknownActor } from './error.ts'
+import { actorSystem } from '../actor/system.ts'
+import type { ActorSystem } from '../actor/system.ts'
+import type { ActorDefinition, ActorRef, SpawnArguments, SpawnOptions, StopActorOptions } from '../actor/actor.ts'
+import { nodeControl } from './control.ts'
+import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
 import type { OpenModelOptions } from './open-model.ts'
@@ -55,8 +60,12 @@ export interface NodeOptions {
   readonly bus?: Bus | ((context: BusContext) => Bus | Promise<Bus>)
   /** How names become models. Default: `openModel` with these options. */
   readonly models?: OpenModelOptions | ((name: string) => Model)
+  /** Kinds of actors that may be spawned by the name of their type, as configuration does. */
+  readonly actors?: readonly ActorDefinition<never, never>[]
   /** Separates systems that share a server. Default `local`. */
   readonly realm?: string
+  /** Whether it tells who asks over the bus what it does, as `colloquy top` shows it; see `control.ts`. Default true. */
+  readonly inspect?: boolean
   readonly clock?: Clock
   /** Chance that may be repeated. Default: seeded from the entropy. */
   readonly random?: Random
@@ -83,6 +92,17 @@ export interface Node extends AsyncDisposable {
   readonly entropy: Entropy
   readonly logger: Logger
   readonly telemetry: Telemetry
+  /** The actors of this node: names, groups, events, dead letters. */
+  readonly actors: ActorSystem
+  /**
+   * Starts an actor at once; `await ref.ready` waits for its init. Throws `actor.name_taken`, `base.invalid_argument`,
+   * `actor.not_running` after `stop`.
+   */
+  spawn<Input, P>(definition: ActorDefinition<Input, P>, ...input: SpawnArguments<Input>): ActorRef<P>
+  /** The same by the type's name, one of `actors`. Throws `node.unknown_actor` too. */
+  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef
+  /** Ends an actor and its children; resolves when it has ended. */
+  stopActor(ref: ActorRef<never>, options?: StopActorOptions): Promise<void>
   /** The model of a name. Throws `node.unknown_model`. */
   model(name: string): Model
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
@@ -105,14 +125,27 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const entropy = options.entropy ?? systemEntropy
   const random = options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
   const logger = (options.logger ?? silentLogger).child({ node: name })
+  const kinds = kindsOf(options.actors ?? [])
   const store = options.data === undefined ? undefined : await openStore(options.data, clock, logger)
   try {
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
     const journal = store ? storeJournal(store) : memoryJournal()
     const telemetry = options.telemetry ?? noTelemetry
     const traced = tracedBus(bus, telemetry)
-    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus: traced, journal }
-    return new HouseNode({ ...parts, ownsBus: owned, models: options.models ?? {} })
+    // An address from before a restart of the node must not reach an actor of after it.
+    const actors = actorSystem({
+      node: name,
+      incarnation: Math.floor(clock.now() / 1000),
+      clock,
+      logger,
+      journal,
+      random: random.split('actor'),
+      entropy,
+    })
+    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus: traced, journal, actors }
+    const control =
+      options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
+    return new HouseNode({ ...parts, control, ownsBus: owned, kinds, models: options.models ?? {} })
   } catch (error) {
     await store?.close()
     throw error
@@ -135,11 +168,23 @@ function subjectToken(option: string, value: string): string {
   return value
 }
 
-type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal'
+function kindsOf(definitions: readonly ActorDefinition<never, never>[]): Parts['kinds'] {
+  const kinds = new Map<string, ActorDefinition<never, never>>()
+  for (const definition of definitions) {
+    if (kinds.has(definition.type))
+      throw new InvalidArgument('actors', `holds two kinds of the type ${definition.type}; give one another type`)
+    kinds.set(definition.type, definition)
+  }
+  return kinds
+}
+
+type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal' | 'actors'
 
 interface Parts extends Pick<Node, Shown> {
   readonly store: Store | undefined
+  readonly control: NodeControl | undefined
   readonly ownsBus: boolean
+  readonly kinds: ReadonlyMap<string, ActorDefinition<never, never>>
   readonly models: OpenModelOptions | ((name: string) => Model)
 }
 
@@ -154,6 +199,7 @@ class HouseNode implements Node {
   readonly entropy: Entropy
   readonly logger: Logger
   readonly telemetry: Telemetry
+  readonly actors: ActorSystem
   readonly #parts: Parts
   readonly #nextId: () => string
   readonly #models = new Map<string, Model>()
@@ -166,12 +212,25 @@ class HouseNode implements Node {
     this.durable = parts.store !== undefined
     this.bus = parts.bus
     this.journal = parts.journal
+    this.actors = parts.actors
     this.clock = parts.clock
     this.random = parts.random
     this.entropy = parts.entropy
     this.logger = parts.logger
     this.telemetry = parts.telemetry
     this.#nextId = idSource(parts.clock, parts.random.split('id'))
+  }
+
+  spawn<Input, P>(definition: ActorDefinition<Input, P>, ...input: SpawnArguments<Input>): ActorRef<P>
+  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef
+  spawn(kind: string | ActorDefinition, input?: unknown, options?: SpawnOptions): ActorRef {
+    const definition = typeof kind === 'string' ? this.#parts.kinds.get(kind) : kind
+    if (!definition) throw new UnknownActor(kind as string, [...this.#parts.kinds.keys()])
+    return this.actors.spawn(definition as unknown as ActorDefinition<unknown>, input, options)
+  }
+
+  stopActor(ref: ActorRef<never>, options?: StopActorOptions): Promise<void> {
+    return this.actors.stopActor(ref, options)
   }
 
   model(name: string): Model {
@@ -203,9 +262,13 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger } = this.#parts
+    const { bus, ownsBus, journal, store, clock, logger, actors, control } = this.#parts
+    const endMs = clock.monotonicMs() + deadlineMs
     try {
-      if (ownsBus) await within(clock, 'draining the bus', deadlineMs, undefined, () => bus.drain())
+      // The end of the actors may be looked at too.
+      await actors.stop({ deadlineMs }).finally(() => control?.close())
+      const leftMs = Math.max(0, endMs - clock.monotonicMs())
+      if (ownsBus) await within(clock, 'draining the bus', leftMs, undefined, () => bus.drain())
     } catch (error) {
       if (!(error instanceof TimedOut)) throw error
       logger.warn({ deadlineMs }, 'the bus did not drain in time and is closed as it is')
