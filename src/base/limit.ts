@@ -3,6 +3,7 @@
  * error that names the option, so that no shell writes its own. The bounds themselves stand with the options they limit.
  */
 import { InvalidArgument, LimitExceeded, messageOf } from './error.ts'
+import { nearest } from './nearest.ts'
 
 /** The value, if it is a whole number in [min, max]; else `base.invalid_argument`. */
 export function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
@@ -12,6 +13,17 @@ export function wholeNumber(name: string, value: unknown, min: number, max: numb
       `must be a whole number from ${min} to ${max}; it is ${messageOf(value).slice(0, 40)}`,
     )
   return value
+}
+
+/** A name that is not known is refused: with a slip in a name, what was meant would be left at its default. */
+export function checkKeys(at: string, given: object, known: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new InvalidArgument(at, `must be an object with ${known.join(', ')}`)
+  const unknown = Object.keys(given).find((key) => !known.includes(key))
+  if (unknown === undefined) return
+  const meant = nearest(unknown, known)
+  const mend = meant === undefined ? '' : `; did you mean ${meant}?`
+  throw new InvalidArgument(at, `has no ${JSON.stringify(unknown.slice(0, 40))}; it takes ${known.join(', ')}${mend}`)
 }
 
 /** Throws `base.limit_exceeded` when more bytes are given than the named limit allows. */

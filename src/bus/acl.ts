@@ -10,6 +10,7 @@
  * | `watcher` | | `event.>` |
  * | `caller` | `name.>` | its inbox |
  * | `service` | answers | `name.>` |
+ * | `inspector` | `node.*.inspect`, `nodes.inspect` | its inbox |
  *
  * An inbox is where answers come. `_INBOX.>` would let each user listen to the answers of all others, so each has a prefix
  * of its own, `_INBOX_<user>`: its client must be told (`inboxPrefix` of our NATS driver, `--inbox-prefix` of the `nats`
@@ -20,7 +21,7 @@ import { InvalidArgument } from '../base/error.ts'
 import type { ServePermissions } from './serve-authority.ts'
 import { isToken } from './subject.ts'
 
-export type AclRole = 'node' | 'publisher' | 'watcher' | 'caller' | 'service'
+export type AclRole = 'node' | 'publisher' | 'watcher' | 'caller' | 'service' | 'inspector'
 
 export interface AclOptions {
   /** One token of a subject. */
@@ -67,6 +68,7 @@ const needs: Readonly<Record<AclRole, Need>> = {
   watcher: { publish: [], subscribe: ['event.>'], inbox: false, answers: false },
   caller: { publish: ['name.>'], subscribe: [], inbox: true, answers: false },
   service: { publish: [], subscribe: ['name.>'], inbox: false, answers: true },
+  inspector: { publish: ['node.*.inspect', 'nodes.inspect'], subscribe: [], inbox: true, answers: false },
 }
 
 /** To one request: as many as `requestMany` takes, for as long as a nats-server presets. */

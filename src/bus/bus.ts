@@ -12,8 +12,8 @@
  * | a queue group | each message to one member, chosen by chance | the same |
  * | durability | none | none |
  * | `flush()` resolves | when all published before is in the queues of the subscriptions | when the server has answered a PING; while disconnected it waits |
- * | `flush()` rejects `bus.disconnected` | never | when the connection breaks and something published before may be lost |
- * | lost with the connection | nothing | at most what `reconnected.unconfirmed` counts; a server that crashes may also lose what it had confirmed and not yet passed on |
+ * | `flush()` rejects `bus.disconnected` | never | when the connection breaks and something published before may be lost, or is too large for the next server |
+ * | lost with the connection | nothing | at most what `reconnected.unconfirmed` counts, or `closed.unconfirmed` when no other is found; a server that crashes may also lose what it had confirmed and not yet passed on |
  * | lost in a crash | everything not yet handled | the same, and what the connection held |
  * | a full subscription | its `overflow` policy, counted in `dropped`, told in `status()` | the same |
  */
@@ -43,7 +43,7 @@ export interface PublishOptions {
 export interface SubscribeOptions {
   /** Members of one queue group share the messages: each goes to one of them. */
   readonly queue?: string
-  /** The subscription ends by itself after this many messages, counted as they arrive: those dropped later too. */
+  /** The subscription ends by itself after this many messages, counted as they arrive: those dropped later too. To 999,999,999. */
   readonly max?: number
   /** Messages held for a slow consumer. Default 65,536. */
   readonly pendingMax?: number
@@ -108,20 +108,25 @@ export interface RequestManyOptions {
 }
 
 export type BusStatus =
-  | { readonly type: 'connected'; readonly server: string }
   | { readonly type: 'disconnected'; readonly reason: string }
   /** One more try to connect; `attempt` counts from 1 since the connection was lost. */
   | { readonly type: 'reconnecting'; readonly attempt: number }
-  /** `unconfirmed`: publishes since the last confirmation by the server, which may be lost. */
+  /** `unconfirmed`: publishes since the last confirmation by the server, which may be lost, and those known to be. */
   | { readonly type: 'reconnected'; readonly server: string; readonly unconfirmed: number }
   /** The server will stop: a cluster's client moves to another by itself. */
   | { readonly type: 'lame-duck' }
   /** A subscription met its bound (`subject`), or the server found this connection too slow (no subject). */
   | { readonly type: 'slow-consumer'; readonly subject?: string; readonly dropped: number }
-  /** What no call could reject with: a publish or subscription that the server denied, credentials that expired. */
+  /**
+   * What no call could reject with: a publish or subscription that the server denied, credentials that expired, and of
+   * publishes that waited and are above the bound of the next server the largest (`bus.payload_too_large`).
+   */
   | { readonly type: 'error'; readonly error: ColloquyError }
-  /** The last one. `error` when it was not the owner who closed. */
-  | { readonly type: 'closed'; readonly error?: ColloquyError }
+  /**
+   * The last one. `error` when it was not the owner who closed; then `unconfirmed`, if there are any, as in `reconnected`
+   * and with the publishes that still waited for a connection.
+   */
+  | { readonly type: 'closed'; readonly error?: ColloquyError; readonly unconfirmed?: number }
 
 export interface Bus extends AsyncDisposable {
   /** Of the driver: `memory`, `nats`. */
@@ -157,7 +162,7 @@ export interface Bus extends AsyncDisposable {
    * new subscriptions and requests are `bus.closed`. At a bound it closes all the same, and rejects.
    */
   drain(options?: WaitOptions): Promise<void>
-  /** What happens to the connection from now on; ends with `closed`. */
+  /** What happens to the connection from now on; ends with `closed`. Whoever holds a bus was connected before that. */
   status(): AsyncIterable<BusStatus>
   /** Ends everything at once; waiting requests reject with `bus.closed`. Idempotent. */
   close(): Promise<void>

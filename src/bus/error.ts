@@ -94,7 +94,7 @@ export class Disconnected extends ColloquyError {
   readonly unconfirmed: number
   constructor(unconfirmed: number, options?: ErrorOptions) {
     super(
-      `the connection broke and ${unconfirmed} messages published before may be lost; publish again what matters and can bear to come twice`,
+      `the connection broke and ${unconfirmed} ${unconfirmed === 1 ? 'message' : 'messages'} published before may be lost; publish again what matters and can bear to come twice`,
       options,
     )
     this.unconfirmed = unconfirmed
@@ -163,9 +163,25 @@ export class ListenFailed extends ColloquyError {
   readonly host: string
   readonly port: number
   constructor(host: string, port: number, options?: ErrorOptions) {
-    super(`cannot listen on port ${port} of ${host}; stop what listens there, or choose another port or host`, options)
+    super(`cannot listen on port ${port} of ${host}; ${listenMend(options?.cause)}`, options)
     this.host = host
     this.port = port
+  }
+}
+
+function listenMend(cause: unknown): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown }
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'stop what listens there, or choose another port'
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'that host is not of this machine; choose one that is, such as 127.0.0.1 or 0.0.0.0'
+    case 'EACCES':
+      return 'this user may not listen there; choose a port of 1024 or above'
+    default:
+      return 'stop what listens there, or choose another port or host'
   }
 }
 

@@ -39,10 +39,3 @@ export function decodeHeaders(block: Uint8Array): MessageHeaders | undefined {
   for (const name of Object.keys(headers)) Object.freeze(headers[name])
   return Object.freeze(headers)
 }
-
-/** The status of a block such as `NATS/1.0 503`; 0 when it has none. */
-export function statusOf(block: Uint8Array): number {
-  const line = decoder.decode(block.subarray(0, 64)).split('\r\n', 1)[0] ?? ''
-  const status = /^NATS\/1\.0 +(\d{3})(?: |$)/.exec(line)?.[1]
-  return status === undefined ? 0 : Number(status)
-}

@@ -10,7 +10,6 @@
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { BoundedQueue } from '../base/queue.ts'
 import type {
   Bus,
   BusStatus,
@@ -30,6 +29,7 @@ import { Hub } from './memory-hub.ts'
 import type { MemoryBusOptions, Publish, Route } from './memory-hub.ts'
 import type { Pace } from './pace.ts'
 import { RequestMux } from './requests.ts'
+import { StatusFan } from './status.ts'
 import { checkSubject } from './subject.ts'
 import { BusSubscription, drainTimeoutMsDefault } from './subscription.ts'
 import type { SubscriptionHost } from './subscription.ts'
@@ -111,7 +111,7 @@ class MemoryBus implements Bus, SubscriptionHost {
   readonly #subscriptions = new Map<BusSubscription, MemoryRoute>()
   readonly #mux: RequestMux
   #inbox: MemoryRoute | undefined
-  readonly #statuses = new Set<BoundedQueue<BusStatus>>()
+  readonly #statuses = new StatusFan()
   #draining: Promise<void> | undefined
   #closed = false
 
@@ -208,15 +208,7 @@ class MemoryBus implements Bus, SubscriptionHost {
   }
 
   status(): AsyncIterable<BusStatus> {
-    const queue = new BoundedQueue<BusStatus>({
-      limit: statusMax,
-      overflow: 'drop-oldest',
-      name: 'status',
-      onReturn: () => this.#statuses.delete(queue),
-    })
-    if (this.#closed) endStatus(queue)
-    else this.#statuses.add(queue)
-    return queue
+    return this.#statuses.read()
   }
 
   async close(): Promise<void> {
@@ -225,8 +217,7 @@ class MemoryBus implements Bus, SubscriptionHost {
     for (const subscription of this.#subscriptions.keys()) subscription.end()
     if (this.#inbox) this.#hub.routes.remove(this.#mux.inbox, this.#inbox)
     this.#mux.close()
-    for (const queue of this.#statuses) endStatus(queue)
-    this.#statuses.clear()
+    this.#statuses.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -247,17 +238,9 @@ class MemoryBus implements Bus, SubscriptionHost {
     if (route) this.#hub.routes.remove(subscription.subject, route, subscription.queue)
   }
   slow({ subject, dropped }: BusSubscription): void {
-    for (const queue of this.#statuses) queue.push({ type: 'slow-consumer', subject, dropped })
+    this.#statuses.tell({ type: 'slow-consumer', subject, dropped })
   }
   over(subscription: BusSubscription): void {
     this.#subscriptions.delete(subscription)
   }
-}
-
-/** Statuses that wait for one reader before the oldest go. */
-const statusMax = 256
-
-function endStatus(queue: BoundedQueue<BusStatus>): void {
-  queue.push({ type: 'closed' })
-  queue.end()
 }

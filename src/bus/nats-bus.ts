@@ -35,9 +35,9 @@ import { NatsMessage, tellsNoResponders } from './nats-message.ts'
 import type { Responder } from './nats-message.ts'
 import type { NatsSettings } from './nats-options.ts'
 import { Sender } from './nats-sender.ts'
-import { StatusFan } from './nats-status.ts'
 import { Pace } from './pace.ts'
 import { RequestMux } from './requests.ts'
+import { StatusFan } from './status.ts'
 import { checkSubject, hasWildcard } from './subject.ts'
 import { BusSubscription, drainTimeoutMsDefault } from './subscription.ts'
 import type { SubscriptionHost } from './subscription.ts'
@@ -86,7 +86,12 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
     })
     const wanted = ({ reply }: { readonly reply: string | undefined }) =>
       reply === undefined || !this.#mux.owns(reply) || this.#mux.waits(reply)
-    this.#sender = new Sender({ library, clock, buffer, unconfirmed, wanted })
+    const refused = ({ reply }: { readonly reply: string | undefined }, error: ColloquyError) => {
+      if (reply === undefined || !this.#mux.owns(reply)) return false
+      this.#mux.failReply(reply, error)
+      return true
+    }
+    this.#sender = new Sender({ library, clock, buffer, unconfirmed, wanted, refused })
     this.#attach(first)
   }
 
@@ -115,7 +120,6 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
 
   /** `respond`: reply subjects come once, so remembering them would only drive others out. */
   answer(reply: string, data: Uint8Array, headers: HeadersInput | undefined): void {
-    checkSubject(reply)
     this.#sender.send(reply, data, undefined, headers)
   }
 
@@ -235,16 +239,16 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
     await this.close()
   }
 
-  async #close(error: ColloquyError | undefined): Promise<void> {
+  async #close(error: ColloquyError | undefined, unconfirmed = 0): Promise<void> {
     this.#closed = true
     const link = this.#link
     this.#link = undefined
     const closed = new BusClosed(error && { cause: error })
     this.#connector.close()
-    this.#sender.close(closed)
+    const waited = this.#sender.close(closed)
     for (const subscription of this.#subscriptions.keys()) subscription.end(error && closed)
     this.#mux.close(error)
-    this.#statuses.close(error)
+    this.#statuses.close(error, unconfirmed + waited)
     await link?.close()
   }
 
@@ -256,6 +260,8 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
     if (this.#mux.pending > 0) this.#subscribeInbox(connection)
     for (const subscription of this.#subscriptions.keys())
       if (!subscription.closed) this.#subscribeOn(connection, subscription)
+    // It may have turned out to be gone, and then the next one is sought already.
+    if (this.#link !== link) return
     this.#sender.attach(link)
     link.start()
   }
@@ -271,25 +277,28 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
     if (/slow consumer/i.test(reason)) this.#statuses.tell({ type: 'slow-consumer', dropped: 0 })
     this.#statuses.tell({ type: 'disconnected', reason })
     if (error instanceof Unauthorized && this.#settings.reconnect?.afterUnauthorized === false)
-      return this.#giveUp(error)
+      return this.#giveUp(error, unconfirmed)
     this.#connector.again(link.server, this).then(
       (connected) => this.#reattach(connected, unconfirmed),
-      (failure: unknown) => this.#giveUp(typed(failure, link.server.label)),
+      (failure: unknown) => this.#giveUp(typed(failure, link.server.label), unconfirmed),
     )
   }
 
   #reattach(connected: Connected, unconfirmed: number): void {
     if (this.#closed) return void connected.connection.close()
     const server = connected.server.label
-    this.#settings.logger.info({ server, unconfirmed }, 'NATS connection made again')
-    this.#statuses.tell({ type: 'reconnected', server, unconfirmed })
+    const { count, error } = this.#sender.sift(connected.connection)
+    const lost = unconfirmed + count
+    this.#settings.logger.info({ server, unconfirmed: lost }, 'NATS connection made again')
+    this.#statuses.tell({ type: 'reconnected', server, unconfirmed: lost })
+    if (error) this.refused(error)
     this.#attach(connected)
   }
 
-  #giveUp(error: ColloquyError): void {
+  #giveUp(error: ColloquyError, unconfirmed: number): void {
     if (this.#closed) return
     this.#settings.logger.error(error, 'NATS connection given up')
-    this.#closing = this.#close(error)
+    this.#closing = this.#close(error, unconfirmed)
   }
 
   trying(attempt: number): void {
@@ -308,15 +317,19 @@ export class NatsLinkedBus implements Bus, SubscriptionHost, LinkHost, Connector
     if (this.#settings.options.discover !== false) this.#connector.pool.discover(link.server, urls, encrypted)
   }
 
-  denied({ error, reply }: Denied): void {
+  denied({ error, reply, queue }: Denied): void {
     this.#statuses.tell({ type: 'error', error })
     const { subject, operation } = error
     if (operation === 'subscribe' && subject === this.#mux.inbox) {
       this.#inbox = undefined
       this.#inboxDenied = error
       this.#mux.failReply(undefined, error)
+    } else if (operation === 'subscribe') {
+      // The library ends the first that it finds, and none whose name the server wrote with escapes.
+      for (const each of this.#subscriptions.keys())
+        if (each.subject === subject && each.queue === queue) each.end(error)
     } else if (reply) this.#mux.failReply(subject, error)
-    else if (operation === 'publish') this.#mux.failSubject(subject, error)
+    else this.#mux.failSubject(subject, error)
   }
 
   get resting(): boolean {

@@ -108,14 +108,14 @@ export class Connector {
     return sleep(clock, backoffMs(options, this.#failures, this.pool.size, random), this.#over.signal)
   }
 
-  /** A dial cannot be called back: what comes of it after `close` is closed. */
+  /** `close` hangs up a dial; what comes of it all the same is closed. */
   #dial(server: ServerAddress): Promise<NatsConnection> {
     const { signal } = this.#over
     return new Promise((resolve, reject) => {
       const onAbort = () => reject(new Aborted('connecting to NATS'))
       if (signal.aborted) return onAbort()
       signal.addEventListener('abort', onAbort, { once: true })
-      const done = dial(this.#library, this.#settings, server)
+      const done = dial(this.#library, this.#settings, server, signal)
       done
         .then((connection) => (signal.aborted ? connection.close() : resolve(connection)), reject)
         .finally(() => signal.removeEventListener('abort', onAbort))

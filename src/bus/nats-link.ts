@@ -10,7 +10,7 @@ import { messageOf } from '../base/error.ts'
 import type { ColloquyError } from '../base/error.ts'
 import { typed, denied } from './nats-dial.ts'
 import type { Denied } from './nats-dial.ts'
-import type { NatsConnection } from './nats-library.ts'
+import { type NatsConnection, onUnreadable } from './nats-library.ts'
 import type { ServerAddress } from './nats-server.ts'
 
 export interface LinkHost {
@@ -25,6 +25,7 @@ export interface LinkHost {
 }
 
 const closedByServer = 'the server closed the connection'
+const unreadable = 'the server sent what cannot be read'
 const reasonMaxLength = 200
 
 export class Link {
@@ -49,6 +50,7 @@ export class Link {
 
   /** Begins to tell the owner. */
   start(): void {
+    onUnreadable(this.connection, () => this.#lose(unreadable, true))
     void this.#watch()
     void this.connection.closed().then((error) => this.#lose(error ? messageOf(error) : closedByServer))
     const { info } = this.connection

@@ -7,8 +7,9 @@ import type * as Nats from '@nats-io/transport-node'
 import type { HeadersInput, Message, MessageHeaders } from './bus.ts'
 import { utf8Bytes } from '../base/limit.ts'
 import { decodeHeaders } from './header-block.ts'
+import { isSubject } from './subject.ts'
 
-/** Who publishes the answers. */
+/** Who publishes the answers; `reply` is a subject. */
 export interface Responder {
   answer(reply: string, data: Uint8Array, headers: HeadersInput | undefined): void
 }
@@ -34,9 +35,11 @@ export class NatsMessage implements Message {
     return (this.#subject ??= this.#source.subject)
   }
 
+  /** Absent too when it is no subject: nobody could listen there. */
   get reply(): string | undefined {
+    if (this.#source instanceof Detached) return this.#source.reply
     const { reply } = this.#source
-    return reply === '' ? undefined : reply
+    return reply !== undefined && isSubject(reply) ? reply : undefined
   }
 
   get headers(): MessageHeaders | undefined {

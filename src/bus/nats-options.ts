@@ -6,12 +6,13 @@ import type { Clock } from '../base/clock.ts'
 import { systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { plainName, wholeNumber } from '../base/limit.ts'
+import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { type ServerAddress, parseServers } from './nats-server.ts'
+import { placesMax } from './requests.ts'
 import { checkSubject } from './subject.ts'
 
 /** A secret, or how to get it: asked at each connect, so that one that is changed elsewhere needs no restart. */
@@ -68,7 +69,7 @@ export interface NatsOptions {
   readonly inboxPrefix?: string
   /** Whether own publishes come to own subscriptions. Default true. */
   readonly echo?: boolean
-  /** Default 30,000: with two unanswered, a peer that is gone without a word is noticed within 90 seconds. */
+  /** Default 20,000: with two unanswered, a peer that is gone without a word is noticed within a minute. */
   readonly pingIntervalMs?: number
   /** PINGs without an answer before the connection counts as lost. Default 2. */
   readonly pingsOutMax?: number
@@ -86,11 +87,11 @@ export interface NatsOptions {
   readonly shuffle?: boolean
   /** Publishes that wait while there is no connection, before `bus.buffer_full`. Default 65,536. */
   readonly bufferMax?: number
-  /** Their bytes, data and headers. Default 8 MiB. */
+  /** Their bytes: data, headers, subject, reply, and 32 for each. Default 8 MiB. */
   readonly bufferMaxBytes?: number
   /** Publishes that the server has not confirmed, while connected, before `bus.buffer_full`. Default 1,048,576. */
   readonly unconfirmedMax?: number
-  /** Their bytes. Default 64 MiB. */
+  /** Their bytes, counted so. Default 64 MiB. */
   readonly unconfirmedMaxBytes?: number
   /** Requests that may wait at one time. Default 65,536. */
   readonly requestsMax?: number
@@ -125,8 +126,61 @@ export interface NatsSettings {
 
 const timerMsMax = 2 ** 31 - 1
 
+/** For whoever writes JavaScript: the compiler does not tell of a slip there. */
+const names = Object.keys({
+  servers: 0,
+  name: 0,
+  token: 0,
+  user: 0,
+  password: 0,
+  nkey: 0,
+  nkeyFile: 0,
+  jwt: 0,
+  creds: 0,
+  credsFile: 0,
+  tls: 0,
+  inboxPrefix: 0,
+  echo: 0,
+  pingIntervalMs: 0,
+  pingsOutMax: 0,
+  connectTimeoutMs: 0,
+  connectRetry: 0,
+  signal: 0,
+  reconnect: 0,
+  discover: 0,
+  shuffle: 0,
+  bufferMax: 0,
+  bufferMaxBytes: 0,
+  unconfirmedMax: 0,
+  unconfirmedMaxBytes: 0,
+  requestsMax: 0,
+  clock: 0,
+  random: 0,
+  entropy: 0,
+  logger: 0,
+  library: 0,
+} satisfies Record<keyof NatsOptions, 0>)
+const tlsNames = Object.keys({
+  ca: 0,
+  caFile: 0,
+  cert: 0,
+  certFile: 0,
+  key: 0,
+  keyFile: 0,
+  servername: 0,
+  handshakeFirst: 0,
+  insecureAcceptAnyCertificate: 0,
+} satisfies Record<keyof NatsTlsOptions, 0>)
+const reconnectNames = Object.keys({
+  waitMs: 0,
+  waitMaxMs: 0,
+  attemptsMax: 0,
+  afterUnauthorized: 0,
+} satisfies Record<keyof NatsReconnectOptions, 0>)
+
 /** Throws `base.invalid_argument`. */
 export function checkOptions(options: NatsOptions): NatsSettings {
+  checkKeys('NatsOptions', options, names)
   const servers = parseServers(options.servers)
   if (options.name !== undefined) plainName('name', options.name, 256)
   checkCredentials(options)
@@ -137,7 +191,7 @@ export function checkOptions(options: NatsOptions): NatsSettings {
     options,
     tls: checkTls(options.tls, servers),
     inboxPrefix: checkInbox(options.inboxPrefix ?? '_INBOX'),
-    pingIntervalMs: wholeNumber('pingIntervalMs', options.pingIntervalMs ?? 30_000, 10, timerMsMax),
+    pingIntervalMs: wholeNumber('pingIntervalMs', options.pingIntervalMs ?? 20_000, 10, timerMsMax),
     pingsOutMax: wholeNumber('pingsOutMax', options.pingsOutMax ?? 2, 1, 1000),
     connectTimeoutMs: wholeNumber('connectTimeoutMs', options.connectTimeoutMs ?? 5000, 1, timerMsMax),
     reconnect: checkReconnect(options.reconnect ?? {}),
@@ -149,7 +203,8 @@ export function checkOptions(options: NatsOptions): NatsSettings {
       messagesMax: wholeNumber('unconfirmedMax', options.unconfirmedMax ?? 1_048_576, 1),
       bytesMax: wholeNumber('unconfirmedMaxBytes', options.unconfirmedMaxBytes ?? 64 * 1024 * 1024, 1),
     },
-    requestsMax: options.requestsMax,
+    requestsMax:
+      options.requestsMax === undefined ? undefined : wholeNumber('requestsMax', options.requestsMax, 1, placesMax),
     clock,
     random: options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex')),
     entropy,
@@ -165,6 +220,7 @@ function checkInbox(prefix: string): string {
 
 function checkReconnect(options: NatsReconnectOptions | false): Required<NatsReconnectOptions> | undefined {
   if (options === false) return undefined
+  checkKeys('reconnect', options, reconnectNames)
   const waitMs = wholeNumber('reconnect.waitMs', options.waitMs ?? 100, 0, timerMsMax)
   const { attemptsMax = Number.POSITIVE_INFINITY, afterUnauthorized = true } = options
   checkFlag('reconnect.afterUnauthorized', afterUnauthorized)
@@ -219,11 +275,16 @@ function checkFile(name: string, value: unknown): void {
 
 function checkTls(tls: NatsTlsOptions | undefined, servers: readonly ServerAddress[]): NatsTlsOptions | undefined {
   if (tls === undefined) return undefined
-  if (typeof tls !== 'object' || tls === null) throw new InvalidArgument('tls', 'must be an object of options')
+  checkKeys('tls', tls, tlsNames)
   if (servers.every(({ transport }) => transport === 'websocket'))
     throw new InvalidArgument(
       'tls',
       'has no effect on WebSockets, which trust whom Node trusts; set NODE_EXTRA_CA_CERTS',
+    )
+  if (servers.some((server) => server.transport === 'websocket' && !server.tls))
+    throw new InvalidArgument(
+      'servers',
+      'must not hold ws:// beside the option tls, for it is without TLS; write wss://',
     )
   const { ca, caFile, cert, certFile, key, keyFile } = tls
   for (const [name, value] of Object.entries({ ca, cert, key })) {

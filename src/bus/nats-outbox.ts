@@ -20,6 +20,14 @@ export interface OutboxBounds {
   readonly bytesMax: number
 }
 
+/** What an entry costs beside its texts and bytes: roughly its object here, or its line and line ends on the wire. */
+const entryBytes = 32
+
+/** What a publish counts against a bound of bytes: subjects may be larger than what is published to them. */
+export function costOf(subject: string, reply: string | undefined, bytes: number): number {
+  return entryBytes + subject.length + (reply === undefined ? 0 : reply.length) + bytes
+}
+
 /** Publishes that wait for a connection, in order. */
 export class Outbox {
   readonly #bounds: OutboxBounds
@@ -33,6 +41,7 @@ export class Outbox {
   get size(): number {
     return this.#waiting.length
   }
+  /** As `costOf` counts. */
   get bytes(): number {
     return this.#bytes
   }
@@ -40,10 +49,11 @@ export class Outbox {
   /** Throws `bus.buffer_full` beyond either bound, and has not taken it then. */
   push(outgoing: Outgoing): void {
     const { messagesMax, bytesMax } = this.#bounds
-    if (this.#waiting.length >= messagesMax || this.#bytes + outgoing.bytes > bytesMax)
+    const cost = costOf(outgoing.subject, outgoing.reply, outgoing.bytes)
+    if (this.#waiting.length >= messagesMax || this.#bytes + cost > bytesMax)
       throw new BufferFull(messagesMax, bytesMax)
     this.#waiting.push(outgoing)
-    this.#bytes += outgoing.bytes
+    this.#bytes += cost
   }
 
   /** All that waits, in order; they are the caller's now. */
@@ -56,7 +66,7 @@ export class Outbox {
   /** Puts what could not be handed over back in front. */
   putBack(rest: readonly Outgoing[]): void {
     this.#waiting = [...rest, ...this.#waiting]
-    for (const { bytes } of rest) this.#bytes += bytes
+    for (const { subject, reply, bytes } of rest) this.#bytes += costOf(subject, reply, bytes)
   }
 
   clear(): void {

@@ -60,6 +60,8 @@ export async function tlsOf(tls: NatsTlsOptions | undefined, server: ServerAddre
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
     ...(servername !== undefined && { servername }),
+    // An address has no name to show, and without a host Node would look for `localhost` in the certificate.
+    ...(servername === undefined && { host: server.host }),
     ...(tls?.handshakeFirst === true && { handshakeFirst: true }),
     ...(tls?.insecureAcceptAnyCertificate === true && { rejectUnauthorized: false }),
   }

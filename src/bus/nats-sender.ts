@@ -8,12 +8,13 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
 import { InvalidArgument } from '../base/error.ts'
+import type { ColloquyError } from '../base/error.ts'
 import type { HeadersInput, MessageHeaders } from './bus.ts'
 import { BusClosed, Disconnected, PayloadTooLarge } from './error.ts'
 import { checkHeaders } from './header.ts'
 import type { NatsConnection, NatsLibrary } from './nats-library.ts'
 import type { Link } from './nats-link.ts'
-import { Ledger, Outbox } from './nats-outbox.ts'
+import { Ledger, Outbox, costOf } from './nats-outbox.ts'
 import type { Outgoing, OutboxBounds } from './nats-outbox.ts'
 import { checkSubject } from './subject.ts'
 
@@ -29,6 +30,14 @@ export interface SenderOptions {
   readonly unconfirmed: OutboxBounds
   /** Whether what waited in the outbox is still wanted: a request whose time is over is not. */
   readonly wanted: (outgoing: Outgoing) => boolean
+  /** Ends the request that it was; false when it was none, so that nobody has been told. */
+  readonly refused: (outgoing: Outgoing, error: ColloquyError) => boolean
+}
+
+/** Publishes that waited and that the next server would not take: how many, and the error of the largest. */
+export interface Refused {
+  readonly count: number
+  readonly error: PayloadTooLarge | undefined
 }
 
 export class Sender {
@@ -85,7 +94,8 @@ export class Sender {
       throw new PayloadTooLarge(this.#payloadMaxBytes, bytes)
     const connection = this.#connection
     if (connection) {
-      if (this.#ledger.due(bytes) && this.#ledger.look(bytes)) void this.#confirm()
+      const cost = costOf(subject, reply, bytes)
+      if (this.#ledger.due(cost) && this.#ledger.look(cost)) void this.#confirm()
       if (this.#hand(connection, subject, data, reply, checked?.headers, bytes)) return
     }
     this.#outbox.push({ subject, data, headers: checked?.headers, reply, bytes })
@@ -111,7 +121,7 @@ export class Sender {
       this.#link?.abandon()
       return false
     }
-    this.#ledger.sent(bytes)
+    this.#ledger.sent(costOf(subject, reply, bytes))
     if (!this.#confirmTimer) this.#confirmLater()
     return true
   }
@@ -164,7 +174,31 @@ export class Sender {
     await this.#link?.answered()
   }
 
-  /** There is a connection: what waited goes out first. Returns false when it was gone before all was out. */
+  /**
+   * Before `attach`: takes out of what waits all that this connection's server would close the connection for. Whoever
+   * waits in `flush` hears that something is lost.
+   */
+  sift(connection: NatsConnection): Refused {
+    const maxBytes = connection.info?.max_payload ?? this.#payloadMaxBytes
+    const waiting = this.#outbox.take()
+    this.#outbox.putBack(waiting.filter(({ bytes }) => bytes <= maxBytes))
+    let count = 0
+    let error: PayloadTooLarge | undefined
+    for (const outgoing of waiting) {
+      if (outgoing.bytes <= maxBytes || !this.#options.wanted(outgoing)) continue
+      const refusal = new PayloadTooLarge(maxBytes, outgoing.bytes)
+      if (this.#options.refused(outgoing, refusal)) continue
+      count++
+      if (!error || error.actualBytes < refusal.actualBytes) error = refusal
+    }
+    if (count > 0) {
+      this.#linked?.reject(new Disconnected(count, { cause: error }))
+      this.#linked = undefined
+    }
+    return { count, error }
+  }
+
+  /** There is a connection: what waited goes out first. What is not out when it is gone again waits on. */
   attach(link: Link): void {
     this.#link = link
     this.#connection = link.connection
@@ -173,7 +207,7 @@ export class Sender {
     const waiting = this.#outbox.take()
     for (const [at, outgoing] of waiting.entries()) {
       const { subject, data, reply, headers, bytes } = outgoing
-      if (!this.#options.wanted(outgoing) || bytes > this.#payloadMaxBytes) continue
+      if (!this.#options.wanted(outgoing)) continue
       if (!this.#hand(link.connection, subject, data, reply, headers, bytes)) {
         this.#outbox.putBack(waiting.slice(at))
         break
@@ -192,13 +226,16 @@ export class Sender {
     return this.#ledger.broke()
   }
 
-  close(reason: Error): void {
+  /** Returns how many publishes waited for a connection that nobody has been told of. */
+  close(reason: ColloquyError): number {
     this.#closed = true
     this.#link = this.#connection = undefined
     this.#confirmTimer?.cancel()
-    this.#outbox.clear()
+    const { wanted, refused } = this.#options
+    const waiting = this.#outbox.take().filter((each) => wanted(each) && !refused(each, reason))
     // Nobody may wait for it.
     this.#linked?.promise.catch(() => {})
     this.#linked?.reject(reason)
+    return waiting.length
   }
 }

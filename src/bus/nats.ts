@@ -6,7 +6,8 @@
  * library does otherwise: requests over one inbox without a timer and an Error each, reconnecting (for ever, with jitter,
  * keeping what was published meanwhile), bounds on everything, confirmation of publishes, typed errors and statuses.
  *
- * A dial cannot be called back: after `close()` one that hangs lasts up to `connectTimeoutMs` more and holds the process.
+ * `close()` hangs up a dial that is under way. Only the system's resolver cannot be called back: it may hold the process
+ * until it has given up by itself.
  *
  *     const node = await createNode({ name: 'a', bus: nats({ servers: 'nats://127.0.0.1:4222' }) })
  */
@@ -60,5 +61,12 @@ export async function connectNats(options: NatsOptions = {}): Promise<NatsBus> {
   const connector = new Connector(library, settings)
   const first = await connector.first()
   settings.logger.info({ server: first.server.label }, 'NATS connection made')
-  return new NatsLinkedBus(library, settings, connector, first)
+  try {
+    return new NatsLinkedBus(library, settings, connector, first)
+  } catch (error) {
+    // Nobody would ever close it.
+    connector.close()
+    await first.connection.close()
+    throw error
+  }
 }

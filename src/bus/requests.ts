@@ -351,7 +351,7 @@ const pairs = Array.from({ length: 4096 }, (_none, at) => `${alphabet.charAt(at 
 const digits = new Uint8Array(128)
 for (let at = 0; at < alphabet.length; at++) digits[alphabet.charCodeAt(at)] = at
 /** Three digits. */
-const placesMax = 64 ** 3
+export const placesMax: number = 64 ** 3
 const tokenPairs = 4
 const blockBytes = 960
 

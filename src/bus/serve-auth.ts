@@ -7,12 +7,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { plainName } from '../base/limit.ts'
+import { checkKeys, plainName } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
 import type { Authority, Credentials, Grant, ServePermissions } from './serve-authority.ts'
 import { signatureCheck } from './serve-nkey.ts'
 import type { VerifySignature } from './serve-nkey.ts'
-import { checkKeys, compilePermissions, fullGrant } from './serve-permission.ts'
+import { compilePermissions, fullGrant } from './serve-permission.ts'
 
 export type { ServePermissions } from './serve-authority.ts'
 

@@ -92,7 +92,7 @@ export class ServerCore implements ConnectionHost {
     wire.upgrade().then(
       () => this.#open(wire, id, nonce, ''),
       (error: unknown) => {
-        this.#logger.info({ remote: wire.remote, reason: messageOf(error) }, 'a client failed the TLS handshake')
+        this.#logger.info({ remote: wire.remote, reason: reasonOf(error) }, 'a client failed the TLS handshake')
         wire.destroy()
       },
     )
@@ -157,7 +157,7 @@ export class ServerCore implements ConnectionHost {
 
   refused(connection: Connection, remote: string): void {
     this.stats.refused++
-    this.#logger.warn({ client: connection.id, remote }, 'a client gave credentials that are not known')
+    this.#logger.warn({ client: connection.id, remote }, 'a client was refused: no or wrong credentials')
   }
 
   slowConsumer(connection: Connection, why: string): void {
@@ -187,6 +187,12 @@ export class ServerCore implements ConnectionHost {
     }
     for (const connection of this.#connections) connection.close('the server leaves')
   }
+}
+
+/** OpenSSL's own reason stands in the cause. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error ? `${messageOf(error)} (${cause.message.slice(0, 200)})` : messageOf(error)
 }
 
 function named({ user, name }: Connection): { user?: string; name?: string } {

@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { wholeNumber } from '../base/limit.ts'
+import { checkKeys, wholeNumber } from '../base/limit.ts'
 import type { Grant, ServePermissions, SubjectRules } from './serve-authority.ts'
 import { checkPattern } from './subject.ts'
 import { SubjectTrie } from './trie.ts'
@@ -261,13 +261,4 @@ function responsesOf(at: string, given: ServePermissions['responses']): Response
   if (given !== true) checkKeys(at, given, ['max', 'ttlMs'])
   const { max = 1, ttlMs = 120_000 } = given === true ? {} : given
   return { max: wholeNumber(`${at}.max`, max, 1), ttlMs: wholeNumber(`${at}.ttlMs`, ttlMs, 1) }
-}
-
-/** A name that is not known is refused: with a slip in `subscribe`, everything would be allowed. */
-export function checkKeys(at: string, given: object, known: readonly string[]): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new InvalidArgument(at, `must be an object with ${known.join(', ')}`)
-  const unknown = Object.keys(given).find((key) => !known.includes(key))
-  if (unknown !== undefined)
-    throw new InvalidArgument(at, `has no ${JSON.stringify(unknown.slice(0, 40))}; it takes ${known.join(', ')}`)
 }

@@ -13,8 +13,15 @@
  * | a fast publisher | is read no further for a moment while 3/4 of `pendingMaxBytes` wait for somebody it publishes to |
  * | what is not the protocol | ends that connection with `-ERR`, and no other |
  *
- * Stricter than a nats-server in one thing: a subject outside the grammar (`subject.ts`) is refused with `-ERR` and not
- * delivered, also where the client did not ask for pedantry.
+ * Where it differs from a nats-server on purpose, it is stricter or says more:
+ *
+ * - a subject outside the grammar (`subject.ts`) is refused with `-ERR` and not delivered or subscribed, also where the
+ *   client did not ask for pedantry
+ * - arguments that cannot be read are told with `-ERR` before the connection ends; a nats-server closes without a word
+ * - an operation with letters behind its name (`PINGS`) is unknown
+ * - a second CONNECT says all of itself, and is not read over the first
+ * - permissions: only an entry that ends in `>` allows a subscription that does, and an empty list is refused
+ *   (`serve-permission.ts`)
  */
 import { systemClock } from '../base/system-clock.ts'
 import type { Clock } from '../base/clock.ts'

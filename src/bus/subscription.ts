@@ -21,6 +21,8 @@ import { checkPattern, checkQueue } from './subject.ts'
 export const pendingMaxDefault: number = 65_536
 export const pendingMaxBytesDefault: number = 64 * 1024 * 1024
 export const drainTimeoutMsDefault: number = 30_000
+/** The largest `max`: a NATS server reads no number of more than nine digits. */
+export const subscriptionMax: number = 999_999_999
 
 /** What a driver does for its subscriptions. */
 export interface SubscriptionHost {
@@ -82,7 +84,8 @@ export class BusSubscription implements Subscription {
     if (options.queue !== undefined) this.queue = options.queue
     this.#host = host
     this.#overflow = checkOverflow(options.overflow ?? 'drop-newest')
-    this.#max = options.max === undefined ? Number.POSITIVE_INFINITY : wholeNumber('max', options.max, 1)
+    this.#max =
+      options.max === undefined ? Number.POSITIVE_INFINITY : wholeNumber('max', options.max, 1, subscriptionMax)
     this.#ring = new MessageRing(
       wholeNumber('pendingMax', options.pendingMax ?? pendingMaxDefault, 1),
       wholeNumber('pendingMaxBytes', options.pendingMaxBytes ?? pendingMaxBytesDefault, 1),
@@ -231,7 +234,7 @@ export class BusSubscription implements Subscription {
 
   unsubscribe(max?: number): void {
     if (max !== undefined) {
-      this.#max = wholeNumber('max', max, 1)
+      this.#max = wholeNumber('max', max, 1, subscriptionMax)
       if (this.#arrived < max) {
         if (!this.#closed) this.#host.limit?.(this)
         return

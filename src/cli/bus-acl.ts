@@ -11,7 +11,8 @@ import type { Command, ParsedOptions } from './command.ts'
 
 const help = `colloquy bus acl --realm REALM [options]
 
-Prints the permissions that the users of a realm need on the subjects clq.REALM.>
+Prints the permissions that the users of a realm need on the subjects clq.REALM.> and on inboxes for answers. Subjects
+of your own, such as orders.>, are not covered: add them to the lists.
 
 Examples:
   colloquy bus acl --realm main
@@ -29,7 +30,8 @@ Options:
            users          a file for colloquy bus serve --users
            json           plain data
 
-Roles: node (all of the realm), publisher and watcher (of events), caller and service (requests and their answers).
+Roles: node (all of the realm), publisher and watcher (of events), caller and service (requests and their answers),
+inspector (colloquy top).
 A user that gets answers gets them in inboxes of its own: its client needs the inbox prefix that is printed with it.
 `
 
@@ -41,7 +43,7 @@ const options = {
   format: { type: 'string' },
 } as const
 
-const roles = ['node', 'publisher', 'watcher', 'caller', 'service'] as const satisfies readonly AclRole[]
+const roles = ['node', 'publisher', 'watcher', 'caller', 'service', 'inspector'] as const satisfies readonly AclRole[]
 
 const formats: Readonly<Record<string, (acl: Acl) => string>> = {
   nats: toNatsConfig,

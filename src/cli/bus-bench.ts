@@ -22,7 +22,6 @@ Examples:
   colloquy bus bench
   colloquy bus bench --pub 2 --sub 4 --messages 1000000 --size 1KiB
   colloquy bus bench --req --in-flight 100 --json
-  colloquy bus bench --server memory:
 
 Options:
   --pub N                 connections that publish, or ask (default 1)
@@ -122,18 +121,18 @@ interface Clients extends AsyncDisposable, Pick<LoadOptions, 'publishers' | 'sub
   readonly open: readonly OpenBus[]
 }
 
-/** A connection for each; one for all where a second would be another bus. */
-async function openClients({ url, connect }: Connector, { publishers, subscribers }: Plan): Promise<Clients> {
+/** A connection for each. */
+async function openClients({ connect }: Connector, { publishers, subscribers }: Plan): Promise<Clients> {
   const open: OpenBus[] = []
   const dispose = async () => void (await Promise.all(open.map((each) => each[Symbol.asyncDispose]())))
-  const wanted = url === 'memory:' ? 1 : publishers + subscribers
+  const wanted = publishers + subscribers
   try {
     while (open.length < wanted) open.push(await connect())
   } catch (error) {
     await dispose()
     throw error
   }
-  const busOf = (at: number) => open[at % wanted]!.bus
+  const busOf = (at: number) => open[at]!.bus
   return {
     open,
     publishers: Array.from({ length: publishers }, (_, at) => busOf(at)),

@@ -6,10 +6,13 @@ import type { ColloquyError } from '../base/error.ts'
 import type { Bus, BusStatus } from '../bus/bus.ts'
 import { busTarget } from '../node/bus-target.ts'
 import type { BusLogin } from '../node/bus-context.ts'
-import { textOption } from './command.ts'
+import { UsageError, textOption } from './command.ts'
 import type { CommandContext, Output, ParsedOptions } from './command.ts'
 import { printable } from './terminal.ts'
+import { atConnect } from './bus-words.ts'
 import type { BusWorld } from './bus-world.ts'
+
+type Judge = (error: ColloquyError) => boolean
 
 export const loginOptions = {
   user: { type: 'string' },
@@ -23,11 +26,15 @@ export const loginOptions = {
   'inbox-prefix': { type: 'string' },
 } as const
 
-export const connectionOptions = {
+interface TextOption {
+  readonly type: 'string'
+}
+
+export const connectionOptions: typeof loginOptions & { readonly server: TextOption; readonly context: TextOption } = {
   server: { type: 'string' },
   context: { type: 'string' },
   ...loginOptions,
-} as const
+}
 
 export const loginHelp = `  --user U --password-file F   or --token-file F, --nkey-file F, --creds F; secrets are read from
                           files that others cannot read
@@ -36,8 +43,8 @@ export const loginHelp = `  --user U --password-file F   or --token-file F, --nk
   --inbox-prefix P        where answers come, if permissions ask for it (default _INBOX)
 `
 
-export const connectionHelp = `Connection (default: COLLOQUY_BUS_URL, the selected context, nats://127.0.0.1:4222):
-  --server URL            nats://h1:4222,h2:4222, tls://, ws:// or wss://
+export const connectionHelp: string = `Connection (default: COLLOQUY_BUS_URL, the selected context, nats://127.0.0.1:4222):
+  --server URL            nats://h1:4222,h2:4222, tls://, ws://, wss://, or host:port
   --context NAME          servers and credentials kept by: colloquy bus context add
 ${loginHelp}`
 
@@ -62,7 +69,9 @@ export function loginOf(values: ParsedOptions): BusLogin {
 
 export interface OpenBusOptions {
   /** Whether what the bus tells as an error ends the command. Default: it does. */
-  readonly isFatal?: (error: ColloquyError) => boolean
+  readonly isFatal?: Judge
+  /** Whether an error that does not end it is told. Default: it is. */
+  readonly isTold?: Judge
 }
 
 /** A connected bus, and what becomes of it. Disposing it closes it. */
@@ -83,34 +92,53 @@ export interface Connector {
 /** Who connects a command. Which server it is and why is said once, to a person. */
 export async function connector(values: ParsedOptions, context: CommandContext, world: BusWorld): Promise<Connector> {
   const { stderr, signal } = context
-  const server = textOption(values, 'server')
+  const server = serverOption(values)
   const named = textOption(values, 'context')
+  if (server !== undefined && named !== undefined)
+    throw new UsageError(
+      'give --server or --context, not both: a context keeps its credentials for its own servers; for another server of the same kind keep another context',
+    )
   const choice = {
     ...(server !== undefined && { server }),
     ...(named !== undefined && { context: named }),
     login: loginOf(values),
   }
   const { url, options, chosenBy } = await busTarget(choice, world.env)
+  if (url === 'memory:')
+    throw new UsageError(
+      `memory: (${chosenBy}) is a bus inside one process, where nobody else could be; run colloquy bus serve and name its URL`,
+    )
   if (stderr.isTTY) stderr.write(`server: ${printable(url)} (${chosenBy})\n`)
   const { clock, entropy } = world
   return {
     url,
-    async connect({ isFatal = () => true } = {}) {
-      const bus = await world.connect(url, { ...options, clock, entropy, signal, name: 'colloquy' })
-      return new WatchedBus(bus, stderr, isFatal)
+    async connect({ isFatal = () => true, isTold = () => true } = {}) {
+      const connecting = world.connect(url, { ...options, clock, entropy, signal, name: 'colloquy' })
+      const bus = await connecting.catch((error: unknown) => {
+        throw atConnect(error, url, options)
+      })
+      return new WatchedBus(bus, stderr, isFatal, isTold)
     },
   }
+}
+
+/** `--server`, where `host:port` is enough. */
+export function serverOption(values: ParsedOptions): string | undefined {
+  const server = textOption(values, 'server')
+  return server !== undefined && /^(?:[\w.-]+|\[[\da-f:.]+\]):\d+(?:,|$)/i.test(server) ? `nats://${server}` : server
 }
 
 class WatchedBus implements OpenBus {
   readonly bus: Bus
   readonly #failed = new AbortController()
   readonly #stderr: Output
-  readonly #isFatal: (error: ColloquyError) => boolean
+  readonly #isFatal: Judge
+  readonly #isTold: Judge
   readonly #watching: Promise<void>
   #failure: ColloquyError | undefined
 
-  constructor(bus: Bus, stderr: Output, isFatal: (error: ColloquyError) => boolean) {
+  constructor(bus: Bus, stderr: Output, isFatal: Judge, isTold: Judge) {
+    this.#isTold = isTold
     this.bus = bus
     this.#stderr = stderr
     this.#isFatal = isFatal
@@ -141,6 +169,7 @@ class WatchedBus implements OpenBus {
         this.#failed.abort(error)
         continue
       }
+      if (error && !this.#isTold(error)) continue
       const text = statusText(status)
       if (text !== undefined) this.#stderr.write(`${printable(text)}\n`)
     }
@@ -168,7 +197,6 @@ export function statusText(status: BusStatus): string | undefined {
         : `slow consumer: ${status.dropped} ${plural(status.dropped, 'message', 'messages')} of ${status.subject} lost so far`
     case 'error':
       return `${status.error.message} [${status.error.code}]`
-    case 'connected':
     case 'reconnecting':
     case 'closed':
     default:

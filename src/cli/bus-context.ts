@@ -5,14 +5,14 @@
  */
 import { InvalidArgument } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
-import { absoluteLogin, checkSecretFiles, contextStore } from '../node/bus-context.ts'
+import { absoluteLogin, checkFiles, contextStore } from '../node/bus-context.ts'
 import type { ContextStore, ServerContext } from '../node/bus-context.ts'
 import { join } from 'node:path'
 import { readAll } from './bus-arguments.ts'
-import { loginHelp, loginOf, loginOptions } from './bus-connect.ts'
+import { loginHelp, loginOf, loginOptions, serverOption } from './bus-connect.ts'
 import { jsonLine } from './bus-show.ts'
 import type { BusWorld } from './bus-world.ts'
-import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
+import { UsageError, exitCode, parseCommandLine } from './command.ts'
 import type { Command, CommandContext } from './command.ts'
 import { painter, printable } from './terminal.ts'
 
@@ -36,7 +36,7 @@ Commands:
   select NAME             use it where neither --server, --context nor COLLOQUY_BUS_URL says otherwise
 
 Options of add:
-  --server URL            nats://h1:4222,h2:4222, tls://, ws:// or wss://
+  --server URL            nats://h1:4222,h2:4222, tls://, ws://, wss://, or host:port
   --password-stdin        the password is read from stdin, up to its end, and kept in the context
 ${loginHelp}
 Secrets are no options, since every user of a machine sees the options of every process. Where no file can be, the
@@ -75,7 +75,7 @@ export function contextCommand(world: BusWorld): Command {
       if (!action) {
         const meant = nearest(name, Object.keys(actions))
         throw new UsageError(
-          `there is no command bus context ${JSON.stringify(name)}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+          `there is no command ${JSON.stringify(name)} of bus context${meant === undefined ? '' : `; did you mean ${meant}?`}`,
         )
       }
       await action(rest, context, world, contextStore(world.env))
@@ -92,10 +92,10 @@ async function add(
 ): Promise<void> {
   const { values, positionals } = parseCommandLine(args, addOptions, { names: ['NAME'] })
   const [name = ''] = positionals
-  const server = textOption(values, 'server')
+  const server = serverOption(values)
   if (server === undefined) throw new UsageError('--server is missing; write --server nats://host:4222')
   const login = absoluteLogin(loginOf(values))
-  await checkSecretFiles(login)
+  await checkFiles(login)
   const password = values['password-stdin'] === true ? await passwordFrom(world, signal) : undefined
   const context: ServerContext = { server, ...login, ...(password !== undefined && { password }) }
   await store.add(name, context, { replace: values['replace'] === true })
@@ -144,7 +144,7 @@ async function ls(
     stdout.write(`${mark} ${name.padEnd(width)}  ${what}\n`)
   }
   if (names.length === 0)
-    stderr.write('there is no context yet; colloquy bus context add NAME --server URL keeps one\n')
+    stderr.write('there are no contexts yet; colloquy bus context add NAME --server URL keeps one\n')
 }
 
 function summary(context: ServerContext): string {

@@ -73,7 +73,7 @@ export function pubCommand(world: BusWorld): Command {
       if (values['json'] === true) stdout.write(jsonLine({ subject, messages: sent, bytes }))
       else
         stderr.write(
-          `published ${sent} ${plural(sent, 'message', 'messages')}, ${bytes} bytes, to ${printable(subject)}\n`,
+          `published ${sent} ${plural(sent, 'message', 'messages')}, ${bytes} ${plural(bytes, 'byte', 'bytes')}, to ${printable(subject)}\n`,
         )
       if (sent < count) throw new Aborted('publishing', { cause: signal.reason })
       return exitCode.ok

@@ -12,7 +12,7 @@ import { countOption, durationOption, payloadMaxBytes, sizeOption } from './bus-
 import { plural } from './bus-connect.ts'
 import { jsonLine } from './bus-show.ts'
 import type { BusWorld } from './bus-world.ts'
-import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
+import { UsageError, exitCode, parseCommandLine, textOption, textOptions } from './command.ts'
 import type { Command, Output, ParsedOptions } from './command.ts'
 import { painter, printable } from './terminal.ts'
 
@@ -30,6 +30,7 @@ Options:
   --host HOST             where to listen (default 127.0.0.1: this machine alone)
   --port N                default 4222; 0 is any free one
   --websocket-port N      also over WebSocket; needs the package ws
+  --websocket-origin O    web pages that may connect, as in https://example.org; several times (default: all pages)
   --tls-cert F --tls-key F   a certificate and its key: TLS for all clients
   --tls-ca F --tls-verify    take only clients with a certificate that this authority signed
   --users F               who may connect and what each may do, as YAML or JSON (see below)
@@ -56,6 +57,7 @@ const options = {
   host: { type: 'string' },
   port: { type: 'string' },
   'websocket-port': { type: 'string' },
+  'websocket-origin': { type: 'string', multiple: true },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'tls-ca': { type: 'string' },
@@ -80,23 +82,30 @@ export function serveCommand(world: BusWorld): Command {
       const given = await servedOptions(values, world)
       const logger = json
         ? lineLogger({ write: (line) => stderr.write(line), now: () => world.clock.now() })
-        : talkLogger(stderr)
-      const { host } = given
-      if (!given.users && given.token === undefined && host !== undefined && !isLoopback(host))
-        stderr.write(
-          'warning: whoever reaches this address may read and publish everything; add --users or --token-file\n',
-        )
+        : talkLogger(stderr, () => world.clock.now())
+      warnOfStrangers(given, stderr)
       await using server = await world.serve({ ...given, logger })
       announce(server, stdout, json)
-      if (!json) stderr.write('listening; interrupt (Ctrl-C) to end\n')
+      if (!json) logger.info('listening; interrupt (Ctrl-C) to end')
       await aborted(signal)
       const { connections } = server
       if (!json && connections > 0)
-        stderr.write(`leaving; ${connections} ${plural(connections, 'client is', 'clients are')} told\n`)
+        logger.info(`leaving; ${connections} ${plural(connections, 'client is', 'clients are')} told`)
       await server.close({ graceMs })
       return exitCode.ok
     },
   }
+}
+
+/** Whom nothing keeps out: whoever reaches the address, and every page that a browser here has open. */
+function warnOfStrangers({ users, token, host, websocket }: ServedOptions, stderr: Output): void {
+  if (users || token !== undefined) return
+  if (host !== undefined && !isLoopback(host))
+    stderr.write('warning: whoever reaches this address may read and publish everything; add --users or --token-file\n')
+  if (websocket && !websocket.origins)
+    stderr.write(
+      'warning: any web page in a browser that reaches the WebSocket port may read and publish everything; add --websocket-origin, --users or --token-file\n',
+    )
 }
 
 function announce({ url, port, websocketUrl }: BusServer, stdout: Output, json: boolean): void {
@@ -108,6 +117,9 @@ async function servedOptions(values: ParsedOptions, world: BusWorld): Promise<Se
   const host = textOption(values, 'host')
   const port = countOption(values, 'port', { min: 0, max: 65_535 })
   const websocketPort = countOption(values, 'websocket-port', { min: 0, max: 65_535 })
+  const origins = textOptions(values, 'websocket-origin')
+  if (origins.length > 0 && websocketPort === undefined)
+    throw new UsageError('--websocket-origin is about WebSockets; add --websocket-port')
   const maxPayload = sizeOption(values, 'max-payload', payloadMaxBytes)
   const usersFile = textOption(values, 'users')
   const tokenFile = textOption(values, 'token-file')
@@ -121,7 +133,9 @@ async function servedOptions(values: ParsedOptions, world: BusWorld): Promise<Se
   return {
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
-    ...(websocketPort !== undefined && { websocket: { port: websocketPort, ...(tls && { tls }) } }),
+    ...(websocketPort !== undefined && {
+      websocket: { port: websocketPort, ...(tls && { tls }), ...(origins.length > 0 && { origins }) },
+    }),
     ...(maxPayload !== undefined && { payloadMaxBytes: maxPayload }),
     ...(tls && { tls }),
     ...(users && { users }),
@@ -162,8 +176,8 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** One line for an event, in words, with its fields behind; what is only of use to a developer is left out. */
-export function talkLogger(stderr: Output, bound: Readonly<Record<string, unknown>> = {}): Logger {
+/** One line for an event, its time first (UTC), in words, with its fields behind; what is only of use to a developer is left out. */
+export function talkLogger(stderr: Output, now: () => number, bound: Readonly<Record<string, unknown>> = {}): Logger {
   const paint = painter(stderr.colour)
   const method =
     (mark: string): LogMethod =>
@@ -173,13 +187,14 @@ export function talkLogger(stderr: Output, bound: Readonly<Record<string, unknow
         paint('dim', `${name}=${printable(String(value)).replace(/\s+/g, ' ')}`),
       )
       const text = printable(typeof first === 'string' ? first : (message ?? '')).replace(/\s+/g, ' ')
-      stderr.write(`${[`${mark}${text}`, ...tail].join('  ')}\n`)
+      const time = paint('dim', new Date(now()).toISOString().replace(/\.\d+Z$/, 'Z'))
+      stderr.write(`${[`${time} ${mark}${text}`, ...tail].join('  ')}\n`)
     }
   return {
     debug: () => {},
     info: method(''),
     warn: method(paint('yellow', 'warning: ')),
     error: method(paint('red', 'error: ')),
-    child: (fields) => talkLogger(stderr, { ...bound, ...fields }),
+    child: (fields) => talkLogger(stderr, now, { ...bound, ...fields }),
   }
 }

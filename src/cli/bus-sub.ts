@@ -63,15 +63,23 @@ export function subCommand(world: BusWorld): Command {
         ...(queue !== undefined && { queue }),
         ...(count !== undefined && { max: count }),
       })
-      const end = () => subscription.unsubscribe()
+      const timeUp = new AbortController()
       const ending = AbortSignal.any([signal, open.failed])
-      ending.addEventListener('abort', end, { once: true })
-      if (ending.aborted) end()
-      const timer = timeoutMs === undefined ? undefined : world.clock.timer(timeoutMs, end)
+      const over = AbortSignal.any([ending, timeUp.signal])
+      const end = () => subscription.unsubscribe()
+      over.addEventListener('abort', end, { once: true })
+      if (over.aborted) end()
+      const timer = timeoutMs === undefined ? undefined : world.clock.timer(timeoutMs, () => timeUp.abort())
       try {
         await open.bus.flush({ signal: ending })
-        stderr.write(`listening on ${printable(pattern)}\n`)
-        for await (const message of subscription) show(message)
+        // One that was denied has ended, and what denied it is told at the end.
+        const { closed, pending } = subscription
+        if (!closed || pending > 0) stderr.write(`listening on ${printable(pattern)}\n`)
+        for await (const message of subscription) {
+          show(message)
+          // What comes meanwhile waits in the subscription, which has a bound.
+          await stdout.room(over)
+        }
       } catch (error) {
         // Why it ended is told below.
         if (!ending.aborted) throw error
@@ -99,6 +107,8 @@ function codeOf(
   signal: AbortSignal,
   stderr: Output,
 ): (typeof exitCode)[keyof typeof exitCode] {
+  if (count === undefined && dropped > 0)
+    stderr.write(`colloquy bus sub: ${dropped} ${plural(dropped, 'message was', 'messages were')} lost\n`)
   if (count === undefined || received >= count) return exitCode.ok
   const lost = dropped === 0 ? '' : `, ${dropped} ${plural(dropped, 'was', 'were')} lost`
   stderr.write(`colloquy bus sub: ${received} of ${count} ${plural(count, 'message', 'messages')} came${lost}\n`)

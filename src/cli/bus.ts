@@ -4,6 +4,7 @@
  */
 import { Aborted } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
+import { inOptions } from './bus-words.ts'
 import { realWorld } from './bus-world.ts'
 import type { BusWorld } from './bus-world.ts'
 import { UsageError, exitCode } from './command.ts'
@@ -33,6 +34,20 @@ const subcommands = new Map<string, Subcommand>([
   [
     'req',
     { summary: 'ask, and print the answers', load: async (world) => (await import('./bus-req.ts')).reqCommand(world) },
+  ],
+  [
+    'reply',
+    {
+      summary: 'answer requests',
+      load: async (world) => (await import('./bus-reply.ts')).replyCommand(world),
+    },
+  ],
+  [
+    'rtt',
+    {
+      summary: 'measure the way to the server and back',
+      load: async (world) => (await import('./bus-rtt.ts')).rttCommand(world),
+    },
   ],
   [
     'bench',
@@ -65,6 +80,7 @@ Examples:
   colloquy bus serve
   colloquy bus sub 'orders.>'
   colloquy bus pub orders.new '{"id":1}'
+  colloquy bus reply time.now "$(date)"
   colloquy bus req time.now --timeout 2s
 
 Commands:
@@ -86,7 +102,7 @@ export async function busCommand(args: readonly string[], world: BusWorld = real
       try {
         return await command.run(rest, context)
       } catch (error) {
-        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
+        if (!context.signal.aborted || !(error instanceof Aborted)) throw inOptions(error)
         context.stderr.write(`colloquy ${command.name}: stopped\n`)
         return exitCode.stopped
       }
@@ -102,7 +118,7 @@ function unfound(name: string | undefined): Command {
       if (name !== undefined) {
         const meant = nearest(name, subcommands.keys())
         throw new UsageError(
-          `there is no command bus ${JSON.stringify(name)}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+          `there is no command ${JSON.stringify(name)} of bus${meant === undefined ? '' : `; did you mean ${meant}?`}`,
         )
       }
       stderr.write(help)

@@ -59,6 +59,7 @@ export interface ContextStore {
 
 const fileMaxBytes = 64 * 1024
 const secretMaxBytes = 64 * 1024
+const pemMaxBytes = 1024 * 1024
 const textMax = 1024
 const pathMax = 4096
 
@@ -217,11 +218,15 @@ export function absoluteLogin(login: BusLogin): BusLogin {
   return absolute
 }
 
-/** Each file with a secret as a program would read it. Rejects with `node.not_private` or `node.file_unusable`. */
-export async function checkSecretFiles(login: BusLogin): Promise<void> {
+/** Each file as a connect would read it. Rejects with `node.not_private` or `node.file_unusable`. */
+export async function checkFiles(login: BusLogin): Promise<void> {
   for (const name of ['passwordFile', 'tokenFile', 'nkeyFile', 'credsFile', 'tlsKey'] as const) {
     const path = login[name]
     if (path !== undefined) await readSecret(path)
+  }
+  for (const name of ['tlsCa', 'tlsCert'] as const) {
+    const path = login[name]
+    if (path !== undefined) await readPrivateFile(path, { sizeMaxBytes: pemMaxBytes, readers: 'anyone' })
   }
 }
 

@@ -41,7 +41,7 @@ export class ContextUnknown extends ColloquyError {
     const meant = nearest(name, known)
     const mend =
       known.length === 0
-        ? `there is none yet; run: colloquy bus context add ${name} --server URL`
+        ? `there are no contexts yet; run: colloquy bus context add ${name} --server URL`
         : `there is ${known.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`
     super(`there is no context ${name}; ${mend}`)
   }

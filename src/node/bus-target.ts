@@ -4,12 +4,13 @@
  * environment never go to its servers, and those of a selected context never to a server that was named beside it. It
  * connects to nothing.
  */
+import { InvalidArgument } from '../base/error.ts'
 import { serversOf } from './connect-bus.ts'
 import type { ConnectBusOptions } from './connect-bus.ts'
-import { absoluteLogin, checkLogin, checkSecretFiles, contextStore, loginOptions } from './bus-context.ts'
+import { absoluteLogin, checkFiles, checkLogin, contextStore, loginOptions } from './bus-context.ts'
 import type { BusLogin, ServerContext } from './bus-context.ts'
 
-/** What a command line may say. */
+/** What a command line may say: `server` or `context`, or neither. */
 export interface BusChoice {
   readonly server?: string
   readonly context?: string
@@ -53,7 +54,7 @@ export async function busTarget(choice: BusChoice, env: Environment = process.en
   if (server !== 'memory:') serversOf(server)
   const login = checkLogin(merged(found, absoluteLogin(choice.login ?? {})))
   // Asked once more at each connect; a file that cannot be read is told here, by its name.
-  await checkSecretFiles(login)
+  await checkFiles(login)
   return { url: server, options: loginOptions(login), chosenBy }
 }
 
@@ -67,8 +68,13 @@ async function chosen(choice: BusChoice, env: Environment): Promise<Chosen> {
   const { server, context } = choice
   const store = contextStore(env)
   if (context !== undefined) {
+    if (server !== undefined)
+      throw new InvalidArgument(
+        'server',
+        'and context are one too many, for the credentials of a context are for its servers',
+      )
     const { server: own, ...login } = await store.read(context)
-    return { server: server ?? own, login, chosenBy: `the context ${context}` }
+    return { server: own, login, chosenBy: `the context ${context}` }
   }
   if (server !== undefined) return { server, login: environmentLogin(env), chosenBy: '--server' }
   const url = env['COLLOQUY_BUS_URL']

@@ -10,6 +10,9 @@ export interface AclCase {
 
 const all = [
   'clq.main.node.alpha.heartbeat',
+  'clq.main.node.alpha.inspect',
+  'clq.main.nodes.inspect',
+  'clq.main.nodes.spawn',
   'clq.main.actor.alpha.7',
   'clq.main.name.tally',
   'clq.main.event.order.placed',
@@ -29,6 +32,7 @@ const all = [
   '_INBOX_node.>',
   '_INBOX_caller.abc.*',
   '_INBOX_service.abc',
+  '_INBOX_inspector.abc',
 ]
 
 const allowed: Readonly<Record<AclRole, Readonly<Record<AclCase['operation'], (subject: string) => boolean>>>> = {
@@ -43,6 +47,10 @@ const allowed: Readonly<Record<AclRole, Readonly<Record<AclCase['operation'], (s
     subscribe: (subject) => subject.startsWith('_INBOX_caller.'),
   },
   service: { publish: () => false, subscribe: (subject) => subject.startsWith('clq.main.name.') },
+  inspector: {
+    publish: (subject) => subject === 'clq.main.node.alpha.inspect' || subject === 'clq.main.nodes.inspect',
+    subscribe: (subject) => subject.startsWith('_INBOX_inspector.'),
+  },
 }
 
 /** Wildcards are for subscriptions alone. */

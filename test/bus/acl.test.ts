@@ -10,7 +10,7 @@ import { type AclOptions, type AclRole, aclFor, toNatsConfig } from '../../src/b
 import { type ServeUser, authority } from '../../src/bus/serve-auth.ts'
 import { aclCases } from './acl-cases.ts'
 
-const roles: readonly AclRole[] = ['node', 'publisher', 'watcher', 'caller', 'service']
+const roles: readonly AclRole[] = ['node', 'publisher', 'watcher', 'caller', 'service', 'inspector']
 const acl = aclFor({ realm: 'main', users: roles.map((role) => ({ user: role, roles: [role] })) })
 
 describe('the acl of a realm', () => {

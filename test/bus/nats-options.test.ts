@@ -1,6 +1,8 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ColloquyError, codeOf } from '../../src/base/error.ts'
+import { lineLogger } from '../../src/base/logger.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { backoffMs } from '../../src/bus/nats-backoff.ts'
 import { type NatsOptions, checkOptions } from '../../src/bus/nats-options.ts'
@@ -127,6 +129,7 @@ describe('NATS options', () => {
     ['a key without its certificate', { tls: { keyFile: '/k' } }],
     ['a path where PEM text belongs', { tls: { ca: '/etc/ca.pem' } }],
     ['TLS options for WebSockets alone', { servers: 'wss://a', tls: {} }],
+    ['ws:// beside options for TLS', { servers: ['tls://a', 'ws://b'], tls: {} }],
     ['no server', { servers: [] }],
     ['too many servers', { servers: Array.from({ length: 257 }, () => 'a') }],
     ['a wait beyond its bound', { reconnect: { waitMs: 10, waitMaxMs: 5 } }],
@@ -136,10 +139,23 @@ describe('NATS options', () => {
     ['a timer that Node cannot hold', { connectTimeoutMs: 2 ** 31 }],
     ['a bound of nothing', { unconfirmedMax: 0 }],
     ['a name with a line end', { name: 'a\nb' }],
+    ['no request at all', { requestsMax: 0 }],
+    ['more requests than there are places', { requestsMax: 64 ** 3 + 1 }],
+    ['an option that there is not', { server: 'nats://h' }],
+    ['a reconnect option that there is not', { reconnect: { max: 3 } }],
+    ['a TLS option that there is not', { tls: { cafile: '/x' } }],
+    ['TLS that is no object', { tls: true }],
   ])('refuses %s', async (_what, options) => {
     expect(codeOfCheck(options)).toBe('base.invalid_argument')
     expect(() => nats(options)).toThrow(ColloquyError)
     await expect(connectNats(options)).rejects.toThrow(ColloquyError)
+  })
+
+  it('names the option that was probably meant', () => {
+    expect(() => checkOptions({ server: 'nats://h' } as object)).toThrow(/has no "server"; .*did you mean servers\?/)
+    expect(() => checkOptions({ tls: { cafile: '/x' } as object })).toThrow(
+      /^tls has no "cafile"; .*did you mean caFile\?/,
+    )
   })
 
   it('refuses an inbox that is no subject, and a library that is another', async () => {
@@ -147,3 +163,86 @@ describe('NATS options', () => {
     await expect(connectNats({ library: {} })).rejects.toMatchObject({ code: 'base.invalid_argument' })
   })
 })
+
+const digits = '[0-9a-f]{16}'
+/** No word of a refusal, whatever else is drawn. */
+const secretText = fc.stringMatching(new RegExp(`^zq${digits}$`))
+const inShapes = (secret: string): fc.Arbitrary<unknown> =>
+  fc.constantFrom<unknown>(
+    secret,
+    `${secret}\n`,
+    `SU${secret.toUpperCase()}`,
+    `-----BEGIN ${secret}`,
+    [secret],
+    { [secret]: secret },
+    () => secret,
+    async () => secret,
+    () => {
+      throw new Error(secret)
+    },
+    () => ({ secret }),
+    () => '',
+  )
+const addresses = (secret: string) =>
+  fc.constantFrom<unknown>(
+    undefined,
+    `nats://${secret}@127.0.0.1:1`,
+    `nats://me:${secret}@127.0.0.1:1`,
+    `${secret}@127.0.0.1`,
+    `ws://127.0.0.1:1/?token=${secret}`,
+    `wss://127.0.0.1:1/#${secret}`,
+    `${secret}://127.0.0.1`,
+    `nats://127.0.0.1:1/${secret}`,
+    ['nats://127.0.0.1:1', `nats://:${secret}@127.0.0.1:1`],
+  )
+const secretOptions = ['token', 'password', 'nkey', 'jwt', 'creds'] as const
+
+const refusedConnect = secretText.chain((secret) => {
+  const shape = inShapes(secret)
+  const fields = Object.fromEntries(secretOptions.map((name) => [name, shape]))
+  const all = fc.record({ ...fields, user: fc.constantFrom<unknown>('me', '', 7) }, { requiredKeys: [] })
+  // One kind alone is well formed, so that it is asked for and used.
+  const alone = secretOptions.map((name) =>
+    shape.map((value) => ({ [name]: value, ...(name === 'password' && { user: 'me' }) })),
+  )
+  const login = fc.oneof(all, ...alone)
+  const tls = fc.record({ key: shape, cert: shape, ca: shape }, { requiredKeys: [] })
+  return fc.record({
+    secret: fc.constant(secret),
+    login,
+    tls: fc.option(tls, { nil: undefined }),
+    servers: fc.option(addresses(secret), { nil: undefined, freq: 2 }),
+  })
+})
+
+describe('secrets of NATS options', () => {
+  it('are in no refusal, no cause of it and no log, whatever is given for them', async () => {
+    await fc.assert(
+      fc.asyncProperty(refusedConnect, async ({ secret, login, tls, servers }) => {
+        const printed: string[] = []
+        const logger = lineLogger({ write: (line) => void printed.push(line), now: () => 0, level: 'debug' })
+        const options = {
+          servers: servers ?? 'nats://127.0.0.1:1',
+          ...login,
+          ...(tls && { tls }),
+          logger,
+          library: { ...(await import('@nats-io/transport-node')), connect: refuses, wsconnect: refuses },
+        } as object
+        const error: unknown = await connectNats(options).then(
+          () => new Error('connected'),
+          (refusal: unknown) => refusal,
+        )
+        expect(error).toBeInstanceOf(ColloquyError)
+        printed.push(inspect(error, { depth: 20, showHidden: true, maxStringLength: null }), String(error))
+        printed.push(JSON.stringify(error), (error as Error).stack ?? '')
+        expect(printed.join('\n').toLowerCase()).not.toContain(secret)
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+/** Stands for a server that lets nobody in. */
+async function refuses(): Promise<never> {
+  throw Object.assign(new Error('Authorization Violation'), { name: 'AuthorizationError' })
+}

@@ -2,7 +2,15 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { codeOf } from '../../src/base/error.ts'
-import { Ledger, type Mark, Outbox, type Outgoing, markEvery, markEveryBytes } from '../../src/bus/nats-outbox.ts'
+import {
+  Ledger,
+  type Mark,
+  Outbox,
+  type Outgoing,
+  costOf,
+  markEvery,
+  markEveryBytes,
+} from '../../src/bus/nats-outbox.ts'
 
 function outgoing(bytes: number, subject = 's'): Outgoing {
   return { subject, data: new Uint8Array(0), headers: undefined, reply: undefined, bytes }
@@ -21,14 +29,17 @@ const sum = (list: readonly { readonly bytes: number }[]) => list.reduce((all, {
 
 type OutboxStep = number | 'take' | 'half'
 
+const cost = ({ subject, reply, bytes }: Outgoing) => costOf(subject, reply, bytes)
+const costs = (list: readonly Outgoing[]) => list.reduce((all, each) => all + cost(each), 0)
+
 /** Plays the steps on an outbox and on plain lists; where they differ, if they do. */
 function outboxFault(steps: readonly OutboxStep[]): string | undefined {
-  const outbox = new Outbox({ messagesMax: 5, bytesMax: 100 })
+  const outbox = new Outbox({ messagesMax: 5, bytesMax: 240 })
   let model: Outgoing[] = []
   for (const [at, each] of steps.entries()) {
     if (typeof each === 'number') {
       const one = outgoing(each, `${at}`)
-      const full = model.length >= 5 || sum(model) + each > 100
+      const full = model.length >= 5 || costs(model) + cost(one) > 240
       if (refused(() => outbox.push(one)) !== full) return `step ${at} was ${full ? 'taken' : 'refused'}`
       if (!full) model.push(one)
     } else {
@@ -36,7 +47,7 @@ function outboxFault(steps: readonly OutboxStep[]): string | undefined {
       model = each === 'half' ? model.slice(model.length >> 1) : []
       if (each === 'half') outbox.putBack(model)
     }
-    if (outbox.size !== model.length || outbox.bytes !== sum(model)) return `step ${at} counts ${outbox.size}`
+    if (outbox.size !== model.length || outbox.bytes !== costs(model)) return `step ${at} counts ${outbox.size}`
   }
   return undefined
 }
@@ -81,6 +92,13 @@ describe('outbox', () => {
         expect(outboxFault(steps)).toBe(undefined)
       }),
     )
+  })
+})
+
+describe('cost of a publish', () => {
+  it('has its subject and reply in it, and something where both are short', () => {
+    expect(costOf('a'.repeat(1000), 'b'.repeat(500), 7)).toBeGreaterThan(1507)
+    expect(costOf('a', undefined, 0)).toBeGreaterThan(16)
   })
 })
 

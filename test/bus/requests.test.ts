@@ -3,6 +3,7 @@ import { predictableEntropy, systemEntropy } from '../../src/base/entropy.ts'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Message } from '../../src/bus/bus.ts'
+import { ConnectFailed, PermissionDenied } from '../../src/bus/error.ts'
 import { RequestMux } from '../../src/bus/requests.ts'
 import type { RequestMuxOptions } from '../../src/bus/requests.ts'
 
@@ -189,5 +190,73 @@ describe('request mux', () => {
       expect(mux.pending).toBe(at < 3 ? 1 : 0)
     }
     expect((await iterator.next()).done).toBe(true)
+  })
+
+  it('has its inbox under the prefix it is given, and knows its own', async () => {
+    const { mux, sent } = muxOf({ inboxPrefix: '_INBOX_me.x' })
+    expect(mux.inbox).toMatch(/^_INBOX_me\.x\.[\w-]{22}\.\*$/)
+    void outcomeOf(mux.request('a', none))
+    const [reply = ''] = sent
+    expect(reply.startsWith(mux.inbox.slice(0, -1))).toBe(true)
+    expect(mux.owns(reply)).toBe(true)
+    expect([muxOf().mux.inbox, '_INBOX_me.x.other', 'a'].map((each) => mux.owns(each))).toEqual([false, false, false])
+  })
+
+  it('knows which request still waits, by its whole reply subject', async () => {
+    const { mux, sent } = muxOf()
+    const asked = [outcomeOf(mux.request('a', none)), outcomeOf(mux.request('a', none))]
+    const [first = '', second = ''] = sent
+    expect([mux.waits(first), mux.waits(second), mux.waits(`${first.slice(0, -1)}!`), mux.waits('a')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+    mux.deliver(answerTo(first))
+    expect([mux.waits(first), mux.waits(second)]).toEqual([false, true])
+    mux.deliver(answerTo(second))
+    expect(await Promise.all(asked)).toEqual(['answered', 'answered'])
+    expect(mux.waits(second)).toBe(false)
+  })
+
+  it('fails all requests on one subject, and no other', async () => {
+    const { mux, sent } = muxOf()
+    const ends = ['a', 'b', 'a'].map((subject) => outcomeOf(mux.request(subject, none)))
+    const many = mux.requestMany('a', none)[Symbol.asyncIterator]().next()
+    mux.failSubject('a', new PermissionDenied('publish', 'a'))
+    expect([await ends[0], await ends[2]]).toEqual(['bus.permission_denied', 'bus.permission_denied'])
+    await expect(many).rejects.toMatchObject({ code: 'bus.permission_denied' })
+    expect(mux.pending).toBe(1)
+    mux.deliver(answerTo(sent[1]))
+    expect(await ends[1]).toBe('answered')
+  })
+
+  it('fails the request with one reply subject, nobody for a strange one, and all when none is named', async () => {
+    const { mux, sent } = muxOf()
+    const ends = ['a', 'a', 'b'].map((subject) => outcomeOf(mux.request(subject, none)))
+    const denied = new PermissionDenied('subscribe', mux.inbox)
+    mux.failReply('_INBOX.strange.x', denied)
+    expect(mux.pending).toBe(3)
+    mux.failReply(sent[1], denied)
+    expect(await ends[1]).toBe('bus.permission_denied')
+    expect(mux.pending).toBe(2)
+    mux.failReply(undefined, denied)
+    expect([await ends[0], await ends[2], mux.pending]).toEqual(['bus.permission_denied', 'bus.permission_denied', 0])
+    const later = outcomeOf(mux.request('a', none))
+    mux.deliver(answerTo(sent[3]))
+    expect(await later).toBe('answered')
+  })
+
+  it('says why it was closed, when it was not the owner', async () => {
+    const reason = new ConnectFailed(['nats://h:1'])
+    const [given, own] = [muxOf(), muxOf()]
+    const [lost, many] = [given.mux.request('a', none), given.mux.requestMany('a', none)[Symbol.asyncIterator]().next()]
+    const closed = own.mux.request('a', none)
+    given.mux.close(reason)
+    own.mux.close()
+    await expect(lost).rejects.toMatchObject({ code: 'bus.closed', cause: reason })
+    await expect(many).rejects.toMatchObject({ code: 'bus.closed', cause: reason })
+    await expect(closed).rejects.toSatisfy((error: Error) => !('cause' in error))
+    expect(await outcomeOf(given.mux.request('a', none))).toBe('bus.closed')
   })
 })

@@ -18,7 +18,8 @@ export interface Held extends Output {
   says(wanted: string): Promise<void>
 }
 
-export function held(options: { readonly isTTY?: boolean } = {}): Held {
+/** `room`: as a reader that takes its time. */
+export function held(options: { readonly isTTY?: boolean; readonly room?: Output['room'] | undefined } = {}): Held {
   const parts: Buffer[] = []
   const waiting: { wanted: string; resolve: () => void }[] = []
   const bytes = () => Buffer.concat(parts)
@@ -26,6 +27,7 @@ export function held(options: { readonly isTTY?: boolean } = {}): Held {
     isTTY: options.isTTY ?? false,
     columns: 100,
     colour: false,
+    room: options.room ?? (() => undefined),
     get bytes() {
       return bytes()
     },
@@ -60,7 +62,10 @@ export interface Kit {
   readonly world: BusWorld
   /** Addresses that were connected to. */
   readonly connected: string[]
-  readonly start: (args: readonly string[], options?: { readonly isTTY?: boolean }) => Run
+  readonly start: (
+    args: readonly string[],
+    options?: { readonly isTTY?: boolean; readonly room?: Output['room'] },
+  ) => Run
 }
 
 export interface Run {
@@ -87,8 +92,9 @@ export function kit(given: Partial<BusWorld> = {}): Kit {
     hub,
     world,
     connected,
-    start: (args, { isTTY = false } = {}) => {
-      const [stdout, stderr, interrupt] = [held({ isTTY }), held({ isTTY }), new AbortController()]
+    start: (args, { isTTY = false, room } = {}) => {
+      const stdout = held({ isTTY, room })
+      const [stderr, interrupt] = [held({ isTTY }), new AbortController()]
       const code = busCommand(args, world).then((command) =>
         command.run(args, { stdout, stderr, signal: interrupt.signal }),
       )

@@ -1,11 +1,15 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { utf8Bytes } from '../../src/base/limit.ts'
-import type { Message } from '../../src/bus/bus.ts'
+import { manualClock } from '../../src/base/manual-clock.ts'
+import type { Bus, Message } from '../../src/bus/bus.ts'
 import { memoryHub } from '../../src/bus/memory.ts'
 import { statusText } from '../../src/cli/bus-connect.ts'
-import { SlowConsumer } from '../../src/bus/error.ts'
+import { PermissionDenied, SlowConsumer } from '../../src/bus/error.ts'
+import { measureFlow } from '../../src/cli/bus-load.ts'
+import type { FlowResult } from '../../src/cli/bus-load.ts'
 import { dataText, jsonLine, messageJson, messageText } from '../../src/cli/bus-show.ts'
 import { painter } from '../../src/cli/terminal.ts'
 import { temporaryFolder } from '../e2e/cli.ts'
@@ -19,6 +23,11 @@ const message = (given: Partial<Message>): Message => ({
   ...given,
 })
 const plain = painter(false)
+/** Of the object itself, whose private fields a proxy has not. */
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target)
+  return typeof value === 'function' ? (value.bind(target) as unknown) : value
+}
 
 describe('bus, without or with a wrong command', () => {
   it('prints its help as talk, and names the nearest', async () => {
@@ -28,17 +37,22 @@ describe('bus, without or with a wrong command', () => {
       stdout: '',
       help: expect.stringContaining('Examples:'),
     })
-    await expect(kit().start(['pbu']).code).rejects.toEqual(usage('did you mean pub?'))
+    await expect(kit().start(['pbu']).code).rejects.toEqual(
+      usage('there is no command "pbu" of bus; did you mean pub?'),
+    )
   })
 
-  it.each(['serve', 'pub', 'sub', 'req', 'bench', 'acl', 'context'])('%s shows examples first', async (name) => {
-    const { busCommand } = await import('../../src/cli/bus.ts')
-    const { help, name: full } = await busCommand([name])
-    expect(full).toBe(`bus ${name}`)
-    const headings = [...help.matchAll(/^([A-Z]\w+)\b.*:$/gm)].map(([, heading]) => heading)
-    expect(headings[0]).toBe('Examples')
-    for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
-  })
+  it.each(['serve', 'pub', 'sub', 'req', 'reply', 'rtt', 'bench', 'acl', 'context'])(
+    '%s shows examples first',
+    async (name) => {
+      const { busCommand } = await import('../../src/cli/bus.ts')
+      const { help, name: full } = await busCommand([name])
+      expect(full).toBe(`bus ${name}`)
+      const headings = [...help.matchAll(/^([A-Z]\w+)\b.*:$/gm)].map(([, heading]) => heading)
+      expect(headings[0]).toBe('Examples')
+      for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
+    },
+  )
 })
 
 describe('bus pub', () => {
@@ -117,6 +131,29 @@ describe('bus pub', () => {
 })
 
 describe('bus sub', () => {
+  it('says that it listens only when it was not denied', async () => {
+    const hub = memoryHub()
+    const error = new PermissionDenied('subscribe', 'a')
+    const denied: Bus = new Proxy(hub.connect(), {
+      get(target, name) {
+        if (name === 'status')
+          return async function* () {
+            yield { type: 'error', error }
+          }
+        const value = Reflect.get(target, name, target) as unknown
+        if (name !== 'subscribe') return typeof value === 'function' ? (value.bind(target) as unknown) : value
+        return (subject: string) => {
+          const made = target.subscribe(subject)
+          made.unsubscribe()
+          return made
+        }
+      },
+    })
+    const run = kit({ connect: async () => denied }).start(['sub', 'a'])
+    await expect(run.code).rejects.toBe(error)
+    expect(run.stderr.text).toBe('')
+  })
+
   it('prints messages until interrupted, which is its end', async () => {
     const { hub, start } = kit()
     const run = start(['sub', 'a.>'])
@@ -147,6 +184,40 @@ describe('bus sub', () => {
       { subject: 'a', data: 'AP8=', base64: true },
     ])
     expect(raw.stdout.bytes.toString('hex')).toBe('7800ff')
+  })
+
+  it('takes no more than it can print, loses the rest and tells, and is interrupted all the same', async () => {
+    const { hub, start } = kit()
+    const room = async (signal: AbortSignal) => void (await once(signal, 'abort'))
+    const run = start(['sub', 'a'], { room })
+    await run.stderr.says('listening')
+    const bus = hub.connect()
+    for (let at = 0; at < 65_540; at++) bus.publish('a', utf8Bytes(`${at}`))
+    await run.stderr.says('slow consumer: ')
+    run.interrupt.abort('SIGINT')
+    expect(await run.code).toBe(0)
+    expect(run.stdout.text).toBe('a  0\n')
+    expect(run.stderr.text).toMatch(/bus sub: \d+ messages were lost\n/)
+  })
+
+  it('stands still until there is room, also for the answers of many', async () => {
+    const { hub, start } = kit()
+    const gate = Promise.withResolvers<void>()
+    const room = () => gate.promise
+    const sub = start(['sub', 'a', '--count', '3'], { room })
+    const bus = hub.connect()
+    void bus.subscribe('ask').each((asked) => {
+      for (const each of ['x', 'y']) asked.respond(utf8Bytes(each))
+    })
+    await sub.stderr.says('listening')
+    for (const each of ['1', '2', '3']) bus.publish('a', utf8Bytes(each))
+    const req = start(['req', 'ask', '--many', '--max', '2'], { room })
+    await Promise.all([sub.stdout.says('1'), req.stdout.says('x')])
+    await bus.flush()
+    expect([sub.stdout.text, req.stdout.text]).toEqual(['a  1\n', 'x\n'])
+    gate.resolve()
+    expect(await Promise.all([sub.code, req.code])).toEqual([0, 0])
+    expect([sub.stdout.text, req.stdout.text]).toEqual(['a  1\na  2\na  3\n', 'x\ny\n'])
   })
 
   it('shares messages with its queue group', async () => {
@@ -240,11 +311,9 @@ describe('bus bench', () => {
     expect(run.stderr.text).toBe('')
   })
 
-  it('measures requests, and one bus in memory with itself', async () => {
-    const hub = memoryHub()
-    let buses = 0
-    const { start } = kit({ connect: async () => (buses++, hub.connect()) })
-    const run = start(['bench', '--req', '--messages', '50', '--in-flight', '4', '--json', '--server', 'memory:'])
+  it('measures requests', async () => {
+    const { start } = kit()
+    const run = start(['bench', '--req', '--messages', '50', '--in-flight', '4', '--json'])
     expect(await run.code).toBe(0)
     const { answered, latencyMs } = JSON.parse(run.stdout.text) as {
       answered: object
@@ -253,7 +322,53 @@ describe('bus bench', () => {
     expect(answered).toMatchObject({ messages: 50 })
     expect(Object.keys(latencyMs)).toEqual(['p50', 'p90', 'p99', 'p99.9', 'max'])
     expect(latencyMs['max']).toBeGreaterThanOrEqual(latencyMs['p50'] ?? Number.NaN)
-    expect(buses).toBe(1)
+  })
+
+  it('waits for the last message of all subscribers, however late it comes', async () => {
+    const clock = manualClock()
+    const hub = memoryHub()
+    const late = hub.connect()
+    const gate = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    let handed = 0
+    const slow: Bus = new Proxy(late, {
+      get(target, name) {
+        if (name !== 'subscribe') return bound(target, name)
+        return (subject: string, options: object) => {
+          const made = target.subscribe(subject, options)
+          const each = (handler: (message: Message) => unknown) =>
+            made.each(async (message) => {
+              if (++handed === 2) held.resolve()
+              if (handed > 1) await gate.promise
+              await handler(message)
+            })
+          return new Proxy(made, {
+            get: (of, key): unknown => (key === 'each' ? each : bound(of, key)),
+          })
+        }
+      },
+    })
+    let result: FlowResult | undefined
+    const measuring = measureFlow({
+      publishers: [hub.connect()],
+      subscribers: [slow],
+      subject: 'flow',
+      messages: 10,
+      data: new Uint8Array(1),
+      inFlight: 1,
+      clock,
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    }).then((measured) => (result = measured))
+    await held.promise
+    await clock.advance(500)
+    expect(result).toBe(undefined)
+    gate.resolve()
+    expect(await measuring).toMatchObject({
+      published: { messages: 10 },
+      received: { messages: 10, ms: 500, dropped: 0 },
+      complete: true,
+    })
   })
 
   it('prints what was measured when it is interrupted', async () => {

@@ -3,7 +3,8 @@ import { colourWanted, liveBlock, painter, printable, wrap } from '../../src/cli
 
 function screen(isTTY: boolean) {
   const written: string[] = []
-  return { isTTY, columns: 20, colour: isTTY, write: (text: string) => void written.push(text), written }
+  const write = (text: string) => void written.push(text)
+  return { isTTY, columns: 20, colour: isTTY, write, room: () => undefined, written }
 }
 
 describe('colour', () => {

@@ -211,7 +211,7 @@ seed: 12345678901234567890
     ],
     ['text', 'hello', '1:1 : the agenda is text; it must be a map with topic, options, evidence and participants'],
     ['tabs', 'topic: a\noptions:\n\t- b\n', '3:1 : tabs cannot indent YAML; use spaces'],
-    ['two documents', `${smallest}---\ntopic: b\n`, '8:1 : a second document starts here; keep one agenda in a file'],
+    ['two documents', `${smallest}---\ntopic: b\n`, '8:1 : a second document starts here; keep one in a file'],
     ['a doubled key', `${smallest}topic: b\n`, '7:1 topic: is given twice, first on line 1; keep one'],
     ['an anchor', 'topic: &a b\n', '1:8 : anchors (&a) are not read here; delete it, or quote the text'],
     [
@@ -374,7 +374,8 @@ seed: 12345678901234567890
           expect(message).not.toBe('')
         }
       }),
-      { numRuns: 1000 },
+      // Broken off behind a line end inside a list, whose end the library's parser does not tell.
+      { numRuns: 1000, examples: [[['[', '{', '}', 'topic', '\n', '!']]] },
     )
   })
 

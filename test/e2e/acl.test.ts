@@ -12,7 +12,7 @@ import { aclCases } from '../bus/acl-cases.ts'
 import { rawClient } from './serve-raw.ts'
 
 const run = promisify(execFile)
-const roles: readonly AclRole[] = ['node', 'publisher', 'watcher', 'caller', 'service']
+const roles: readonly AclRole[] = ['node', 'publisher', 'watcher', 'caller', 'service', 'inspector']
 const key = createUser()
 const acl = aclFor({
   realm: 'main',

@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { nkeys } from '@nats-io/transport-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeCertificates, startNatsServer } from '../../scripts/servers.ts'
@@ -212,6 +213,38 @@ describe.skipIf(!hasNatsServer || !hasOpenSsl)('NATS bus, TLS', () => {
     expect(await refusal({ servers: url, tls: { caFile, servername: 'elsewhere.example' } })).toBe('bus.connect_failed')
     await works({ servers: url, tls: { insecureAcceptAnyCertificate: true } })
     expect(printed.join('')).toContain('INSECURE')
+  })
+
+  it.each([
+    ['a name', ['localhost'], { name: 'fine', address: 'bus.connect_failed' }],
+    ['an address', ['127.0.0.1'], { name: 'bus.connect_failed', address: 'fine' }],
+  ] as const)('takes a certificate for %s for that alone, however TLS comes about', async (what, hosts, wanted) => {
+    const own = await makeCertificates(join(folder, what.replace(' ', '-')), { hosts })
+    // As who trusts the authority without an option would: the process does.
+    const before = getCACertificates('default')
+    setDefaultCACertificates([...before, await pem(own.ca)])
+    try {
+      for (const handshakeFirst of [false, true]) {
+        const { port } = await serve({ tls: { ...own.server, handshakeFirst } })
+        const asked = { handshakeFirst }
+        const ways: ((host: string) => NatsOptions)[] = [
+          (host) => ({ servers: `tls://${host}:${port}`, tls: { ...asked, caFile: own.ca } }),
+          (host) => ({ servers: `nats://${host}:${port}`, tls: asked }),
+        ]
+        if (!handshakeFirst)
+          ways.push(
+            (host) => ({ servers: `tls://${host}:${port}` }),
+            (host) => ({ servers: `nats://${host}:${port}` }),
+          )
+        for (const way of ways)
+          expect({
+            name: await refusal(way('localhost')),
+            address: await refusal(way('127.0.0.1')),
+          }).toEqual(wanted)
+      }
+    } finally {
+      setDefaultCACertificates(before)
+    }
   })
 
   it('does not go without TLS where it was asked for', async () => {

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { type Finished, type Running, root, start } from './cli.ts'
+import { type Finished, type Running, endsWithUs, root, start } from './cli.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -47,6 +47,7 @@ export function busProcesses(config: string): BusProcesses {
         cwd: root,
         env: { PATH: process.env['PATH'] ?? '', XDG_CONFIG_HOME: config, ...env },
       })
+      endsWithUs(child)
       child.stdin.end()
       return finished(child)
     },

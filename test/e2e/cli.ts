@@ -30,6 +30,18 @@ export interface RunOptions {
   readonly gid?: number
 }
 
+/** Alive now. A test that timed out never comes to its own end of them, so the end of this process is theirs too. */
+const alive = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+/** Kills the child when this process ends before it, whatever became of its test. */
+export function endsWithUs(child: ChildProcess): void {
+  alive.add(child)
+  child.once('exit', () => alive.delete(child)).once('error', () => alive.delete(child))
+}
+
 export function start(args: readonly string[], options: RunOptions = {}): Running {
   const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env }
   const child = spawn(process.execPath, [main, ...args], {
@@ -39,6 +51,7 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  endsWithUs(child)
   let stdout = ''
   let stderr = ''
   const waiting: { count: number; resolve: () => void; reject: (error: Error) => void }[] = []

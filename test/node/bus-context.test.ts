@@ -137,7 +137,10 @@ describe('which server a command means', () => {
     expect(await urlOf({}, env)).toBe('nats://env by COLLOQUY_BUS_URL')
     expect(await urlOf({ context: 'prod' }, env)).toBe('nats://prod by the context prod')
     expect(await urlOf({ server: 'nats://arg' }, env)).toBe('nats://arg by --server')
-    expect(await urlOf({ server: 'nats://arg', context: 'prod' }, env)).toMatch(/^nats:\/\/arg /)
+    // The credentials of the context would go to that server.
+    await expect(urlOf({ server: 'nats://arg', context: 'prod' }, env)).rejects.toMatchObject({
+      code: 'base.invalid_argument',
+    })
   })
 
   it('never sends credentials of one place to a server of another', async () => {
@@ -187,6 +190,15 @@ describe('which server a command means', () => {
     expect((await busTarget({ login: { tokenFile: await at.file('group', 't', 0o640) } }, at.env)).url).toMatch(
       /^nats:/,
     )
+  })
+})
+
+describe('certificates', () => {
+  it('are looked for before the connect, by their path', async () => {
+    await using at = await place()
+    const tlsCa = join(at.store.folder, 'none.pem')
+    const missing = { code: 'node.file_unusable', message: expect.stringContaining(tlsCa) }
+    await expect(busTarget({ server, login: { tlsCa } }, at.env)).rejects.toMatchObject(missing)
   })
 })
 

@@ -40,6 +40,7 @@ const badHeaders: readonly HeadersInput[] = [
 const badOptions: readonly SubscribeOptions[] = [
   { max: 0 },
   { max: 1.5 },
+  { max: 1_000_000_000 },
   { pendingMax: 0 },
   { pendingMaxBytes: -1 },
   { queue: '' },

@@ -1,6 +1,7 @@
 /**
  * StatusFan: each status to every reader, who each have a queue of their own; a slow reader loses the oldest, the others
- * nothing. Unlike a subscription it begins with what happens after `read`, and it ends with `closed`.
+ * nothing. Unlike a subscription it begins with what happens after `read`, and it ends with `closed`. It decides no status:
+ * the driver tells.
  */
 import type { ColloquyError } from '../base/error.ts'
 import { BoundedQueue } from '../base/queue.ts'
@@ -29,8 +30,8 @@ export class StatusFan {
     for (const queue of this.#readers) queue.push(status)
   }
 
-  close(error?: ColloquyError): void {
-    this.#last = error ? { type: 'closed', error } : { type: 'closed' }
+  close(error?: ColloquyError, unconfirmed = 0): void {
+    this.#last = { type: 'closed', ...(error && { error }), ...(error && unconfirmed > 0 && { unconfirmed }) }
     for (const queue of this.#readers) finish(queue, this.#last)
     this.#readers.clear()
   }

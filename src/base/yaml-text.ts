@@ -1,13 +1,23 @@
 /**
- * YAML as a person writes an agenda: plain maps, lists and scalars, read with the place of every key and value. Unlike a
- * general YAML reader it refuses what an agenda never needs and an attacker does: anchors and aliases (which expand),
- * merges, tags, directives, several documents. It knows nothing of what an agenda holds, and it never throws for the text.
+ * YAML as a person writes it: plain maps, lists and scalars, read with the place of every key and value. Unlike a general
+ * YAML reader it refuses what a plain file never needs and an attacker does: anchors and aliases (which expand), merges,
+ * tags, directives, several documents. It knows nothing of what the text is about, and it never throws for the text.
  */
 import { Composer, LineCounter, Lexer, Parser, isMap, isScalar, isSeq } from 'yaml'
 import type { CST, Document, Node, YAMLError } from 'yaml'
-import type { AgendaProblem } from './error.ts'
 
-/** Bounds on any agenda; each is far above what the schema can accept, and keeps a hostile text under a second. */
+export interface YamlProblem {
+  /** From 1. */
+  readonly line: number
+  /** From 1, in UTF-16 units, as editors count. */
+  readonly column: number
+  /** `participants[1].stance`; empty for the text as a whole. */
+  readonly path: string
+  /** What is wrong, and the mend; it may quote the text. */
+  readonly message: string
+}
+
+/** Bounds on any text; each is far above what a person writes, and keeps a hostile one under a second. */
 export const yamlLimits: { readonly lexemesMax: number; readonly depthMax: number } = {
   lexemesMax: 200_000,
   depthMax: 32,
@@ -19,7 +29,7 @@ export interface YamlReading {
   /** Maps have no prototype, so that no key can reach one. */
   readonly value: unknown
   /** If there are any, `value` is not to be used. */
-  readonly problems: readonly AgendaProblem[]
+  readonly problems: readonly YamlProblem[]
   /** The place of a value, or of the nearest thing around it that the text holds. */
   placeOf(path: YamlPath, of?: 'key' | 'value'): { readonly line: number; readonly column: number }
 }
@@ -42,7 +52,7 @@ export function pathText(path: YamlPath): string {
 }
 
 class Reader {
-  readonly problems: AgendaProblem[] = []
+  readonly problems: YamlProblem[] = []
   readonly #text: string
   readonly #lines = new LineCounter()
   readonly #places = new Map<string, { key: number; value: number }>()
@@ -50,6 +60,8 @@ class Reader {
   constructor(text: string) {
     this.#text = text
     this.#lines.addNewLine(0)
+    // The parser would tell of line ends, but not of all when the text breaks off.
+    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#lines.addNewLine(at + 1)
   }
 
   read(): unknown {
@@ -60,7 +72,7 @@ class Reader {
     const [document, second] = Array.from(compose(tokens))
     if (second) {
       const offset = second.contents?.range[0] ?? second.range[0]
-      this.#problem(offset, [], 'a second document starts here; keep one agenda in a file')
+      this.#problem(offset, [], 'a second document starts here; keep one in a file')
     }
     for (const error of document?.errors ?? []) this.#yamlError(error)
     if (this.problems.length > 0) return undefined
@@ -77,7 +89,7 @@ class Reader {
 
   /** Lexes under the bounds, so that a text made to be slow or deep is left before it is either. */
   #tokens(): CST.Token[] | undefined {
-    const parser = new Parser(this.#lines.addNewLine)
+    const parser = new Parser()
     const tokens: CST.Token[] = []
     let lexemes = 0
     for (const lexeme of new Lexer().lex(this.#text)) {
@@ -87,7 +99,7 @@ class Reader {
         return undefined
       }
       if (parser.stack.length > yamlLimits.depthMax) {
-        this.#problem(parser.offset, [], `it nests deeper than ${yamlLimits.depthMax} levels; an agenda needs four`)
+        this.#problem(parser.offset, [], `it nests deeper than ${yamlLimits.depthMax} levels; make it flatter`)
         return undefined
       }
     }
