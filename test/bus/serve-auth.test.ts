@@ -141,7 +141,7 @@ describe('a user with an nkey', () => {
       'x',
       '!'.repeat(86),
       right.slice(1),
-      `${right}==`,
+      `${right}=`,
       flipped,
       eve.sign(nonce),
       alice.sign('other'),
