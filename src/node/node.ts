@@ -19,7 +19,7 @@ import { makeEvent } from '../base/envelope.ts'
 import type { CloudEvent, EventInput } from '../base/envelope.ts'
 import { InvalidArgument, TimedOut } from '../base/error.ts'
 import { idSource } from '../base/id.ts'
-import { plainName } from '../base/limit.ts'
+import { plainName, wholeNumber } from '../base/limit.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { seededRandom } from '../base/random.ts'
@@ -61,7 +61,7 @@ export interface NodeOptions {
   /** How names become models. Default: `openModel` with these options. */
   readonly models?: OpenModelOptions | ((name: string) => Model)
   /** Kinds of actors that may be spawned by the name of their type, as configuration does. */
-  readonly actors?: readonly ActorDefinition<never, never>[]
+  readonly actors?: readonly ActorDefinition<never, unknown>[]
   /** Separates systems that share a server. Default `local`. */
   readonly realm?: string
   /** Whether it tells who asks over the bus what it does, as `colloquy top` shows it; see `control.ts`. Default true. */
@@ -127,15 +127,17 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const logger = (options.logger ?? silentLogger).child({ node: name })
   const kinds = kindsOf(options.actors ?? [])
   const store = options.data === undefined ? undefined : await openStore(options.data, clock, logger)
+  let opened: Bus | undefined
   try {
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
+    if (owned) opened = bus
     const journal = store ? storeJournal(store) : memoryJournal()
     const telemetry = options.telemetry ?? noTelemetry
     const traced = tracedBus(bus, telemetry)
     // An address from before a restart of the node must not reach an actor of after it.
     const actors = actorSystem({
       node: name,
-      incarnation: Math.floor(clock.now() / 1000),
+      incarnation: Math.floor(clock.now()),
       clock,
       logger,
       journal,
@@ -147,6 +149,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
     return new HouseNode({ ...parts, control, ownsBus: owned, kinds, models: options.models ?? {} })
   } catch (error) {
+    await opened?.close()
     await store?.close()
     throw error
   }
@@ -168,8 +171,8 @@ function subjectToken(option: string, value: string): string {
   return value
 }
 
-function kindsOf(definitions: readonly ActorDefinition<never, never>[]): Parts['kinds'] {
-  const kinds = new Map<string, ActorDefinition<never, never>>()
+function kindsOf(definitions: readonly ActorDefinition<never, unknown>[]): Parts['kinds'] {
+  const kinds = new Map<string, ActorDefinition<never, unknown>>()
   for (const definition of definitions) {
     if (kinds.has(definition.type))
       throw new InvalidArgument('actors', `holds two kinds of the type ${definition.type}; give one another type`)
@@ -184,7 +187,7 @@ interface Parts extends Pick<Node, Shown> {
   readonly store: Store | undefined
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
-  readonly kinds: ReadonlyMap<string, ActorDefinition<never, never>>
+  readonly kinds: ReadonlyMap<string, ActorDefinition<never, unknown>>
   readonly models: OpenModelOptions | ((name: string) => Model)
 }
 
@@ -256,9 +259,9 @@ class HouseNode implements Node {
     return this.#parts.store
   }
 
-  stop(options: StopOptions = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.deadlineMs ?? 10_000)
-    return this.#stopping
+  async stop(options: StopOptions = {}): Promise<void> {
+    this.#stopping ??= this.#stop(wholeNumber('deadlineMs', options.deadlineMs ?? 10_000, 0))
+    await this.#stopping
   }
 
   async #stop(deadlineMs: number): Promise<void> {
