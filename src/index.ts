@@ -5,7 +5,7 @@
 export { ColloquyError, manualClock, seededRandom, systemClock } from './base/index.ts'
 export type { Clock, CloudEvent, Logger, ManualClock, Random } from './base/index.ts'
 export { actor } from './actor/index.ts'
-export type { ActorDefinition, ActorRef, Context, Protocol } from './actor/index.ts'
+export type { ActorDefinition, ActorRef, AnyProtocol, Context, Protocol } from './actor/index.ts'
 export type { Bus, Message, Subscription } from './bus/index.ts'
 export type { Contribution, Participant, Quote, Speech, Turn, Vote } from './deliberation/index.ts'
 export type { Filter, Journal, Position, Recorded } from './journal/index.ts'

@@ -8,7 +8,7 @@ import type { Entropy } from '../base/entropy.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { ActorDefinition, ActorRef, Protocol, SpawnArguments, StopActorOptions } from './actor.ts'
+import type { ActorDefinition, ActorRef, AnyProtocol, SpawnArguments, StopActorOptions } from './actor.ts'
 import type { DeadLetters } from './dead-letter.ts'
 import type { Events } from './event-hub.ts'
 import type { Group } from './group.ts'
@@ -41,10 +41,10 @@ export interface ActorSystem extends AsyncDisposable {
   /** Actors that have not ended. */
   readonly size: number
   spawn<Input, P>(definition: ActorDefinition<Input, P>, ...input: SpawnArguments<Input>): ActorRef<P>
-  /** The running actor of this name. */
-  find(name: string): ActorRef | undefined
+  /** The running actor of this name; with a definition, typed by it, and only if it is of that kind. */
+  find<P = AnyProtocol>(name: string, definition?: ActorDefinition<never, P>): ActorRef<P> | undefined
   /** Actors under a common name; it is there as soon as it is asked for. */
-  group<P = Protocol>(name: string): Group<P>
+  group<P = AnyProtocol>(name: string): Group<P>
   readonly events: Events
   /** What all of them do now. Looks at each once; nothing is counted for it. Throws `base.invalid_argument`. */
   inspect(options?: SnapshotOptions): SystemSnapshot

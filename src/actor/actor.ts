@@ -10,9 +10,11 @@
  * | one at a time | a handler runs alone; an async one keeps the mailbox waiting until it settles (`reentrant` lifts that) |
  * | order | messages of one sender to one actor, of one priority, are handled in the order they were sent |
  * | delivery | `at-most-once` by default; `enqueued` and `processed` are told in a receipt |
+ * | priority | among those in the mailbox: high before normal before low. One that is parked waits behind those parked before it, and a full mailbox refuses a high one as any other; only `drop-oldest` lets a lower one go for it |
  * | a full mailbox | its policy; what is not taken is told to who asked for a receipt, and ends in dead letters |
  * | signals | exits, links and monitors have a queue of their own, which nothing fills |
  * | a call | ends in the handler's result, or in a typed error: its deadline, a cycle, the callee's failure or end. Who gave up in the mailbox is not served any more |
+ * | giving up | goes along the chain: the calls of work that was given up, or of an incarnation that has ended, are given up too |
  * | a failure | whatever a handler, `init` or `onSignal` throws ends this incarnation, and with it what it had in flight; the supervisor decides what comes next |
  * | a loss | each message is handled to its end, or is one dead letter with its reason; each receipt and each call ends once |
  * | a restart | keeps the reference, the name and the mailbox; state is made anew from the input; the message that failed is not retried |
@@ -29,6 +31,14 @@ import type { ColloquyError } from '../base/error.ts'
 
 /** Names of messages, each with what it carries and what a call of it gives. */
 export type Protocol = { readonly [name: string]: (...message: never[]) => unknown }
+
+/**
+ * Of a reference whose protocol is not known: any message with any argument, and results that have to be looked at. A type
+ * for the reference is better: `system.find('tally', tally)`, or a parameter of the type `ActorRef<P>`.
+ */
+export type AnyProtocol = { readonly [name: string]: AnyHandler }
+// Of a method: the compiler then takes a handler of any argument for one.
+type AnyHandler = { handle(message?: unknown): unknown }['handle']
 
 /** What a call of a handler with this result gives: promises and later answers are waited for. */
 export type Answer<Result> = Awaited<Result> extends Later<infer Late> ? Late : Awaited<Result>
@@ -71,7 +81,7 @@ export type Undelivered =
   | 'unknown_message'
   | 'handler_failed'
   | 'message_too_large'
-  /** The caller gave up before its turn came. */
+  /** The caller gave up before its turn came, or whoever waited for the receipt did. */
   | 'expired'
   /** Handled, but the caller gave up before the answer. Only as a dead letter. */
   | 'late_reply'
@@ -87,9 +97,12 @@ export interface SendOptions {
 }
 
 export interface CallOptions {
-  /** Default 5000, and never past the deadline of the message being handled. Then `actor.call_timeout`. */
+  /**
+   * Default 5000, and never past the deadline of the message being handled. Then `actor.call_timeout`. Of a receipt: no
+   * default, and then `expired`.
+   */
   readonly timeoutMs?: number
-  /** Then `base.aborted`. */
+  /** Then `base.aborted`; a receipt says `expired`. */
   readonly signal?: AbortSignal
   readonly priority?: 'high' | 'normal' | 'low'
   readonly correlation?: string
@@ -149,12 +162,24 @@ export interface Subscription {
   cancel(): void
 }
 
+/** A context with options for what is sent and called through it. */
+export interface BoundContext {
+  /** Resolves when the delivery asked for is reached, or cannot be. */
+  send<P, Name extends keyof P & string>(to: ActorRef<P>, name: Name, ...message: MessageOf<P, Name>): Promise<Receipt>
+  /** Never past the deadline of the message in hand. */
+  call<P, Name extends keyof P & string>(
+    to: ActorRef<P>,
+    name: Name,
+    ...message: MessageOf<P, Name>
+  ): Promise<ResultOf<P, Name>>
+}
+
 /** What a handler is given. Good until its handler has ended; afterwards only `state`, `self` and timers are. */
 export interface Context<State> {
   readonly state: State
-  readonly self: ActorRef
+  readonly self: ActorRef<AnyProtocol>
   /** Who sent the message in hand, when that was an actor. */
-  readonly sender: ActorRef | undefined
+  readonly sender: ActorRef<AnyProtocol> | undefined
   readonly correlation: string | undefined
   /** On the node's monotonic clock: when whoever called gives up; Infinity for a send. */
   readonly deadlineMs: number
@@ -175,7 +200,12 @@ export interface Context<State> {
     name: Name,
     ...message: MessageOf<P, Name>
   ): Promise<ResultOf<P, Name>>
-  /** The caller is answered later, through what is returned; the handler returns it too. If nobody does, its deadline ends it. */
+  /** As `send` and `call`, with options: for messages that belong to the one in hand after an await too. */
+  with(options: SendOptions & CallOptions): BoundContext
+  /**
+   * The caller is answered later, through what is returned; the handler returns it too. If nobody does, its deadline ends
+   * it, or the end of this incarnation.
+   */
   later<Result>(): Later<Result>
   /** Another actor answers the caller; the handler returns it. */
   forward<P, Name extends keyof P & string>(
@@ -185,8 +215,9 @@ export interface Context<State> {
   ): Later<ResultOf<P, Name>>
   /** The caller gets this error and the actor goes on; the handler returns it. */
   refuse(error: ColloquyError): Later<never>
-  /** A message to itself after a while; gone with this incarnation. */
+  /** A message to itself after a while; gone with this incarnation, or `cancel()`, also when it waits in the mailbox. */
   sendAfter(delayMs: number, name: string, message?: unknown): Timer
+  /** One message of it waits at most: what a busy actor missed does not come in a burst. */
   sendEvery(intervalMs: number, name: string, message?: unknown): Timer
   /** Ends with the other, and the other with it, unless the reason is `normal`; also while a handler has not settled. */
   link(other: ActorRef): void
@@ -244,7 +275,7 @@ export interface SpawnOptions {
   readonly mailbox?: MailboxOptions
   /** Default `transient`. */
   readonly restart?: Restart
-  /** How long it may take to end before it is killed. Default 5000. */
+  /** How long it may take to end before it is killed. Default that of its definition: 5000, none for a supervisor. */
   readonly shutdownMs?: number
 }
 
@@ -264,7 +295,7 @@ export interface ActorSpec<Input, State, On> {
   readonly type: string
   /** Of the protocol; a whole number from 1. */
   readonly version: number
-  /** Makes the state of each incarnation. A throw is a failed start. */
+  /** Makes the state of each incarnation, at once. A throw, or a promise, is a failed start. */
   readonly state: (input: Input) => State
   readonly on: On
   /** Runs before the first message; messages wait for it. A throw is a failed start. */
@@ -274,8 +305,17 @@ export interface ActorSpec<Input, State, On> {
   readonly onSignal?: (ctx: Context<NoInfer<State>>, signal: Signal) => void | Promise<void>
   /** Takes the next message while an async handler waits. Default false. */
   readonly reentrant?: boolean
-  /** A handler that has not settled by then fails the actor. Default: none. A handler that never yields cannot be ended. */
+  /** Async handlers of a reentrant actor that may wait at a time; then messages wait in the mailbox. Default 1024. */
+  readonly inFlightMax?: number
+  /** How long one may take to end before it is killed, where its spawn does not say. Default 5000; Infinity: no bound. */
+  readonly shutdownMs?: number
+  /**
+   * A handler, or `onSignal`, that has not settled by then fails the actor. Default: none. A handler that never yields
+   * cannot be ended.
+   */
   readonly handlerTimeoutMs?: number
+  /** An `init` that has not settled by then is a failed start. Default: none. */
+  readonly startTimeoutMs?: number
   /** Messages put aside. Default 4096. */
   readonly stashMax?: number
 }

@@ -21,6 +21,7 @@ export class Call implements PendingCall, DeadlineEntry {
   settled = false
   abandoned = false
   onAbandon: (() => void) | undefined
+  onSettled: (() => void) | undefined
   readonly #calls: Calls
   readonly #resolve: (value: unknown) => void
   readonly #reject: (error: Error) => void
@@ -75,12 +76,19 @@ export class Call implements PendingCall, DeadlineEntry {
     onAbandon?.()
   }
 
+  #told(): void {
+    const { onSettled } = this
+    this.onSettled = undefined
+    onSettled?.()
+  }
+
   #settle(): boolean {
     if (this.settled) return false
     this.settled = true
     this.onAbandon = undefined
     this.#unlisten?.()
     this.#calls.forget(this)
+    if (this.onSettled !== undefined) this.#told()
     return true
   }
 }

@@ -5,11 +5,11 @@
  */
 import type { CallOptions, Receipt, SendOptions, Signal, Undelivered } from './actor.ts'
 import { CellContext } from './context.ts'
-import { HandlerTimeout } from './error.ts'
+import { HandlerTimeout, NotRunning } from './error.ts'
 import { isForwarded, isLater } from './later.ts'
 import { plainExtra } from './letter.ts'
-import type { Letter } from './letter.ts'
-import { Life, isThenable } from './life.ts'
+import type { Extra, Letter, PendingCall } from './letter.ts'
+import { Life, isThenable, outlives } from './life.ts'
 import type { CellOptions, LifeSystem } from './life.ts'
 import { LocalRef } from './ref.ts'
 import { refuseLetter } from './refusal.ts'
@@ -65,8 +65,10 @@ export class Cell extends Life implements RefTarget {
   }
 
   override signal(signal: Signal): void {
-    if (this.phase === 'ended' || this.phase === 'stopping') return
+    if (this.phase === 'ended' || (this.phase === 'stopping' && !outlives(signal))) return
     this.mailbox.signal(signal)
+    // It is for the next incarnation, if there is one.
+    if (this.phase === 'stopping') return
     // An exit does not wait for a handler that may never settle.
     if (signal.type === 'exit' && !this.trapsExit && (this.busy || this.phase === 'starting')) this.#urge()
     else this.wake()
@@ -74,6 +76,12 @@ export class Cell extends Life implements RefTarget {
 
   /** `cause`: see `refuseLetter`. */
   override undelivered(letter: Letter, why: Undelivered, cause?: unknown): void {
+    const reminder = letter.extra?.reminder
+    if (reminder?.waiting) {
+      reminder.waiting = false
+      // A timer that is cancelled, or of an incarnation that is over, is no loss.
+      if (reminder.cancelled || reminder.incarnation !== this.incarnation) return
+    }
     refuseLetter(this, letter, why, cause)
     this.system.deadLetter(this, letter, why)
   }
@@ -122,10 +130,9 @@ export class Cell extends Life implements RefTarget {
   #handle(letter: Letter): void {
     const handler = this.behaviour[letter.name]
     if (handler === undefined) return this.undelivered(letter, 'unknown_message')
-    // Nobody waits for it any more, and the caller was told.
-    if (letter.extra?.call?.settled) return this.undelivered(letter, 'expired')
+    if (letter.extra !== undefined && !this.#wanted(letter, letter.extra)) return
     this.handled++
-    const context = (this.inHand ??= new CellContext(this))
+    const context = this.#contextFor(letter)
     context.begin(letter)
     const { system } = this
     const before = system.current
@@ -144,6 +151,27 @@ export class Cell extends Life implements RefTarget {
     else this.#finished(context, letter, result)
   }
 
+  /** False for what nobody waits for any more; who did was told. */
+  #wanted(letter: Letter, extra: Extra): boolean {
+    if (extra.call?.settled || extra.receipt?.expired) {
+      this.undelivered(letter, 'expired')
+      return false
+    }
+    const { reminder } = extra
+    if (!reminder) return true
+    reminder.waiting = false
+    return !reminder.cancelled && reminder.incarnation === this.incarnation
+  }
+
+  /**
+   * One serves all plain sends while no handler waits. A context that answers somebody, or is kept over an await, is of one
+   * message only: whoever held on to it must not act for another.
+   */
+  #contextFor(letter: Letter): CellContext {
+    if (letter.extra !== undefined || this.goesAsync) return new CellContext(this)
+    return (this.inHand ??= new CellContext(this))
+  }
+
   #finished(context: CellContext, letter: Letter, result: unknown): void {
     const { setAside } = context
     context.end()
@@ -156,19 +184,21 @@ export class Cell extends Life implements RefTarget {
     // Whoever has the message now answers for it.
     if (isForwarded(result)) return
     const { call, receipt } = letter.extra ?? plainExtra
-    if (call && !isLater(result) && !call.resolve(result) && call.abandoned)
-      this.system.deadLetter(this, letter, 'late_reply')
+    if (call && isLater(result)) this.#owe(call)
+    else if (call && !call.resolve(result) && call.abandoned) this.system.deadLetter(this, letter, 'late_reply')
     if (receipt?.delivery === 'processed') receipt.tell({ ok: true, delivery: 'processed' })
+  }
+
+  /** Whoever holds the answer may end with this incarnation; the caller is told then. */
+  #owe(call: PendingCall): void {
+    if (call.settled) return
+    const { text } = this
+    call.onSettled = this.atEnd((reason) => void call.reject(new NotRunning(text, { cause: reason })))
   }
 
   #await(context: CellContext, letter: Letter, result: unknown): void {
     this.fly(context)
-    const { handlerTimeoutMs } = this.options.spec
-    if (handlerTimeoutMs !== undefined)
-      context.limit = this.system.clock.timer(handlerTimeoutMs, () => {
-        const error = new HandlerTimeout(this.text, letter.name, handlerTimeoutMs)
-        if (this.landed(context)) this.#failed(context, letter, error)
-      })
+    this.#limit(context, letter.name, (error) => this.#failed(context, letter, error))
     // A thenable of another kind may throw, or settle twice.
     Promise.resolve(result).then(
       (value) => {
@@ -183,6 +213,15 @@ export class Cell extends Life implements RefTarget {
     if (this.asked?.now) this.heed()
   }
 
+  /** Of `handlerTimeoutMs`: what has not settled by then has failed. */
+  #limit(context: CellContext, name: string, failed: (error: Error) => void): void {
+    const { handlerTimeoutMs } = this.options.spec
+    if (handlerTimeoutMs === undefined) return
+    context.limit = this.system.clock.timer(handlerTimeoutMs, () => {
+      if (this.landed(context)) failed(new HandlerTimeout(this.text, name, handlerTimeoutMs))
+    })
+  }
+
   #onSignal(signal: Signal): void {
     const { onSignal } = this.options.spec
     if (signal.type === 'exit' && !this.trapsExit) {
@@ -190,7 +229,7 @@ export class Cell extends Life implements RefTarget {
       return
     }
     if (!onSignal) return
-    const context = (this.inHand ??= new CellContext(this))
+    const context = new CellContext(this)
     context.begin(undefined)
     try {
       const settled = this.runAs(context, () => onSignal(context, signal))
@@ -204,6 +243,7 @@ export class Cell extends Life implements RefTarget {
 
   #awaitSignal(context: CellContext, settled: PromiseLike<void>): void {
     this.fly(context)
+    this.#limit(context, 'onSignal', (error) => this.broke(context, error))
     Promise.resolve(settled).then(
       () => {
         if (!this.landed(context)) return undefined
@@ -227,7 +267,8 @@ export class Cell extends Life implements RefTarget {
 
   /** The message in hand failed: so does this incarnation. */
   #failed(context: CellContext, letter: Letter, error: unknown): void {
-    this.undelivered(letter, 'handler_failed', error)
+    // Whoever has the message now answers for it.
+    if (!context.passedOn) this.undelivered(letter, 'handler_failed', error)
     this.broke(context, error)
   }
 }

@@ -10,6 +10,10 @@ import { wholeNumber } from '../base/limit.ts'
 import type {
   ActorDefinition,
   ActorRef,
+  AnyProtocol,
+  BoundContext,
+  BoundRef,
+  CallOptions,
   Context,
   ExitReason,
   Handlers,
@@ -17,6 +21,7 @@ import type {
   MessageOf,
   Monitor,
   ResultOf,
+  SendOptions,
   SpawnArguments,
   SpawnOptions,
   StopActorOptions,
@@ -27,7 +32,7 @@ import type { Behaviour } from './define.ts'
 import { StaleContext, StashFull, UnknownMessage } from './error.ts'
 import { ForwardedAnswer, LaterAnswer } from './later.ts'
 import { Letter, plainExtra } from './letter.ts'
-import type { CallFrame, Sender } from './letter.ts'
+import type { CallFrame, PendingCall, Reminder, Sender } from './letter.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { Records } from './records.ts'
 
@@ -53,6 +58,8 @@ export interface ContextHost extends Sender {
 
 export interface ContextSystem {
   readonly clock: Clock
+  /** Whose handler runs now. */
+  current: CellContext | undefined
   spawnFor(
     parent: ContextHost,
     definition: ActorDefinition,
@@ -83,6 +90,8 @@ export class CellContext implements Context<unknown> {
   /** The message in hand is to be stashed: it is not over. */
   setAside = false
   over = false
+  /** Somebody else has the message now, and answers for it. */
+  passedOn = false
   /** Ends a handler that does not settle in time. */
   limit: Timer | undefined
   /** Of its own incarnation. */
@@ -91,6 +100,8 @@ export class CellContext implements Context<unknown> {
   #controller: AbortController | undefined
   #detach: (() => void) | undefined
   #onAbandon: (() => void) | undefined
+  /** How to give up the calls that this work waits for. */
+  #carried: Set<() => void> | undefined
 
   constructor(host: ContextHost) {
     this.host = host
@@ -103,6 +114,7 @@ export class CellContext implements Context<unknown> {
   begin(letter: Letter | undefined): void {
     this.letter = letter
     this.setAside = false
+    this.passedOn = false
     this.over = false
   }
 
@@ -110,13 +122,26 @@ export class CellContext implements Context<unknown> {
   end(): void {
     this.over = true
     if (this.#frame !== undefined) this.#leaveFrame()
-    if (this.#controller !== undefined) this.#release()
+    if (this.#controller !== undefined || this.#onAbandon !== undefined) this.#release()
     if (this.limit !== undefined) this.#unlimit()
     this.letter = undefined
   }
 
   abort(): void {
     this.#controller?.abort(new Aborted(`the work of ${this.host.text}`))
+    for (const giveUp of this.#carried ?? []) giveUp()
+  }
+
+  /** A call of this work is given up with it, or at the end of the incarnation if the work ends first. */
+  carry(call: PendingCall, giveUp: () => void): void {
+    this.#listen()
+    const carried = (this.#carried ??= new Set())
+    carried.add(giveUp)
+    const forget = this.host.atEnd(giveUp)
+    call.onSettled = () => {
+      carried.delete(giveUp)
+      forget()
+    }
   }
 
   #leaveFrame(): void {
@@ -129,7 +154,7 @@ export class CellContext implements Context<unknown> {
     const call = this.letter?.extra?.call
     // Whom it was forwarded to may have taken the place.
     if (call && call.onAbandon === this.#onAbandon) call.onAbandon = undefined
-    this.#controller = this.#detach = this.#onAbandon = undefined
+    this.#controller = this.#detach = this.#onAbandon = this.#carried = undefined
   }
 
   #unlimit(): void {
@@ -149,10 +174,10 @@ export class CellContext implements Context<unknown> {
   get state(): unknown {
     return this.#stale ? this.#state : this.host.state
   }
-  get self(): ActorRef {
+  get self(): ActorRef<AnyProtocol> {
     return this.host.ref
   }
-  get sender(): ActorRef | undefined {
+  get sender(): ActorRef<AnyProtocol> | undefined {
     return this.letter?.sender?.ref
   }
   get correlation(): string | undefined {
@@ -172,10 +197,17 @@ export class CellContext implements Context<unknown> {
       if (this.over) this.#controller = undefined
       return controller.signal
     }
+    this.#listen()
+    return controller.signal
+  }
+
+  /** Hears when the caller gives up, and when the incarnation ends. */
+  #listen(): void {
+    if (this.#onAbandon !== undefined) return
     this.#onAbandon = () => this.abort()
     this.#detach = this.host.atEnd(this.#onAbandon)
-    if (call) call.onAbandon = this.#onAbandon
-    return controller.signal
+    const call = this.letter?.extra?.call
+    if (call && !call.settled) call.onAbandon = this.#onAbandon
   }
 
   spawn<Input, P>(definition: ActorDefinition<Input, P>, ...given: SpawnArguments<Input>): ActorRef<P> {
@@ -200,6 +232,25 @@ export class CellContext implements Context<unknown> {
     return answer as Promise<ResultOf<P, Name>>
   }
 
+  with(options: SendOptions & CallOptions): BoundContext {
+    const bound = <P, Done>(to: ActorRef<P>, work: (to: BoundRef<P>) => Done): Done => {
+      this.#alive()
+      const { system } = this.host
+      const before = system.current
+      // Whoever sends now is this context, as before the first await.
+      system.current = this
+      try {
+        return work(to.with(options))
+      } finally {
+        system.current = before
+      }
+    }
+    return {
+      send: (to, name, ...message) => bound(to, (ref) => ref.send(name, ...message)),
+      call: (to, name, ...message) => bound(to, (ref) => ref.call(name, ...message)),
+    }
+  }
+
   later<Result>(): Later<Result> {
     return new LaterAnswer<Result>(this.letter?.extra?.call)
   }
@@ -211,6 +262,7 @@ export class CellContext implements Context<unknown> {
   ): Later<ResultOf<P, Name>> {
     this.#alive()
     this.host.system.forwardFrom(this, to as unknown as ActorRef, name, (message as unknown[])[0])
+    this.passedOn = true
     return new ForwardedAnswer()
   }
 
@@ -222,15 +274,18 @@ export class CellContext implements Context<unknown> {
   sendAfter(delayMs: number, name: string, message?: unknown): Timer {
     this.#known(name)
     const { host } = this
-    const letter = reminderOf(host, name, message, this.correlation)
+    const reminder = this.#reminder()
+    const letter = reminderOf(host, name, message, this.correlation, reminder)
     const timer = host.system.clock.timer(delayMs, () => {
       forget()
+      reminder.waiting = true
       host.accept(letter)
     })
     const forget = host.atEnd(() => timer.cancel())
     return {
       cancel() {
         timer.cancel()
+        reminder.cancelled = true
         forget()
       },
     }
@@ -241,10 +296,15 @@ export class CellContext implements Context<unknown> {
     wholeNumber('intervalMs', intervalMs, 1)
     const { host, correlation } = this
     const { clock } = host.system
+    const reminder = this.#reminder()
     let nextMs = clock.monotonicMs() + intervalMs
     let timer: Timer
     const tick = () => {
-      host.accept(reminderOf(host, name, message, correlation))
+      // One that still waits is not joined by others: a slow actor finds one tick, not all it missed.
+      if (!reminder.waiting) {
+        reminder.waiting = true
+        host.accept(reminderOf(host, name, message, correlation, reminder))
+      }
       // What a busy process missed is not made up for in a burst.
       const nowMs = clock.monotonicMs()
       nextMs = Math.max(nextMs + intervalMs, nowMs)
@@ -255,6 +315,7 @@ export class CellContext implements Context<unknown> {
     return {
       cancel() {
         timer.cancel()
+        reminder.cancelled = true
         forget()
       },
     }
@@ -331,6 +392,10 @@ export class CellContext implements Context<unknown> {
     return this.host.incarnation !== this.incarnation
   }
 
+  #reminder(): Reminder {
+    return { incarnation: this.incarnation, cancelled: false, waiting: false }
+  }
+
   #alive(): void {
     if (this.#stale) throw new StaleContext(this.host.text)
   }
@@ -342,7 +407,12 @@ export class CellContext implements Context<unknown> {
 }
 
 /** A message of an actor to itself; it belongs to the conversation in which it was set. */
-function reminderOf(host: ContextHost, name: string, message: unknown, correlation: string | undefined): Letter {
-  const extra = correlation === undefined ? undefined : { ...plainExtra, correlation }
-  return new Letter(name, message, host, extra)
+function reminderOf(
+  host: ContextHost,
+  name: string,
+  message: unknown,
+  correlation: string | undefined,
+  reminder: Reminder,
+): Letter {
+  return new Letter(name, message, host, { ...plainExtra, correlation, reminder })
 }

@@ -1,6 +1,7 @@
 /** `actor()`: checks a definition once, so that spawning need not, and keeps its handlers where no inherited name is found. */
 import { InvalidArgument } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
+import { delayOf } from './option.ts'
 import type { ActorDefinition, ActorSpec, Context, Handlers, ProtocolOf } from './actor.ts'
 
 /** Any spec, as the runtime sees it. */
@@ -21,8 +22,11 @@ class Definition implements ActorDefinition {
     if (typeof spec.state !== 'function') throw new InvalidArgument('state', 'must be a function that makes the state')
     this.spec = spec
     this.handlers = behaviourOf(spec.on)
+    if (spec.inFlightMax !== undefined) wholeNumber('inFlightMax', spec.inFlightMax, 1)
+    delayOf('shutdownMs', spec.shutdownMs, 0)
     if (spec.stashMax !== undefined) wholeNumber('stashMax', spec.stashMax, 1)
     if (spec.handlerTimeoutMs !== undefined) wholeNumber('handlerTimeoutMs', spec.handlerTimeoutMs, 1)
+    if (spec.startTimeoutMs !== undefined) wholeNumber('startTimeoutMs', spec.startTimeoutMs, 1)
   }
 }
 

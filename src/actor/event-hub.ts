@@ -80,6 +80,7 @@ export interface EventSystem {
 const tokenBytes = 16
 const bufferMax = 1_000_000
 const streamLimit = 4096
+const none: readonly never[] = []
 
 export class EventHub implements Events {
   readonly #system: EventSystem
@@ -221,7 +222,8 @@ class NamedEvent {
       const letter = new Letter(handler, kept, sender, extra)
       for (const cell of cells.keys()) cell.accept(copy ? new Letter(handler, copy(kept), sender, extra) : letter)
     }
-    for (const queue of this.#streams)
+    // A stream that comes while others are served has the value from the buffer already.
+    for (const queue of this.#streams.size === 0 ? none : [...this.#streams])
       if (!queue.push(copy ? copy(kept) : kept) && queue.ended) this.removeStream(queue)
     return count
   }

@@ -10,6 +10,8 @@ export type {
   ActorSpec,
   Address,
   Answer,
+  AnyProtocol,
+  BoundContext,
   BoundRef,
   CallOptions,
   Context,

@@ -22,7 +22,7 @@ export class LaterAnswer<Result> implements Later<Result> {
 }
 
 export function isLater(value: unknown): boolean {
-  return value instanceof LaterAnswer
+  return isOf(LaterAnswer, value)
 }
 
 /** Of a message that somebody else has now, with all who wait for it. */
@@ -33,5 +33,15 @@ export class ForwardedAnswer extends LaterAnswer<never> {
 }
 
 export function isForwarded(value: unknown): boolean {
-  return value instanceof ForwardedAnswer
+  return isOf(ForwardedAnswer, value)
+}
+
+/** What a handler returned may be a proxy that throws when it is looked at. */
+function isOf(kind: typeof LaterAnswer | typeof ForwardedAnswer, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return value instanceof kind
+  } catch {
+    return false
+  }
 }

@@ -33,6 +33,16 @@ export interface Extra {
   readonly call: PendingCall | undefined
   /** Who waits for a receipt, and of what. */
   readonly receipt: ReceiptWaiter | undefined
+  /** Of a timer of the actor itself. */
+  readonly reminder?: Reminder | undefined
+}
+
+/** What a timer of an incarnation has sent: it is for that incarnation, and not once the timer is cancelled. */
+export interface Reminder {
+  readonly incarnation: number
+  cancelled: boolean
+  /** Sent, and not in hand yet. */
+  waiting: boolean
 }
 
 /** What a send has that wants nothing but its conversation. */
@@ -50,6 +60,8 @@ export interface PendingCall {
   reject(error: Error): boolean
   /** Told when the caller gives up first. */
   onAbandon: (() => void) | undefined
+  /** Told when it ends, however it does. */
+  onSettled: (() => void) | undefined
 }
 
 /** A handler that makes calls: who waits for their answers. */
@@ -64,4 +76,6 @@ export interface CallFrame {
 export interface ReceiptWaiter {
   readonly delivery: 'enqueued' | 'processed'
   readonly tell: (receipt: Receipt) => void
+  /** Whoever waited was told that it took too long. */
+  readonly expired?: boolean
 }

@@ -2,7 +2,7 @@
  * Life: how an actor is started, ends and is started again. Unlike the cell, which is built on it, it takes no letter and
  * runs no handler; unlike the keeper it decides nothing: it is told to start or to end, and tells when that is done.
  */
-import { toError } from '../base/error.ts'
+import { InvalidArgument, TimedOut, errorText, messageOf, toError } from '../base/error.ts'
 import type { Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
@@ -68,6 +68,13 @@ export interface CellOptions {
   readonly parent: Life | undefined
 }
 
+export interface HaltOptions extends StopActorOptions {
+  /** What its children may take, where its keeper and not it keeps the deadline. Default `deadlineMs`. */
+  readonly childrenMs?: number
+}
+
+const inFlightMaxDefault = 1024
+
 export abstract class Life implements ContextHost, Pumped {
   readonly options: CellOptions
   readonly system: LifeSystem
@@ -96,16 +103,16 @@ export abstract class Life implements ContextHost, Pumped {
   /** Asked to end: it is not started again. */
   leaving = false
   /** Ends the children in place of the system, for a supervisor. */
-  stopsChildren: ((reason: ExitReason) => Promise<void>) | undefined
+  stopsChildren: ((reason: ExitReason, deadlineMs: number) => Promise<void>) | undefined
   protected inHand: CellContext | undefined
+  /** A handler of it has waited: no context is used twice any more. */
+  protected goesAsync = false
   protected woken = false
   /** Async work that has not settled. */
   protected pending = 0
   #inFlight: Set<CellContext> | undefined
   /** What was asked for by its own handler: `now` after the synchronous part, else after the message. */
-  protected asked:
-    | { readonly reason: ExitReason; readonly options: StopActorOptions; readonly now: boolean }
-    | undefined
+  protected asked: { readonly reason: ExitReason; readonly options: HaltOptions; readonly now: boolean } | undefined
   /** A start is on its way. */
   protected startDue = false
   #closing = false
@@ -113,7 +120,7 @@ export abstract class Life implements ContextHost, Pumped {
   #startError: Error | undefined
   #started: { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } | undefined
   /** What is to be undone at the end of the incarnation. */
-  #cleanups: Set<() => void> | undefined
+  #cleanups: Set<(reason: ExitReason) => void> | undefined
   protected idle: (() => void) | undefined
 
   constructor(system: LifeSystem, options: CellOptions) {
@@ -130,7 +137,9 @@ export abstract class Life implements ContextHost, Pumped {
     return this.options.name ?? this.address.toString()
   }
   get busy(): boolean {
-    return this.pending > 0 && this.options.spec.reentrant !== true
+    if (this.pending === 0) return false
+    const { reentrant, inFlightMax = inFlightMaxDefault } = this.options.spec
+    return reentrant !== true || this.pending >= inFlightMax
   }
 
   /** Resolves when the first start is over. */
@@ -170,7 +179,7 @@ export abstract class Life implements ContextHost, Pumped {
     const { spec, input } = this.options
     let context: CellContext | undefined
     try {
-      this.state = spec.state(input)
+      this.state = madeAtOnce(spec.state(input))
       if (spec.init && this.#starts(incarnation)) {
         const { init } = spec
         const held = (context = this.inHand = new CellContext(this))
@@ -194,6 +203,11 @@ export abstract class Life implements ContextHost, Pumped {
 
   #awaitInit(context: CellContext, settled: PromiseLike<void>): void {
     const { incarnation } = this
+    const { startTimeoutMs } = this.options.spec
+    if (startTimeoutMs !== undefined)
+      context.limit = this.system.clock.timer(startTimeoutMs, () => {
+        if (this.#starts(incarnation)) this.#startFailed(new TimedOut(`init of ${this.text}`, startTimeoutMs))
+      })
     Promise.resolve(settled).then(
       () => {
         this.inHand = undefined
@@ -206,6 +220,11 @@ export abstract class Life implements ContextHost, Pumped {
       },
     )
     if (this.asked?.now) this.heed()
+    // An exit from before this start does not wait for it.
+    else if (!this.mailbox.empty && !this.woken) {
+      this.woken = true
+      this.system.pace.wake(this)
+    }
   }
 
   #running(): void {
@@ -227,13 +246,16 @@ export abstract class Life implements ContextHost, Pumped {
    * Ends this incarnation: its children first, then what is in flight settles and `terminate` runs, by the deadline; then
    * its keeper decides. Asked for by its own handler, after the synchronous part of that.
    */
-  halt(reason: ExitReason, options: StopActorOptions = {}): void {
+  halt(reason: ExitReason, options: HaltOptions = {}): void {
     if (this.system.current?.host === this) this.asked = { reason, options, now: true }
-    else this.#end(reason, options.deadlineMs ?? this.options.shutdownMs, true)
+    else this.#end(reason, options.deadlineMs ?? this.options.shutdownMs, true, options.childrenMs)
   }
 
-  #end(reason: ExitReason, deadlineMs: number, waits: boolean): void {
-    if (this.phase === 'stopping') return this.#endBy(reason, deadlineMs)
+  #end(reason: ExitReason, deadlineMs: number, waits: boolean, childrenMs: number = deadlineMs): void {
+    if (this.phase === 'stopping') {
+      if (!this.#closing) void this.stopsChildren?.(reason, childrenMs)
+      return this.#endBy(reason, deadlineMs)
+    }
     if (this.phase !== 'running' && this.phase !== 'starting') return
     const wasRunning = this.phase === 'running'
     this.phase = 'stopping'
@@ -243,7 +265,7 @@ export abstract class Life implements ContextHost, Pumped {
     if (!terminate && this.pending === 0 && !this.children?.size) return this.#over(reason)
     const { incarnation } = this
     this.#endBy(reason, deadlineMs)
-    void this.#wind(reason, deadlineMs).finally(() => {
+    void this.#wind(reason, childrenMs).finally(() => {
       if (this.incarnation === incarnation && this.phase === 'stopping') this.#over(reason)
     })
   }
@@ -252,7 +274,7 @@ export abstract class Life implements ContextHost, Pumped {
   #endBy(reason: ExitReason, deadlineMs: number): void {
     const { clock } = this.system
     const dueMs = clock.monotonicMs() + deadlineMs
-    if (this.#closing || (this.#ending && this.#ending.dueMs <= dueMs)) return
+    if (this.#closing || dueMs === Number.POSITIVE_INFINITY || (this.#ending && this.#ending.dueMs <= dueMs)) return
     this.#ending?.timer.cancel()
     const timer = clock.timer(deadlineMs, () => this.#over(this.leaving ? 'kill' : reason))
     this.#ending = { dueMs, timer }
@@ -265,9 +287,9 @@ export abstract class Life implements ContextHost, Pumped {
     else this.#over('kill')
   }
 
-  async #wind(reason: ExitReason, deadlineMs: number): Promise<void> {
+  async #wind(reason: ExitReason, childrenMs: number): Promise<void> {
     const { incarnation } = this
-    await (this.stopsChildren?.(reason) ?? this.system.stopChildren(this, deadlineMs))
+    await (this.stopsChildren?.(reason, childrenMs) ?? this.system.stopChildren(this, childrenMs))
     if (this.pending > 0) await new Promise<void>((resolve) => (this.idle = resolve))
     const { terminate } = this.options.spec
     if (!terminate || this.incarnation !== incarnation) return
@@ -276,7 +298,7 @@ export abstract class Life implements ContextHost, Pumped {
     try {
       await this.runAs(context, () => terminate(context, reason))
     } catch (error) {
-      this.system.logger.warn({ actor: this.text, error: toError(error).message }, 'an actor failed in terminate')
+      this.system.logger.warn({ actor: this.text, error: messageOf(error) }, 'an actor failed in terminate')
     } finally {
       context.end()
     }
@@ -288,10 +310,10 @@ export abstract class Life implements ContextHost, Pumped {
     this.#inFlight = undefined
     this.pending = 0
     for (const context of contexts) {
-      const { letter } = context
+      const { letter, passedOn } = context
       context.abort()
       context.end()
-      if (letter) this.undelivered(letter, 'not_running', reason)
+      if (letter && !passedOn) this.undelivered(letter, 'not_running', reason)
     }
   }
 
@@ -305,18 +327,29 @@ export abstract class Life implements ContextHost, Pumped {
     this.inHand?.abort()
     this.inHand?.end()
     this.inHand = this.asked = undefined
-    for (const cleanup of this.#cleanups ?? []) cleanup()
+    for (const cleanup of this.#cleanups ?? []) cleanup(reason)
     this.#cleanups = undefined
     for (const child of this.children ?? []) this.system.discard(child)
     this.behaviour = this.options.handlers
     this.trapsExit = false
     for (const letter of this.stashed?.splice(0).toReversed() ?? []) this.mailbox.putBack(letter)
-    // Links are the actor's and stay; children and monitors were this incarnation's.
-    this.mailbox.takeSignals((signal) => signal.type !== 'exit')
+    // Links and subscriptions are the actor's and stay; children and monitors were this incarnation's.
+    this.mailbox.takeSignals((signal) => !outlives(signal))
     this.incarnation++
     this.phase = 'resting'
     this.#closing = false
-    this.options.keeper.exited(this, reason)
+    this.#tellKeeper(reason)
+  }
+
+  /** A keeper that cannot decide must not leave the actor between two lives. */
+  #tellKeeper(reason: ExitReason): void {
+    try {
+      this.options.keeper.exited(this, reason)
+    } catch (thrown) {
+      const error = toError(thrown)
+      this.system.logger.error({ actor: this.text, error: errorText(error) }, 'the keeper of an actor failed; it ends')
+      if (this.phase === 'resting') this.retire(error)
+    }
   }
 
   /** For the keeper, instead of another start: the end. */
@@ -331,6 +364,8 @@ export abstract class Life implements ContextHost, Pumped {
     const { address } = this
     for (const other of this.links ?? []) {
       other.links?.delete(this)
+      // A child that ends with the incarnation of its parent is no news for the next one.
+      if (other === this.options.parent && other.phase === 'stopping') continue
       other.signal({ type: 'exit', from: address, reason })
     }
     this.links = undefined
@@ -341,7 +376,7 @@ export abstract class Life implements ContextHost, Pumped {
   }
 
   /** Calls back at the end of this incarnation; returns how to take it back. */
-  atEnd(cleanup: () => void): () => void {
+  atEnd(cleanup: (reason: ExitReason) => void): () => void {
     this.#cleanups ??= new Set()
     this.#cleanups.add(cleanup)
     return () => void this.#cleanups?.delete(cleanup)
@@ -350,6 +385,7 @@ export abstract class Life implements ContextHost, Pumped {
   /** The context belongs to this work until it settles. */
   protected fly(context: CellContext): void {
     this.inHand = undefined
+    this.goesAsync = true
     this.pending++
     ;(this.#inFlight ??= new Set()).add(context)
   }
@@ -398,6 +434,18 @@ export abstract class Life implements ContextHost, Pumped {
     if (asked?.reason === 'kill') this.kill()
     else if (asked) this.halt(asked.reason, asked.options)
   }
+}
+
+/** Whether a signal is the actor's and not only that of its incarnation. */
+export function outlives(signal: Signal): boolean {
+  return signal.type === 'exit' || signal.type === 'event-ended'
+}
+
+/** A promise would be shared as the state, and its rejection would be nobody's. */
+function madeAtOnce(state: unknown): unknown {
+  if (typeof state !== 'object' || state === null || !isThenable(state)) return state
+  Promise.resolve(state).catch(() => {})
+  throw new InvalidArgument('state', 'must be made at once, not by a promise; load what takes time in init')
 }
 
 export function isThenable(value: object): boolean {

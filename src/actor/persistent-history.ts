@@ -2,13 +2,16 @@
  * History: how a persistent actor finds its state again, from the last snapshot and the events after it. Unlike the actor it
  * appends nothing; it reads the journal and folds.
  *
- * Snapshots live in the journal, in a stream of their own: `<stream>.snapshot`, one event each, the last one counts. They
- * save time and carry nothing that the events do not say: one that is missing, of another `version` of the definition, or
- * ahead of its events is not used, and all events are read.
+ * Snapshots live in the journal, in a stream of their own: `#snapshot/<stream>`, one event each, the last one counts. They
+ * save time and carry nothing that the events do not say: one that is missing, not made by this type of actor, of another
+ * `version` of the definition, or ahead of its events is not used, and all events are read. No actor has its events in a
+ * stream of that prefix, and the prefix keeps snapshots out of what is read by `account/*`.
  */
-import type { Journal, Recorded } from '../journal/journal.ts'
-import { AssertionFailed } from '../base/error.ts'
+import type { Journal, ReadStreamOptions, Recorded } from '../journal/journal.ts'
+import { AssertionFailed, InvalidArgument } from '../base/error.ts'
+import { plainName } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
+import { sourceEnd } from './records.ts'
 
 /** What an actor decided: the type and data of an event in the journal. */
 export interface DomainEvent {
@@ -40,11 +43,34 @@ export interface History {
 export interface HistoryWorld {
   readonly journal: Journal
   readonly logger: Logger
-  readonly signal: AbortSignal
+  readonly signal?: AbortSignal
 }
 
+const snapshotPrefix = '#snapshot/'
+/** With the prefix it is no longer than the name of a stream may be. */
+const streamMaxLength = 500
+
 export function snapshotStream(stream: string): string {
-  return `${stream}.snapshot`
+  return snapshotPrefix + stream
+}
+
+export function snapshotType(type: string): string {
+  return `${type}.snapshot`
+}
+
+/**
+ * `<type>/<input>`: another stream for each type and input. The input may hold any sign, since the type as it stands there
+ * has no slash; nor can it begin as the stream of a snapshot does.
+ */
+export function defaultStream(type: string, input: unknown): string {
+  if (typeof input === 'string') return `${type.replaceAll(/[%/#]/g, encodeURIComponent)}/${input}`
+  throw new InvalidArgument('stream', 'must be given where the input is not text: it names the history of the actor')
+}
+
+/** The name of a stream that may hold the events of an actor. Throws `base.invalid_argument`. */
+export function eventStream(name: string): string {
+  if (!plainName('stream', name, streamMaxLength).startsWith(snapshotPrefix)) return name
+  throw new InvalidArgument('stream', `must not begin with ${snapshotPrefix}: snapshots are there`)
 }
 
 /** Which events the last commands led to, so that one that comes again is not decided again. The oldest are forgotten. */
@@ -78,11 +104,13 @@ export class CommandIds {
   }
 }
 
+/** As it is; or as it was after the version `until`, or at a snapshot after that. */
 export async function loadHistory(
   plan: HistoryPlan,
   world: HistoryWorld,
   stream: string,
   input: unknown,
+  until = Number.POSITIVE_INFINITY,
 ): Promise<History> {
   const snapshot = await lastSnapshot(plan, world, stream)
   const history: History = snapshot ?? {
@@ -92,8 +120,9 @@ export async function loadHistory(
     snapshotVersion: 0,
     commands: new CommandIds(plan.commandsMax),
   }
-  for await (const recorded of world.journal.read(stream, { fromVersion: history.version + 1, signal: world.signal })) {
+  for await (const recorded of world.journal.read(stream, readingOf(world, { fromVersion: history.version + 1 }))) {
     const { version, event } = recorded
+    if (version > until) break
     if (version !== history.version + 1)
       throw new AssertionFailed(`${stream} goes on with version ${version} after ${history.version}`)
     history.state = plan.evolve(history.state, { type: event.type, data: event.data })
@@ -103,14 +132,21 @@ export async function loadHistory(
   return history
 }
 
+function readingOf({ signal }: HistoryWorld, options: ReadStreamOptions): ReadStreamOptions {
+  return { ...options, ...(signal && { signal }) }
+}
+
 async function lastSnapshot(plan: HistoryPlan, world: HistoryWorld, stream: string): Promise<History | undefined> {
-  const { journal, logger, signal } = world
+  const { journal, logger } = world
   const last = await journal.version(snapshotStream(stream))
   if (last === 0) return undefined
   let found: Recorded | undefined
-  for await (const recorded of journal.read(snapshotStream(stream), { fromVersion: last, limit: 1, signal }))
+  for await (const recorded of journal.read(snapshotStream(stream), readingOf(world, { fromVersion: last, limit: 1 })))
     found = recorded
-  const data = found?.event.data
+  // Anybody may append to any stream.
+  if (found?.event.type !== snapshotType(plan.type) || !found.event.source.endsWith(sourceEnd(plan.type)))
+    return undefined
+  const { data } = found.event
   if (!isSnapshotData(data) || data.definition !== plan.version) return undefined
   // Restored from two backups of different age, a snapshot may know what the events do not.
   if (data.version > (await journal.version(stream))) {

@@ -10,7 +10,7 @@
  * | decided, appended | `Committed` | evolved |
  * | decided into no event | `Committed`, no events | as it was |
  * | `decide` throws a `ColloquyError` | that error | as it was |
- * | somebody else appended first | `journal.wrong_version` | read again |
+ * | somebody else appended first | `journal.wrong_version`, or `Committed` where it was this very command | read again |
  * | the journal refuses the events (size, form) | its error | read again |
  * | the journal fails otherwise | `actor.call_failed`; the events may be there or not | read again, after a restart |
  * | it comes again with the id of one that was appended | `Committed`, the same | as it was |
@@ -25,8 +25,8 @@ import type { ActorDefinition, ActorSpec, Context, Handlers, Later, ProtocolOf }
 import type { Cell } from './cell.ts'
 import { actor } from './define.ts'
 import { JournalMissing } from './error.ts'
-import { inHand, refuseInHand } from './in-hand.ts'
-import { loadHistory, snapshotStream } from './persistent-history.ts'
+import { inHand, refuseInHand, untilEnd } from './in-hand.ts'
+import { defaultStream, eventStream, loadHistory, snapshotStream, snapshotType } from './persistent-history.ts'
 import type { DomainEvent, History, HistoryPlan, SnapshotData } from './persistent-history.ts'
 import type { Sent } from './pool.ts'
 import type { Records } from './records.ts'
@@ -59,7 +59,10 @@ export interface PersistentSpec<Input, State, Event extends DomainEvent, Decide,
   readonly type: string
   /** Raise it when `initial`, `evolve` or the shape of the state change: snapshots of other versions are not used. */
   readonly version: number
-  /** Names the stream of this actor's events. Default `<type>/<input>`, where the input is text. */
+  /**
+   * Names the stream of this actor's events. Default `<type>/<input>`, where the input is text; `%`, `/` and `#` of the type
+   * are escaped. It must not begin with `#snapshot/`.
+   */
   readonly stream?: (input: NoInfer<Input>) => string
   readonly initial: (input: Input) => State
   /**
@@ -69,7 +72,10 @@ export interface PersistentSpec<Input, State, Event extends DomainEvent, Decide,
   readonly evolve: (state: State, event: Event) => State
   /** Commands, decided on the state into events, all of which are appended or none. */
   readonly decide: Decide
-  /** Other messages: questions about `ctx.state`. What they change in it is lost at the end of the incarnation. */
+  /**
+   * Other messages: questions about `ctx.state`. What they change in it is in no event and no snapshot; it is lost at the end
+   * of the incarnation, until which `decide` and `evolve` see it.
+   */
   readonly on?: On
   /** Events between two snapshots. Default 1000; 0: none are made. */
   readonly snapshotEvery?: number
@@ -145,8 +151,6 @@ interface Life {
 }
 
 const lives = new WeakMap<Cell, Life>()
-/** Leaves room for what the names of snapshots have more. */
-const streamMaxLength = 500
 
 function planOf(spec: AnyPersistentSpec): Plan {
   for (const name of ['initial', 'evolve'] as const)
@@ -166,11 +170,6 @@ function planOf(spec: AnyPersistentSpec): Plan {
   }
 }
 
-function defaultStream(type: string, input: unknown): string {
-  if (typeof input === 'string') return `${type}/${input}`
-  throw new InvalidArgument('stream', 'must be given where the input is not text: it names the history of the actor')
-}
-
 function recordsFor(plan: Plan, cell: Cell): Records {
   const { records } = cell.system
   if (!records) throw new JournalMissing(plan.type)
@@ -180,10 +179,11 @@ function recordsFor(plan: Plan, cell: Cell): Records {
 /** Reads the history again, from the journal alone: what the memory holds may be half of something. */
 async function load(plan: Plan, ctx: Context<unknown>, input: unknown): Promise<void> {
   const { cell, context } = inHand(ctx)
+  if (cell.incarnation !== context.incarnation) return
+  const stream = eventStream(plan.stream(input))
   const { journal } = recordsFor(plan, cell)
-  const stream = plainName('stream', plan.stream(input), streamMaxLength)
-  const world = { journal, logger: cell.system.logger, signal: ctx.signal }
-  const history = await loadHistory(plan, world, stream, input)
+  const { logger } = cell.system
+  const history = await untilEnd(cell, (signal) => loadHistory(plan, { journal, logger, signal }, stream, input))
   // Another incarnation has begun meanwhile, and has read for itself.
   if (cell.incarnation !== context.incarnation) return
   cell.state = history.state
@@ -220,6 +220,9 @@ async function handleCommand(
   } catch (error) {
     if (!isRefusal(error)) throw error
     await load(plan, ctx, cell.options.input)
+    // An append that was in doubt may be what came first, and this command the same one, said again.
+    const before = command === undefined ? undefined : lives.get(cell)?.history.commands.get(command)
+    if (before) return again(recordsFor(plan, cell), history.stream, before)
     return refuseInHand(ctx, error)
   }
   const version = first + events.length - 1
@@ -270,31 +273,25 @@ async function again(
 /** Nobody waits for it: the events say the same, and without it the next start takes longer. */
 function snapshot(plan: Plan, cell: Cell, life: Life): void {
   if (life.snapshotting) return
-  const { history } = life
-  const { version, stream } = history
+  const { version, stream } = life.history
   life.snapshotting = true
-  history.snapshotVersion = version
-  const records = recordsFor(plan, cell)
-  const data: SnapshotData = {
-    version,
-    definition: plan.version,
-    state: history.state,
-    commands: history.commands.toList(),
-  }
-  const { type } = plan
-  const event = records.event({
-    actor: type,
-    type: `${type}.snapshot`,
-    data,
-    correlation: undefined,
-    command: undefined,
-  })
-  records.journal
-    .append(snapshotStream(stream), [event])
+  life.history.snapshotVersion = version
+  keepSnapshot(plan, cell, stream, version)
     .catch((error: unknown) =>
       cell.system.logger.warn({ stream, error: messageOf(error) }, 'a snapshot could not be kept'),
     )
     .finally(() => {
       life.snapshotting = false
     })
+}
+
+/** Of what the journal says, not of the state in memory, in which handlers and senders may have changed something. */
+async function keepSnapshot(plan: Plan, cell: Cell, stream: string, until: number): Promise<void> {
+  const records = recordsFor(plan, cell)
+  const world = { journal: records.journal, logger: cell.system.logger }
+  const { version, state, commands } = await loadHistory(plan, world, stream, cell.options.input, until)
+  const { type } = plan
+  const data: SnapshotData = { version, definition: plan.version, state, commands: commands.toList() }
+  const plain = { actor: type, type: snapshotType(type), correlation: undefined, command: undefined }
+  await records.journal.append(snapshotStream(stream), [records.event({ ...plain, data })])
 }

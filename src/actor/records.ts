@@ -20,6 +20,11 @@ export interface RecordInput {
   readonly command: string | undefined
 }
 
+/** Of the source of an event: who made it, on whatever node. */
+export function sourceEnd(actor: string): string {
+  return `/${encodeURIComponent(actor)}`
+}
+
 export interface Records {
   readonly journal: Journal
   event(input: RecordInput): CloudEvent
@@ -38,7 +43,7 @@ export function recordsOf(
       return {
         specversion: '1.0',
         id,
-        source: `/${encodeURIComponent(node)}/${encodeURIComponent(actor)}`,
+        source: `/${encodeURIComponent(node)}${sourceEnd(actor)}`,
         type,
         time: isoTime(clock.now()),
         datacontenttype: 'application/json',

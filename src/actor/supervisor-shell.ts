@@ -95,8 +95,8 @@ export class Supervising implements Keeper {
     const cell = cellOf(ctx)
     this.#cell = cell
     this.#machine = new Supervision({ ...this.#settings.supervision, random: cell.system.random })
-    cell.stopsChildren = (reason) => {
-      this.#put({ type: 'shutdown', reason })
+    cell.stopsChildren = (reason, deadlineMs) => {
+      this.#put({ type: 'shutdown', reason, deadlineMs })
       return this.#ended.promise
     }
     cell.atEnd(() => this.#close())
@@ -202,7 +202,7 @@ export class Supervising implements Keeper {
       case 'start':
         return this.#start(cell, action.id)
       case 'stop':
-        return this.#stop(action.id, action.reason)
+        return this.#stop(action.id, action.reason, action.deadlineMs)
       case 'kill':
         return this.#cells.get(action.id)?.kill()
       case 'retire':
@@ -236,9 +236,10 @@ export class Supervising implements Keeper {
     }
   }
 
-  #stop(id: string, reason: ExitReason): void {
+  /** The machine kills it; its own children must be down by then. */
+  #stop(id: string, reason: ExitReason, childrenMs: number): void {
     const cell = this.#cells.get(id)
-    if (cell && cell.phase !== 'resting') return cell.halt(reason, { deadlineMs: Number.POSITIVE_INFINITY })
+    if (cell && cell.phase !== 'resting') return cell.halt(reason, { deadlineMs: Number.POSITIVE_INFINITY, childrenMs })
     cell?.holdStart()
     this.#put({ type: 'exited', id, reason })
   }

@@ -15,6 +15,7 @@ import type { ActorDefinition, ActorRef, Context, Later, MailboxOptions, Restart
 import type { AutoShutdown, Backoff, Strategy } from './core/supervision.ts'
 import { actor, definitionOf } from './define.ts'
 import { mailboxLimits } from './mailbox.ts'
+import { delayOf } from './option.ts'
 import { Supervising } from './supervisor-shell.ts'
 import type { ChildInfo, ChildOfType, ChildSettings, SupervisorSettings } from './supervisor-shell.ts'
 
@@ -23,7 +24,7 @@ export interface ChildOptions {
   readonly name?: string
   /** Default `transient`. */
   readonly restart?: Restart
-  /** How long it may take to end before it is killed. Default 5000; give a supervisor more than its children together. */
+  /** How long it may take to end before it is killed. Default that of its definition: 5000, none for a supervisor. */
   readonly shutdownMs?: number
   /** Its end for good counts for `autoShutdown`, which must be set. Never of a permanent one. Default false. */
   readonly significant?: boolean
@@ -125,6 +126,8 @@ export function supervisor(
   const common = {
     type: spec.type ?? 'supervisor',
     version: 1,
+    // Its children have theirs, and a stop from above its own.
+    shutdownMs: Number.POSITIVE_INFINITY,
     state: () => new Supervising(settings),
     init: (ctx: Ctx): Promise<void> | undefined => ctx.state.boot(ctx),
   }
@@ -208,8 +211,14 @@ function dynamicSettings(
 }
 
 function settingsOf(spec: ChildSpec, autoShutdown?: AutoShutdown): ChildSettings {
-  definitionOf(spec.actor as ActorDefinition<never, never>)
-  const { name, restart = 'transient', shutdownMs = shutdownMsDefault, significant = false, mailbox } = spec
+  const kind = definitionOf(spec.actor as ActorDefinition<never, never>).spec
+  const {
+    name,
+    restart = 'transient',
+    shutdownMs = kind.shutdownMs ?? shutdownMsDefault,
+    significant = false,
+    mailbox,
+  } = spec
   mailboxLimits(mailbox)
   oneOf('restart', restart, ['permanent', 'transient', 'temporary'])
   if (significant && restart === 'permanent')
@@ -220,7 +229,7 @@ function settingsOf(spec: ChildSpec, autoShutdown?: AutoShutdown): ChildSettings
     plan: {
       id: plainName('id', spec.id, 128),
       restart,
-      shutdownMs: wholeNumber('shutdownMs', shutdownMs, 0),
+      shutdownMs: delayOf('shutdownMs', shutdownMs, shutdownMsDefault),
       significant,
     },
     definition: spec.actor as unknown as ActorDefinition,

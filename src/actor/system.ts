@@ -6,9 +6,9 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { CodecTooLarge } from '../base/codec.ts'
-import { Aborted, InvalidArgument, toError } from '../base/error.ts'
+import { Aborted, InvalidArgument, errorText, toError } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
-import { silentLogger } from '../base/logger.ts'
+import { guardedLogger, silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
@@ -19,10 +19,10 @@ import type {
   ActorDefinition,
   ActorRef,
   Address,
+  AnyProtocol,
   CallOptions,
   ExitReason,
   Monitor,
-  Protocol,
   Receipt,
   SendOptions,
   SpawnArguments,
@@ -49,12 +49,14 @@ import type { Group } from './group.ts'
 import { Letter, plainExtra } from './letter.ts'
 import type { Extra, Sender } from './letter.ts'
 import { mailboxLimits } from './mailbox.ts'
+import { waiterOf } from './receipt.ts'
 import { delayOf, deliveryOf, extraOf, priorityOf, restartOf } from './option.ts'
 import { recordsOf } from './records.ts'
 import type { Records } from './records.ts'
 import { LocalRef } from './ref.ts'
 import { snapshotOf } from './snapshot.ts'
 import type { SnapshotOptions, SystemSnapshot } from './snapshot.ts'
+import { stopInTurn } from './stop.ts'
 
 export type { ActorSystem, ActorSystemOptions } from './actor-system.ts'
 
@@ -89,7 +91,7 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
   constructor(options: ActorSystemOptions) {
     this.#options = options
     this.clock = options.clock ?? systemClock
-    this.logger = options.logger ?? silentLogger
+    this.logger = options.logger ? guardedLogger(options.logger) : silentLogger
     this.pace = new Pace(this.clock)
     this.deadLetters = new DeadLetterBox(options.deadLettersMax ?? 256)
     const entropy = options.entropy ?? systemEntropy
@@ -162,7 +164,7 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
       name,
       limits: mailboxLimits(options?.mailbox),
       restart: restartOf(options?.restart),
-      shutdownMs: delayOf('shutdownMs', options?.shutdownMs, shutdownMsDefault),
+      shutdownMs: delayOf('shutdownMs', options?.shutdownMs, spec.shutdownMs ?? shutdownMsDefault),
       keeper,
       parent,
     })
@@ -177,8 +179,11 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
     return addressOf(this.#options.node, this.#incarnation, id)
   }
 
-  find(name: string): ActorRef | undefined {
-    return this.#names.get(name)?.ref
+  find<P = AnyProtocol>(name: string, definition?: ActorDefinition<never, P>): ActorRef<P> | undefined {
+    const cell = this.#names.get(name)
+    if (definition && cell && cell.options.spec !== definitionOf(definition as ActorDefinition<never, never>).spec)
+      return undefined
+    return cell?.ref as ActorRef<P> | undefined
   }
 
   forget(cell: Cell): void {
@@ -195,14 +200,15 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
     this.#send(cell, name, message, context, undefined)
   }
 
-  tellWith(cell: Cell, name: string, message: unknown, options: SendOptions): Promise<Receipt> {
+  tellWith(cell: Cell, name: string, message: unknown, options: SendOptions & CallOptions): Promise<Receipt> {
     const delivery = deliveryOf(options.delivery)
     if (delivery === 'at-most-once') {
       this.#send(cell, name, message, this.current, extraOf(options))
       return Promise.resolve({ ok: true, delivery: 'at-most-once' })
     }
     return new Promise((tell) => {
-      this.#send(cell, name, message, this.current, { ...extraOf(options), receipt: { delivery, tell } })
+      const receipt = waiterOf(delivery, options, this.clock, tell)
+      this.#send(cell, name, message, this.current, { ...extraOf(options), receipt })
     })
   }
 
@@ -269,7 +275,16 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
       const call = new Call(this.#calls, { to: cell, name, timeoutMs, dueMs }, frame, answer, reject)
       this.#calls.add(call)
       if (options?.signal) call.listen(options.signal)
+      if (from && !from.over) this.#carry(from, call)
       this.#send(cell, name, message, from, { priority, correlation, call, receipt: undefined })
+    })
+  }
+
+  /** What nobody waits for is not worked on: a call ends with the work that makes it. */
+  #carry(context: CellContext, call: Call): void {
+    context.carry(call, () => {
+      const due = call.dueMs <= this.clock.monotonicMs() + 1
+      call.abandon(due ? new CallTimeout(call.to.text, call.name, call.timeoutMs) : new Aborted('a call'))
     })
   }
 
@@ -304,6 +319,7 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
           ...(letter?.extra ?? plainExtra),
           correlation: context.correlation,
           receipt,
+          reminder: undefined,
         })
     } else if (receipt) void untyped(to).with({ delivery: 'processed' }).send(name, message).then(receipt.tell)
     else if (call) this.askFrom(context, to, name, message).then(call.resolve.bind(call), call.reject.bind(call))
@@ -373,7 +389,7 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
     throw new InvalidArgument('ref', 'must be a reference to an actor of this node')
   }
 
-  group<P = Protocol>(name: string): Group<P> {
+  group<P = AnyProtocol>(name: string): Group<P> {
     return this.#groups.group(name) as unknown as Group<P>
   }
 
@@ -441,12 +457,8 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
     return ended
   }
 
-  async stopChildren(cell: Cell, deadlineMs: number): Promise<void> {
-    const endMs = this.clock.monotonicMs() + deadlineMs
-    for (const child of [...(cell.children ?? [])].toReversed()) {
-      const leftMs = Math.max(0, endMs - this.clock.monotonicMs())
-      await this.#stopBy(child, leftMs)
-    }
+  stopChildren(cell: Cell, deadlineMs: number): Promise<void> {
+    return this.#stopAll([...(cell.children ?? [])], deadlineMs, cell.options.spec.terminate ? 1 : 0)
   }
 
   discard(cell: Cell): void {
@@ -460,18 +472,13 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
     return this.#stopping
   }
 
-  #stopBy(cell: Cell, leftMs: number): Promise<void> {
-    if (leftMs <= 0) return this.#stopCell(cell, { reason: 'kill' })
-    return this.#stopCell(cell, { deadlineMs: Math.min(cell.options.shutdownMs, leftMs) })
+  #stopAll(cells: readonly Cell[], deadlineMs: number, kept: 0 | 1): Promise<void> {
+    return stopInTurn(this, cells, { deadlineMs, kept }, (cell, options) => this.#stopCell(cell, options))
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const endMs = this.clock.monotonicMs() + deadlineMs
-    const top = [...this.#cells.values()].filter((cell) => cell.options.parent === undefined).toReversed()
-    for (const cell of top) {
-      const leftMs = Math.max(0, endMs - this.clock.monotonicMs())
-      await this.#stopBy(cell, leftMs)
-    }
+    const top = [...this.#cells.values()].filter((cell) => cell.options.parent === undefined)
+    await this.#stopAll(top, deadlineMs, 0)
     this.#calls.close(() => new NotRunning(this.#options.node))
     this.events.close()
     this.deadLetters.close()
@@ -488,5 +495,5 @@ function untyped(ref: ActorRef): ActorRef<Record<string, (message: unknown) => u
 }
 
 export function reasonText(reason: ExitReason): string {
-  return typeof reason === 'string' ? reason : `${reason.name}: ${reason.message}`
+  return typeof reason === 'string' ? reason : errorText(reason)
 }

@@ -88,12 +88,38 @@ export function codeOf(error: unknown): string {
 
 /** A message for people from whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : textOf(error)
+  try {
+    if (!isError(error)) return textOf(error)
+    const { message }: { message: unknown } = error
+    return typeof message === 'string' ? message : textOf(message)
+  } catch {
+    return unreadable
+  }
 }
 
 /** The error itself if it is one, else an Error that says what was thrown. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(textOf(thrown), { cause: thrown })
+  return isError(thrown) ? thrown : new Error(textOf(thrown), { cause: thrown })
+}
+
+/** Name and message for people; it never throws, whatever the getters of the error do. */
+export function errorText(error: Error): string {
+  try {
+    return `${error.name}: ${error.message}`
+  } catch {
+    return unreadable
+  }
+}
+
+const unreadable = 'an error that cannot be read'
+
+/** A revoked proxy throws when its prototype is asked for. */
+function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error
+  } catch {
+    return false
+  }
 }
 
 /** An object without a prototype, or with a `toString` that throws, has no text of its own; reporting it must not throw. */
@@ -101,6 +127,10 @@ function textOf(value: unknown): string {
   try {
     return String(value)
   } catch {
-    return Object.prototype.toString.call(value)
+    try {
+      return Object.prototype.toString.call(value)
+    } catch {
+      return unreadable
+    }
   }
 }

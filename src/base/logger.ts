@@ -27,6 +27,26 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 }
 
+/** The same logger, whose failure is not that of the work it describes: a line it cannot write is lost. */
+export function guardedLogger(logger: Logger): Logger {
+  const method =
+    (level: LogLevel): LogMethod =>
+    (...line: [first: object | string, message?: string]) => {
+      try {
+        logger[level](...(line as [object, string?]))
+      } catch {
+        // There is nowhere left to tell it.
+      }
+    }
+  return {
+    debug: method('debug'),
+    info: method('info'),
+    warn: method('warn'),
+    error: method('error'),
+    child: (fields) => guardedLogger(logger.child(fields)),
+  }
+}
+
 const levels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof levels)[number]
 

@@ -36,7 +36,14 @@ import type { Store } from '../store/store.ts'
 import { NodeStopped, NotDurable, UnknownActor } from './error.ts'
 import { actorSystem } from '../actor/system.ts'
 import type { ActorSystem } from '../actor/system.ts'
-import type { ActorDefinition, ActorRef, SpawnArguments, SpawnOptions, StopActorOptions } from '../actor/actor.ts'
+import type {
+  ActorDefinition,
+  ActorRef,
+  AnyProtocol,
+  SpawnArguments,
+  SpawnOptions,
+  StopActorOptions,
+} from '../actor/actor.ts'
 import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
@@ -100,7 +107,7 @@ export interface Node extends AsyncDisposable {
    */
   spawn<Input, P>(definition: ActorDefinition<Input, P>, ...input: SpawnArguments<Input>): ActorRef<P>
   /** The same by the type's name, one of `actors`. Throws `node.unknown_actor` too. */
-  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef
+  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef<AnyProtocol>
   /** Ends an actor and its children; resolves when it has ended. */
   stopActor(ref: ActorRef<never>, options?: StopActorOptions): Promise<void>
   /** The model of a name. Throws `node.unknown_model`. */
@@ -225,8 +232,8 @@ class HouseNode implements Node {
   }
 
   spawn<Input, P>(definition: ActorDefinition<Input, P>, ...input: SpawnArguments<Input>): ActorRef<P>
-  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef
-  spawn(kind: string | ActorDefinition, input?: unknown, options?: SpawnOptions): ActorRef {
+  spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef<AnyProtocol>
+  spawn(kind: string | ActorDefinition, input?: unknown, options?: SpawnOptions): ActorRef<AnyProtocol> {
     const definition = typeof kind === 'string' ? this.#parts.kinds.get(kind) : kind
     if (!definition) throw new UnknownActor(kind as string, [...this.#parts.kinds.keys()])
     return this.actors.spawn(definition as unknown as ActorDefinition<unknown>, input, options)

@@ -28,6 +28,15 @@ describe('actor', () => {
     expect(await ref.with({ timeoutMs: 200, signal }).call('total')).toBe(42)
   })
 
+  it('is found by its name, and by name and kind', () => {
+    const kind = () => actor({ type: 'k', version: 1, state: () => ({}), on: { hi: () => 'hi' } })
+    const [one, other] = [kind(), kind()]
+    const system = actorSystem({ node: 'alpha', clock: manualClock() })
+    const ref = system.spawn(one, undefined, { name: 'one' })
+    expect([system.find('one'), system.find('one', one)]).toEqual([ref, ref])
+    expect([system.find('one', other), system.find('none', one)]).toEqual([undefined, undefined])
+  })
+
   it('has an address with node, incarnation and number, and its name as text', () => {
     const system = actorSystem({ node: 'alpha', incarnation: 40, clock: manualClock() })
     const ref = puppet(system).ref

@@ -374,11 +374,18 @@ describe('call cycle', () => {
     expect(await asked.promise).toBe('fine')
     // Failed after it had asked; it is another incarnation that is called back.
     const second = Promise.withResolvers<unknown>()
-    const failing = a.call('do', (inA: Context<unknown>) => {
-      void ask(inA, b, (inB) => second.resolve(ask(inB, a, () => 'fine too'))).catch(() => {})
+    const failed = Promise.withResolvers<void>()
+    const failing = a.call('do', async (inA: Context<unknown>) => {
+      const asking = async (inB: Context<unknown>) => {
+        await failed.promise
+        second.resolve(ask(inB, a, () => 'fine too'))
+      }
+      void ask(inA, b, asking).catch(() => {})
+      await turn()
       throw new Error('on the way')
     })
     await expect(failing).rejects.toMatchObject({ code: 'actor.call_failed' })
+    failed.resolve()
     expect(await second.promise).toBe('fine too')
     // Given up: its handler runs on, but the call has ended.
     const third = Promise.withResolvers<unknown>()

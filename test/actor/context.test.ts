@@ -21,6 +21,36 @@ describe('context', () => {
     expect(await seen.promise).toEqual([a, 'c1'])
   })
 
+  it('sends and calls with options as itself after an await: sender, conversation, deadline and cycles', async () => {
+    const { system, clock } = stage()
+    const [a, b] = [puppet(system).ref, puppet(system).ref]
+    const seen = (ctx: Context<unknown>) => [ctx.sender, ctx.correlation, ctx.deadlineMs]
+    const asked = a.with({ correlation: 'c1', timeoutMs: 100 }).call('do', async (inA: Context<unknown>) => {
+      await Promise.resolve()
+      const long = inA.with({ timeoutMs: 4000 })
+      const back = (inB: Context<unknown>) => inB.with({}).call(a, 'do', () => 'never')
+      const [sent, other] = [Promise.withResolvers<unknown[]>(), inA.with({ correlation: 'c2' })]
+      const receipt = await inA
+        .with({ delivery: 'processed' })
+        .send(b, 'do', (inB: Context<unknown>) => sent.resolve(seen(inB)))
+      return [
+        await long.call(b, 'do', seen),
+        await other.call(b, 'do', seen),
+        await sent.promise,
+        receipt,
+        await long.call(b, 'do', back).catch((error: unknown) => error),
+      ]
+    })
+    const untilMs = clock.monotonicMs() + 100
+    expect(await asked).toMatchObject([
+      [a, 'c1', untilMs],
+      [a, 'c2', untilMs],
+      [a, 'c1', Number.POSITIVE_INFINITY],
+      { ok: true, delivery: 'processed' },
+      { code: 'actor.call_failed', cause: { code: 'actor.call_cycle' } },
+    ])
+  })
+
   it('says who sends from init, onSignal and terminate', async () => {
     const { system } = stage()
     const b = puppet(system).ref

@@ -228,6 +228,22 @@ describe('events', () => {
     expect(await gather(lossy)).toEqual([3, 4])
   })
 
+  it('come once to a stream that subscribes while they are published', async () => {
+    const system = open()
+    let late: AsyncIterable<unknown> | undefined
+    const event = system.events.define<number>('e', {
+      buffer: 2,
+      notify(change) {
+        if (change === 'last') late ??= system.events.subscribe('e')
+      },
+    })
+    // Full at the value 4, which the late one finds in the buffer.
+    system.events.subscribe('e', { limit: 1 })
+    for (let value = 1; value <= 5; value++) event.publish(value)
+    event.end()
+    expect(await gather(late as AsyncIterable<unknown>)).toEqual([3, 4, 5])
+  })
+
   it('carry sender and conversation of whoever emits', async () => {
     const system = open()
     system.events.define('e')

@@ -15,6 +15,12 @@ describe('intensity', () => {
     expect(intensity.bear(400)).toBe(true)
   })
 
+  it('bears hundreds of thousands within a period as quickly as few', () => {
+    const intensity = new Intensity({ intensity: 300_000, periodMs: 1000 })
+    for (let nth = 0; nth < 300_000; nth++) intensity.bear(0)
+    expect([intensity.bear(999), intensity.count(999), intensity.count(1000)]).toEqual([false, 300_001, 1])
+  })
+
   it('bears none when it is 0', () => {
     expect(new Intensity({ intensity: 0, periodMs: 100 }).bear(0)).toBe(false)
   })

@@ -3,6 +3,7 @@ import type { Context, ExitReason, Signal } from '../../src/actor/actor.ts'
 import { actor } from '../../src/actor/define.ts'
 import type { Logger } from '../../src/base/logger.ts'
 import { silentLogger } from '../../src/base/logger.ts'
+import { manualClock } from '../../src/base/manual-clock.ts'
 import { failureOf, puppet, reasonsOf, stage, stateOf, turn } from './kit.ts'
 
 type Work = (ctx: Context<unknown>) => unknown
@@ -346,13 +347,53 @@ describe('stop', () => {
     await clock.advance(100)
     await stopped
     expect(await call).toBe('actor.not_running')
-    // Its turn came after the deadline: killed.
-    expect(ends).toEqual([])
+    // The one that hangs had its share, not all of the time.
+    expect(ends).toEqual(['shutdown'])
     expect(system.size).toBe(0)
     await expect(run(hanging, () => 1)).rejects.toMatchObject({ code: 'actor.not_running' })
     hanging.send('do', () => 1)
     await clock.advance(20)
     expect(clock.pending).toBe(0)
+  })
+
+  it('of the node leaves time to those behind some that hang, and to a parent behind its children', async () => {
+    const { system, clock } = stage()
+    const ends: ExitReason[] = []
+    const parentEnds: ExitReason[] = []
+    const hang = () => new Promise(() => {})
+    puppet(system, { ends })
+    const parent = puppet(system, { ends: parentEnds }).ref
+    const hung = actor({ type: 'hung', version: 1, state: () => 1, on: { hang } })
+    for (let left = 3; left > 0; left--) {
+      await run(parent, (ctx) => ctx.send(ctx.spawn(hung), 'hang'))
+      system.spawn(hung).send('hang')
+    }
+    await turn()
+    const stopped = system.stop()
+    await clock.advance(10_000)
+    await stopped
+    expect([ends, parentEnds]).toEqual([['shutdown'], ['shutdown']])
+  })
+
+  it('of many lets the event loop turn now and then', async () => {
+    const clock = manualClock()
+    // Each end takes a millisecond.
+    let spentMs = 0
+    const slow = {
+      now: () => clock.now(),
+      monotonicMs: () => clock.monotonicMs() + spentMs,
+      timer: (delayMs: number, fire: () => void) => clock.timer(delayMs, fire),
+    }
+    const { system } = stage({ clock: slow })
+    const kind = actor({ type: 'x', version: 1, state: () => 1, on: {}, terminate: () => void spentMs++ })
+    for (let left = 100; left > 0; left--) system.spawn(kind)
+    await clock.advance(1)
+    const stopped = system.stop()
+    for (let left = 10; left > 0; left--) await turn()
+    expect(system.size).toBeGreaterThan(50)
+    for (let left = 10; left > 0; left--) await clock.advance(1)
+    await stopped
+    expect(system.size).toBe(0)
   })
 
   it('frees the name, which is taken until then', async () => {

@@ -129,6 +129,37 @@ describe('mailbox', () => {
     expect(reasonsOf(system)).toEqual(['hear: mailbox_full'])
   })
 
+  it('fills while a reentrant actor has as many in flight as it may', async () => {
+    const { system } = stage()
+    const gates: (() => void)[] = []
+    const kind = actor({
+      type: 'x',
+      version: 1,
+      reentrant: true,
+      inFlightMax: 2,
+      state: () => 1,
+      on: { wait: () => new Promise<void>((resolve) => gates.push(resolve)) },
+    })
+    const ref = system.spawn(kind, undefined, { mailbox: { limit: 3 } })
+    await ref.ready
+    for (let left = 3; left > 0; left--) {
+      ref.send('wait')
+      await turn()
+    }
+    expect(gates.length).toBe(2)
+    for (let left = 3; left > 0; left--) ref.send('wait')
+    expect(reasonsOf(system)).toEqual(['wait: mailbox_full'])
+    gates[0]?.()
+    await turn()
+    expect(gates.length).toBe(3)
+    for (let at = 1; at < 5; at++) {
+      gates[at]?.()
+      await turn()
+    }
+    expect(gates.length).toBe(5)
+    expect(() => actor({ type: 'x', version: 1, inFlightMax: 0, state: () => 1, on: {} })).toThrow(/inFlightMax/)
+  })
+
   it('lets an exit through when it is full and its handler has not settled', async () => {
     const { ref, system } = await held(1, 'reject')
     ref.send('hear', 1)

@@ -4,6 +4,7 @@
  */
 import type { ActorRef, ActorSpec, Later } from '../../src/actor/actor.ts'
 import { actor } from '../../src/actor/define.ts'
+import { actor as publicActor, createNode } from '../../src/index.ts'
 import type { ActorSystem } from '../../src/actor/system.ts'
 
 const tally = actor({
@@ -79,6 +80,71 @@ export function wrong(system: ActorSystem): void {
   system.spawn(tally, 1, { restarts: 'never' })
   void [text, later]
 }
+
+/** The program that the architecture shows. */
+export async function program(signal: AbortSignal): Promise<number[]> {
+  const tally = publicActor({
+    type: 'tally',
+    version: 1,
+    state: (start: number) => ({ n: start }),
+    on: {
+      add(ctx, by: number) {
+        ctx.state.n += by
+      },
+      total(ctx) {
+        return ctx.state.n
+      },
+    },
+  })
+  await using node = await createNode({ name: 'alpha', actors: [tally] })
+  const ref = node.spawn(tally, 40, { name: 'tally' })
+  ref.send('add', 2)
+  return [await ref.call('total'), await ref.with({ timeoutMs: 200, signal }).call('total')]
+}
+
+export function found(system: ActorSystem): void {
+  system.find('tally')?.send('add', 2)
+  system.find('tally')?.send('total')
+  system.group('tallies').all.send('add', 2)
+  const unknown: Promise<unknown> | undefined = system.find('tally')?.call('total')
+  const total: Promise<number> | undefined = system.find('tally', tally)?.call('total')
+  const typed: ActorRef<{ add: (by: number) => void }> | undefined = system.find('tally', tally)
+  // @ts-expect-error: one argument at most
+  system.find('tally')?.send('add', 1, 2)
+  // @ts-expect-error: what is not known is looked at first
+  const text: Promise<number> | undefined = system.find('tally')?.call('total')
+  // @ts-expect-error: the definition says what it takes
+  system.find('tally', tally)?.send('add', '2')
+  // @ts-expect-error: and what there is
+  system.find('tally', tally)?.send('typo')
+  void [unknown, total, typed, text]
+}
+
+export const itself: unknown = actor({
+  type: 'itself',
+  version: 1,
+  state: () => ({}),
+  on: {
+    go(ctx, by: number) {
+      ctx.self.send('go', by)
+      ctx.sender?.send('pong', by)
+      if (ctx.sender) ctx.send(ctx.sender, 'pong', by)
+      if (ctx.sender) ctx.link(ctx.sender)
+      // @ts-expect-error: one argument at most
+      ctx.self.send('go', 1, 2)
+      return ctx.self as ActorRef<{ go: (by: number) => void }>
+    },
+    async asks(ctx, peer: ActorRef<{ total: () => number; add: (by: number) => void }>) {
+      const total: number = await ctx.with({ timeoutMs: 5 }).call(peer, 'total')
+      const { ok } = await ctx.with({ delivery: 'processed' }).send(peer, 'add', total)
+      // @ts-expect-error: the argument is a number
+      void ctx.with({}).send(peer, 'add', '1')
+      // @ts-expect-error: the options are of their types
+      ctx.with({ timeoutMs: '5' })
+      return ok
+    },
+  },
+})
 
 export const inside: unknown = actor({
   type: 'inside',

@@ -1,7 +1,6 @@
 /** The program of the plan, as a user writes it: types and results; and the end of a node with actors. */
 import { describe, expect, it } from 'vitest'
 import { actor, createNode, manualClock } from '../../src/index.ts'
-import type { ActorRef } from '../../src/index.ts'
 
 const tally = actor({
   type: 'tally',
@@ -30,7 +29,8 @@ describe('a node with actors', () => {
 
   it('spawns by the name of a type, and says which there are', async () => {
     await using node = await createNode({ name: 'alpha', actors: [tally] })
-    const ref = node.spawn('tally', 1) as unknown as ActorRef<{ total(): number }>
+    const ref = node.spawn('tally', 1)
+    ref.send('add', 0)
     expect(await ref.call('total')).toBe(1)
     expect(() => node.spawn('telly', 1)).toThrow(expect.objectContaining({ code: 'node.unknown_actor' }))
     expect(() => node.spawn('telly', 1)).toThrow('tally')

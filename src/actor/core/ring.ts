@@ -13,6 +13,11 @@ export class Ring<T> {
     return this.#size
   }
 
+  /** What the next `shift` gives. */
+  get first(): T | undefined {
+    return this.#slots[this.#head]
+  }
+
   push(value: T): void {
     if (this.#size === this.#slots.length) this.#grow()
     this.#slots[(this.#head + this.#size++) & (this.#slots.length - 1)] = value

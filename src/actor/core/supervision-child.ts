@@ -110,3 +110,14 @@ export function restartWanted(restart: Restart, reason: ExitReason): boolean {
   }
   return wanted[restart]
 }
+
+/** Those who stop one after the other and share what time is left, at most; more of them would leave each too little. */
+const sharersMax = 4
+
+/**
+ * How much of the time that is left the next may take that stops, of so many: one that hangs must leave some to the others.
+ * Most end at once and leave theirs too.
+ */
+export function fairShareMs(leftMs: number, count: number): number {
+  return leftMs / Math.max(1, Math.min(count, sharersMax))
+}

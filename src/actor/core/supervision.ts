@@ -25,7 +25,7 @@ import type { Random } from '../../base/random.ts'
 import { DeadlineHeap } from '../../bus/deadlines.ts'
 import type { ExitReason } from '../actor.ts'
 import { Intensity } from './intensity.ts'
-import { Child, Group, restartWanted } from './supervision-child.ts'
+import { Child, Group, fairShareMs, restartWanted } from './supervision-child.ts'
 import type { ChildPlan, ChildState, Fate } from './supervision-child.ts'
 
 export type Strategy = 'one-for-one' | 'all-for-one' | 'rest-for-one' | 'simple-one-for-one'
@@ -58,7 +58,8 @@ export type SupervisionInput =
   | { readonly type: 'add'; readonly request: number; readonly child: ChildPlan }
   | { readonly type: 'remove' | 'disable' | 'enable' | 'restart'; readonly request: number; readonly id: string }
   | { readonly type: 'timer' }
-  | { readonly type: 'shutdown'; readonly reason: ExitReason }
+  /** All must be down after `deadlineMs`; default: no bound but the children's own. Again: the earlier one counts. */
+  | { readonly type: 'shutdown'; readonly reason: ExitReason; readonly deadlineMs?: number }
 
 /** Why it ends. */
 export type Outcome =
@@ -103,6 +104,8 @@ export class Supervision {
   #significant = 0
   #waitMs = Number.POSITIVE_INFINITY
   #ending: Outcome | undefined
+  /** When all must be down. */
+  #endMs = Number.POSITIVE_INFINITY
   #ended = false
 
   constructor(options: SupervisionOptions) {
@@ -125,11 +128,10 @@ export class Supervision {
   step(input: SupervisionInput, nowMs: number): readonly SupervisionAction[] {
     this.#nowMs = nowMs
     this.#actions = []
-    if (this.#ended) this.#late(input)
-    else {
+    if (!this.#ended) {
       this.#take(input)
       this.#settle()
-    }
+    } else if ('request' in input) this.#answer(input.request, { why: 'ending' })
     return this.#actions
   }
 
@@ -151,12 +153,8 @@ export class Supervision {
       case 'timer':
         return this.#timer()
       case 'shutdown':
-        return this.#finish({ why: 'asked', reason: input.reason })
+        return this.#shutdown(input.reason, input.deadlineMs ?? Number.POSITIVE_INFINITY)
     }
-  }
-
-  #late(input: SupervisionInput): void {
-    if ('request' in input) this.#answer(input.request, { why: 'ending' })
   }
 
   #settle(): void {
@@ -449,11 +447,19 @@ export class Supervision {
   }
 
   #stop(child: Child): void {
-    const { id, shutdownMs: deadlineMs } = child.plan
+    const { id } = child.plan
+    const deadlineMs = this.#allowedMs(child)
     child.phase = 'stopping'
     child.dueMs = this.#nowMs + deadlineMs
     this.#due.add(child)
     this.#actions.push({ type: 'stop', id, reason: 'shutdown', deadlineMs })
+  }
+
+  /** Its own time, or what it may have of the time that is left for all. */
+  #allowedMs({ plan }: Child): number {
+    const together = this.#options.strategy === 'simple-one-for-one'
+    const leftMs = Math.max(0, this.#endMs - this.#nowMs)
+    return Math.min(plan.shutdownMs, together ? leftMs : fairShareMs(leftMs, this.#active))
   }
 
   #timer(): void {
@@ -461,6 +467,16 @@ export class Supervision {
       this.#due.remove(first)
       if (first instanceof Child) this.#actions.push({ type: 'kill', id: first.plan.id })
       else this.#advance(first)
+    }
+  }
+
+  #shutdown(reason: ExitReason, deadlineMs: number): void {
+    this.#endMs = Math.min(this.#endMs, this.#nowMs + deadlineMs)
+    if (!this.#ending) this.#finish({ why: 'asked', reason })
+    for (const child of this.#children.values()) {
+      if (child.phase !== 'stopping') continue
+      const dueMs = this.#nowMs + this.#allowedMs(child)
+      if (dueMs < child.dueMs) this.#due.move(child, dueMs)
     }
   }
 

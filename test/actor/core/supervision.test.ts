@@ -41,6 +41,46 @@ describe('supervision: start and end', () => {
     expect(world.untilMs).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('gives each a share of the time that is left, and what one leaves to the others', () => {
+    const world = running(optionsOf(), abc)
+    expect(world.put({ type: 'shutdown', reason: 'shutdown', deadlineMs: 30 })).toEqual(['stop c'])
+    expect(world.pass(9)).toEqual([])
+    expect(world.pass(1)).toEqual(['kill c', 'retire c', 'stop b'])
+    expect(world.exit('b', 'shutdown')).toEqual(['retire b', 'stop a'])
+    expect(world.pass(19)).toEqual([])
+    expect(world.pass(1)).toEqual(['kill a', 'retire a', 'end asked'])
+  })
+
+  it('takes a fourth of the time at most for one of many that hang, and no more than its own', () => {
+    const many = Array.from({ length: 100 }, (_, at) => planOf(`c${at}`, at === 98 ? { shutdownMs: 1 } : {}))
+    const world = running(optionsOf(), many)
+    world.put({ type: 'shutdown', reason: 'shutdown', deadlineMs: 80 })
+    expect(world.pass(20)).toEqual(['kill c99', 'retire c99', 'stop c98'])
+    expect(world.pass(1)).toEqual(['kill c98', 'retire c98', 'stop c97'])
+    world.settle()
+    expect(world.end).toMatchObject({ why: 'asked' })
+  })
+
+  it('heeds a second end that is to come sooner, and none that is to come later', () => {
+    for (const [first, second] of [
+      [80, 40],
+      [40, 80],
+      [undefined, 40],
+    ] as const) {
+      const world = running(optionsOf(), abc.slice(0, 2))
+      world.put({ type: 'shutdown', reason: 'shutdown', ...(first && { deadlineMs: first }) })
+      expect(world.put({ type: 'shutdown', reason: 'shutdown', deadlineMs: second })).toEqual([])
+      expect(world.untilMs).toBe(20)
+    }
+  })
+
+  it('gives the children of one kind all the time that is left', () => {
+    const world = running(optionsOf({ strategy: 'simple-one-for-one' }), abc)
+    world.put({ type: 'shutdown', reason: 'shutdown', deadlineMs: 30 })
+    expect(world.pass(29)).toEqual([])
+    expect(world.pass(1).filter((line) => line.startsWith('kill'))).toHaveLength(3)
+  })
+
   it('stops the children of one kind all at once', () => {
     const world = running(optionsOf({ strategy: 'simple-one-for-one' }), abc)
     expect(world.put({ type: 'shutdown', reason: 'shutdown' })).toEqual(['stop c', 'stop b', 'stop a'])

@@ -1,4 +1,4 @@
-/** Three rooms by themselves: a request over the bus, a stream in the journal, a vote. Run: npx node examples/02-rooms.ts */
+/** Three rooms by themselves: a request over the bus, a stream in the journal, a vote. Run: npx node examples/03-rooms.ts */
 import { createNode } from '../src/index.ts'
 import { ruleNamed, tally } from '../src/vote/index.ts'
 

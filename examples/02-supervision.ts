@@ -1,6 +1,6 @@
 /**
  * Three workers in a line under a supervisor. Bob fails at his third job; whoever comes after him starts again with him, ann
- * goes on. At his second failure within the period the supervisor has had enough. Run: npx node examples/03-supervision.ts
+ * goes on. At his second failure within the period the supervisor has had enough. Run: npx node examples/02-supervision.ts
  */
 import { actor, actorSystem, child, supervisor } from '../src/actor/index.ts'
 
