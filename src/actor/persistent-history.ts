@@ -110,7 +110,7 @@ export async function loadHistory(
   world: HistoryWorld,
   stream: string,
   input: unknown,
-  until = Number.POSITIVE_INFINITY,
+  until: number = Number.POSITIVE_INFINITY,
 ): Promise<History> {
   const snapshot = await lastSnapshot(plan, world, stream)
   const history: History = snapshot ?? {

@@ -53,16 +53,14 @@ const node = await createNode({
   },
 })
 await node.spawn(shop, undefined, { name: 'shop', shutdownMs: 500 }).ready
-for (let left = 4; left > 0; left--)
-  node.actors.find('stuck')?.send('wait', { text: 'SECRET-TEXT of a message' } as never)
+for (let left = 4; left > 0; left--) node.actors.find('stuck')?.send('wait', { text: 'SECRET-TEXT of a message' })
 process.stdout.write(`${url}\n`)
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [word, count = '1'] = line.split(' ')
   if (word === 'stop') break
   if (word === 'crash') node.actors.find('tally')?.send('crash')
-  if (word === 'work')
-    for (let left = Number(count); left > 0; left--) node.actors.find('tally')?.send('add', 1 as never)
+  if (word === 'work') for (let left = Number(count); left > 0; left--) node.actors.find('tally')?.send('add', 1)
 }
 // An open pipe would keep the process.
 process.stdin.destroy()
