@@ -4,8 +4,8 @@
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import { Aborted, InvalidArgument } from '../base/error.ts'
-import { DeadlineHeap } from '../bus/deadlines.ts'
-import type { DeadlineEntry } from '../bus/deadlines.ts'
+import { DeadlineHeap } from '../base/deadlines.ts'
+import type { DeadlineEntry } from '../base/deadlines.ts'
 import { CallTimeout } from './error.ts'
 import type { CallFrame, PendingCall } from './letter.ts'
 

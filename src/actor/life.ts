@@ -6,7 +6,7 @@ import { InvalidArgument, TimedOut, errorText, messageOf, toError } from '../bas
 import type { Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
-import type { Pace, Pumped } from '../bus/pace.ts'
+import type { Pace, Pumped } from '../base/pace.ts'
 import type {
   ActorDefinition,
   ActorRef,

@@ -3,7 +3,7 @@
  * Unlike the supervision machine it restarts nobody and knows no order but the reverse; unlike a life it ends none itself.
  */
 import type { Clock } from '../base/clock.ts'
-import type { Pace } from '../bus/pace.ts'
+import type { Pace } from '../base/pace.ts'
 import type { StopActorOptions } from './actor.ts'
 import { fairShareMs } from './core/supervision-child.ts'
 

@@ -14,7 +14,7 @@ import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemEntropy } from '../base/entropy.ts'
 import { systemClock } from '../base/system-clock.ts'
-import { Pace } from '../bus/pace.ts'
+import { Pace } from '../base/pace.ts'
 import type {
   ActorDefinition,
   ActorRef,

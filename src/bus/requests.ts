@@ -15,8 +15,8 @@ import { Aborted, InvalidArgument, LimitExceeded, toError } from '../base/error.
 import { wholeNumber } from '../base/limit.ts'
 import { Answers } from './answers.ts'
 import type { HeadersInput, Message, RequestManyOptions, RequestOptions } from './bus.ts'
-import { DeadlineHeap } from './deadlines.ts'
-import type { DeadlineEntry } from './deadlines.ts'
+import { DeadlineHeap } from '../base/deadlines.ts'
+import type { DeadlineEntry } from '../base/deadlines.ts'
 import { BusClosed, NoResponders, RequestTimeout } from './error.ts'
 
 const requestTimeoutMsDefault = 5000

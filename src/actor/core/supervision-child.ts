@@ -2,7 +2,7 @@
  * The records of a supervision: children, what is to become of them, and the groups in which they start and stop. Unlike
  * the machine that moves them they decide nothing. Pure.
  */
-import type { DeadlineEntry } from '../../bus/deadlines.ts'
+import type { DeadlineEntry } from '../../base/deadlines.ts'
 import type { ExitReason, Restart } from '../actor.ts'
 
 export interface ChildPlan {

@@ -22,7 +22,7 @@
  * Within a group stops go from last to first, and no start comes before its last stop.
  */
 import type { Random } from '../../base/random.ts'
-import { DeadlineHeap } from '../../bus/deadlines.ts'
+import { DeadlineHeap } from '../../base/deadlines.ts'
 import type { ExitReason } from '../actor.ts'
 import { Intensity } from './intensity.ts'
 import { Child, Group, fairShareMs, restartWanted } from './supervision-child.ts'

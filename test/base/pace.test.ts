@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
-import { Pace } from '../../src/bus/pace.ts'
+import { Pace } from '../../src/base/pace.ts'
 
 const nextMicrotask = () => Promise.resolve()
 

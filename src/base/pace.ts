@@ -1,5 +1,5 @@
 /**
- * Pace: when consumers of an in-process bus run. All that a burst of publishes made ready is handed out from one microtask,
+ * Pace: when the consumers of one process run: subscriptions of a bus, actors. All that a burst of publishes made ready is handed out from one microtask,
  * outside the publishers' calls; under load without a pause it stops after a slice, so that sockets, timers and disks have
  * their turn too. It never looks at messages.
  *
@@ -9,7 +9,7 @@
  * `setImmediate`, because in a simulated world a turn must be as virtual as time; the price on the machine's clock is the
  * millisecond that Node makes of a timer of 0, once in a slice of 10 ms, and only for a process with nothing else to do.
  */
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 export interface Pumped {
   pump(): void

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DeadlineHeap } from '../../src/bus/deadlines.ts'
-import type { DeadlineEntry } from '../../src/bus/deadlines.ts'
+import { DeadlineHeap } from '../../src/base/deadlines.ts'
+import type { DeadlineEntry } from '../../src/base/deadlines.ts'
 
 const step = fc.oneof(
   fc.record({ add: fc.nat(50) }),
