@@ -1,7 +1,7 @@
 /**
- * Pace: when the consumers of one process run: subscriptions of a bus, actors. All that a burst of publishes made ready is handed out from one microtask,
- * outside the publishers' calls; under load without a pause it stops after a slice, so that sockets, timers and disks have
- * their turn too. It never looks at messages.
+ * Pace: when the consumers of one process run: subscriptions of a bus, actors. All that a burst made ready is handed out
+ * from one microtask, outside the publishers' calls; under load without a pause it stops after a slice, so that sockets,
+ * timers and disks have their turn too. It never looks at messages.
  *
  * A chain of microtasks never ends a turn of the event loop by itself: two agents that answer each other would starve the
  * process. So every few messages Pace makes sure that a timer of 0 is on its way. If it fires, the loop has turned and the
