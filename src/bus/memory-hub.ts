@@ -133,7 +133,8 @@ export function replyOf({ source, tailFrom, replyTo }: WireForm): string | undef
   return replyTo === -1 ? undefined : source.toString('utf8', tailFrom, replyTo)
 }
 
-function writeWire(data: Uint8Array, headers: MessageHeaders | undefined, reply: string | undefined): WireForm {
+/** The form of a publish that was not read from a connection, or not as it is to be handed on. */
+export function writeWire(data: Uint8Array, headers: MessageHeaders | undefined, reply: string | undefined): WireForm {
   const block = headers === undefined ? none : encodeHeaders(headers)
   const sizes = headers === undefined ? `${data.length}` : `${block.length} ${block.length + data.length}`
   const line = Buffer.from(reply === undefined ? `${sizes}\r\n` : `${reply} ${sizes}\r\n`)

@@ -8,7 +8,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Hub, Publish, Route, WireForm } from './memory-hub.ts'
-import { replyOf } from './memory-hub.ts'
+import { replyOf, writeWire } from './memory-hub.ts'
 import type { Authority, Grant } from './serve-authority.ts'
 import { readConnect } from './serve-connect.ts'
 import type { ConnectFields } from './serve-connect.ts'
@@ -108,9 +108,6 @@ export class Connection implements ParserSink {
   get name(): string | undefined {
     return this.#fields?.name
   }
-  get subscriptions(): number {
-    return this.#routes.size
-  }
   get closed(): boolean {
     return this.#closed
   }
@@ -139,13 +136,13 @@ export class Connection implements ParserSink {
     if (this.#closed) return
     this.#host.stats.inBytes += chunk.length
     if (this.#backlog.length > 0) this.#backlog.push(chunk)
-    else this.#work(chunk, 0)
+    else this.#work(chunk)
   }
 
   /** Reads on; what is more than its share, or goes to somebody who cannot follow, waits for a later turn. */
-  #work(chunk: Buffer, from: number): void {
+  #work(chunk: Buffer): void {
     this.#share = shareMax
-    const at = this.#parser.parse(chunk, from)
+    const at = this.#parser.parse(chunk)
     if (this.#closed || (at === chunk.length && !this.#holding)) return
     if (at < chunk.length) this.#backlog.unshift(chunk.subarray(at))
     this.#wire.pause()
@@ -159,7 +156,7 @@ export class Connection implements ParserSink {
     while (!this.#closed && !this.#held) {
       const chunk = this.#backlog.shift()
       if (!chunk) return this.#wire.resume()
-      this.#work(chunk, 0)
+      this.#work(chunk)
     }
   }
 
@@ -454,11 +451,5 @@ export class ClientRoute implements Route {
 
 /** The same message for a client that did not say it knows headers. */
 function withoutHeaders(wire: WireForm): WireForm {
-  const reply = replyOf(wire)
-  const data = wire.source.subarray(wire.dataFrom, wire.dataTo)
-  const line = Buffer.from(`${reply === undefined ? '' : `${reply} `}${data.length}\r\n`)
-  const source = Buffer.concat([line, data, Buffer.from('\r\n')])
-  const replyTo = reply === undefined ? -1 : Buffer.byteLength(reply)
-  const dataTo = line.length + data.length
-  return { source, tailFrom: 0, tailTo: dataTo + 2, replyTo, blockFrom: line.length, dataFrom: line.length, dataTo }
+  return writeWire(wire.source.subarray(wire.dataFrom, wire.dataTo), undefined, replyOf(wire))
 }

@@ -2,10 +2,10 @@
  * ServerCore: the clients of one embedded server: it takes them in, says INFO, flushes once a turn what was written for
  * them, counts, and sends them away at the end. It knows no listener and no protocol; a connection reads and writes itself.
  */
-import { readFileSync } from 'node:fs'
 import { messageOf } from '../base/error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
+import { packageVersion } from '../base/package-version.ts'
 import type { Hub } from './memory-hub.ts'
 import type { Authority } from './serve-authority.ts'
 import { Connection } from './serve-connection.ts'
@@ -197,14 +197,4 @@ function reasonOf(error: unknown): string {
 
 function named({ user, name }: Connection): { user?: string; name?: string } {
   return { ...(user !== undefined && { user }), ...(name !== undefined && { name: name.slice(0, 80) }) }
-}
-
-let version: string | undefined
-
-function packageVersion(): string {
-  if (version === undefined) {
-    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-    version = String((JSON.parse(text) as { version: unknown }).version)
-  }
-  return version
 }

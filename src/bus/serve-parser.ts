@@ -79,14 +79,14 @@ export class Parser implements PublishRead {
     this.#body = undefined
   }
 
-  /** Ends `parse` after the operation in hand; the next call goes on. */
+  /** Ends `parse` after the operation in hand; the next call goes on with what is left of the chunk. */
   pause(): void {
     this.#paused = true
   }
 
-  /** Reads from `from` on; returns how far it came: less than the chunk's length when it was paused. */
-  parse(chunk: Buffer, from = 0): number {
-    let at = from
+  /** Returns how far it came: less than the chunk's length when it was paused. */
+  parse(chunk: Buffer): number {
+    let at = 0
     this.#paused = false
     while (at < chunk.length && !this.#stopped && !this.#paused) {
       if (this.#body) at = this.#resumeBody(chunk, at)

@@ -3,9 +3,9 @@
  * Data goes to stdout, talk to stderr; an error says its code, its cause and the mend.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
+import { packageVersion } from '../base/package-version.ts'
 import { UsageError, exitCode } from './command.ts'
 import type { Command, CommandContext, ExitCode, Output } from './command.ts'
 import { colourWanted } from './terminal.ts'
@@ -164,11 +164,6 @@ async function help([name, ...rest]: readonly string[], to: Output, code: ExitCo
 function print(to: Output, text: string): ExitCode {
   to.write(text)
   return exitCode.ok
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 function output(stream: NodeJS.WriteStream, onError: (error: NodeJS.ErrnoException) => void): Output {
