@@ -40,8 +40,12 @@ export interface NatsServer extends AsyncDisposable {
   readonly folder: string
   /** Ends the process, with SIGKILL as default, and resolves when it is gone. Data and port stay for `restart`. */
   kill(signal?: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<void>
-  /** Sends a signal and waits for nothing: SIGSTOP makes a server that is connected and silent. */
+  /** Sends a signal and waits for nothing. */
   signal(name: NodeJS.Signals): void
+  /** SIGSTOP: connected and silent until `resume`. Resolves when none of its threads runs any more. */
+  pause(): Promise<void>
+  /** SIGCONT. */
+  resume(): void
   /** Kills what runs and starts again: same ports, configuration and folder. Resolves when it answers. */
   restart(): Promise<void>
   /** Lame duck mode (SIGUSR2): no new clients, and the old ones are told. Resolves when the server says it has begun. */
@@ -191,6 +195,14 @@ class RunningNatsServer implements NatsServer {
 
   signal(name: NodeJS.Signals): void {
     this.#process?.signal(name)
+  }
+
+  async pause(): Promise<void> {
+    await this.#process?.pause()
+  }
+
+  resume(): void {
+    this.signal('SIGCONT')
   }
 
   async restart(): Promise<void> {

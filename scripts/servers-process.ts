@@ -3,12 +3,23 @@
  * however this process ends: its own exit kills and removes at once, and where it cannot (SIGKILL, SIGTERM, a crash) a
  * small shell that waits for the end of a pipe does. It never touches a process that it did not start.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Ending {
   readonly code: number | null
@@ -22,6 +33,8 @@ export interface Supervised {
   readonly ended: Promise<Ending>
   /** Sends a signal; nothing happens when the process has ended. */
   signal(name: NodeJS.Signals): void
+  /** Sends SIGSTOP and waits until it has stopped: a signal is only noted at first, and a thread may run on meanwhile. */
+  pause(): Promise<void>
 }
 
 export interface Workplace {
@@ -114,6 +127,25 @@ function supervise(child: ChildProcess, pid: number, onEnd: () => void): Supervi
     },
     ended,
     signal: (name) => void child.kill(name),
+    async pause() {
+      child.kill('SIGSTOP')
+      while (running && !hasStopped(pid)) await sleep(1)
+    },
+  }
+}
+
+/** Every thread of it, where the system lists them; elsewhere as `ps` says of the process. */
+function hasStopped(pid: number): boolean {
+  const folder = `/proc/${pid}/task`
+  try {
+    if (process.platform !== 'linux')
+      return execFileSync('ps', ['-o', 'stat=', '-p', `${pid}`], { encoding: 'utf8' }).startsWith('T')
+    // `pid (name) state ...`, where the name may hold anything.
+    const states = readdirSync(folder).map((task) => readFileSync(join(folder, task, 'stat'), 'utf8'))
+    return states.every((stat) => stat.slice(stat.lastIndexOf(')')).startsWith(') T'))
+  } catch {
+    // A thread or the process ended while it was looked at.
+    return false
   }
 }
 

@@ -196,7 +196,7 @@ describe.skipIf(!hasNatsServer)('NATS bus, its only server gone', () => {
     expect(await aborted).toBe('base.aborted')
     await server.restart()
     await flushed
-    server.signal('SIGSTOP')
+    await server.pause()
     await eventually(async () => (await outcome(bus.flush({ timeoutMs: 20 }))) === 'base.timeout')
     bus.publish('a', none)
     const refused = outcome(bus.flush({ timeoutMs: 20_000 }))
@@ -227,12 +227,12 @@ describe.skipIf(!hasNatsServer)('NATS bus, its only server gone', () => {
   })
 
   it('notices a server that falls silent, even when nothing more can be written to it', async () => {
-    const { server, bus, statuses } = await gone({ pingIntervalMs: 30, pingsOutMax: 1, connectTimeoutMs: 200 })
-    server.signal('SIGSTOP')
+    const { server, bus, statuses } = await gone({ pingIntervalMs: 500, pingsOutMax: 1 })
+    await server.pause()
     const block = new Uint8Array(512 * 1024)
     for (let at = 0; at < 60; at++) bus.publish('much', block)
     expect((await statuses.until('disconnected')).reason).toContain('answers no more')
-    server.signal('SIGCONT')
+    server.resume()
     expect((await statuses.until('reconnected')).unconfirmed).toBe(60)
   })
 
@@ -247,11 +247,11 @@ describe.skipIf(!hasNatsServer)('NATS bus, its only server gone', () => {
       if (at % 9 === 0) await bus.flush()
     }
     await bus.flush()
-    server.signal('SIGSTOP')
+    await server.pause()
     for (let at = 0; at < 20_000; at++) bus.publish('a', none)
     expect(bus.unconfirmed).toBe(20_000)
     expect(thrown(() => bus.publish('a', none))).toBe('bus.buffer_full')
-    server.signal('SIGCONT')
+    server.resume()
     await bus.flush()
     expect(bus.unconfirmed).toBe(0)
     bus.publish('a', none)

@@ -128,7 +128,7 @@ describe.skipIf(!hasNatsServer)('one nats-server', () => {
     const { pid } = server
     await server.restart()
     expect(lives(pid)).toBe(false)
-    server.signal('SIGSTOP')
+    await server.pause()
     await server.restart()
     expect((await infoOf(server.port)).port).toBe(server.port)
   })
