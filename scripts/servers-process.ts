@@ -120,7 +120,7 @@ function supervise(child: ChildProcess, pid: number, onEnd: () => void): Supervi
       resolve({ code, signal })
     })
   })
-  return {
+  const supervised: Supervised = {
     pid,
     get running() {
       return running
@@ -128,10 +128,11 @@ function supervise(child: ChildProcess, pid: number, onEnd: () => void): Supervi
     ended,
     signal: (name) => void child.kill(name),
     async pause() {
-      child.kill('SIGSTOP')
-      while (running && !hasStopped(pid)) await sleep(1)
+      supervised.signal('SIGSTOP')
+      while (supervised.running && !hasStopped(pid)) await sleep(1)
     },
   }
+  return supervised
 }
 
 /** Every thread of it, where the system lists them; elsewhere as `ps` says of the process. */
