@@ -16,6 +16,36 @@ export class WrongVersion extends ColloquyError {
   }
 }
 
+/** An event that was not to be there is there: `position` is its place. Read on from where you were, decide again. */
+export class ConditionFailed extends ColloquyError {
+  override readonly code = 'journal.condition_failed'
+  readonly position: string
+  constructor(position: string) {
+    super(`an event at ${position} meets the condition of this append; read on to it and decide anew`)
+    this.position = position
+  }
+}
+
+/** The key named an append to other streams, or of other types of events. */
+export class KeyReused extends ColloquyError {
+  override readonly code = 'journal.key_reused'
+  readonly key: string
+  constructor(key: string) {
+    super(`the idempotency key ${JSON.stringify(key)} was used for another append; give each append a key of its own`)
+    this.key = key
+  }
+}
+
+/** A tombstone is the last event of the stream. */
+export class StreamEnded extends ColloquyError {
+  override readonly code = 'journal.stream_ended'
+  readonly stream: string
+  constructor(stream: string) {
+    super(`${stream} was ended by a tombstone and takes no more events; begin another stream`)
+    this.stream = stream
+  }
+}
+
 /** The data pass `eventMaxBytes`, or nest deeper than the codec takes: `cause` says which. Nothing of the append was kept. */
 export class EventTooLarge extends ColloquyError {
   override readonly code = 'journal.event_too_large'

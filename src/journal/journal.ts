@@ -12,11 +12,17 @@
  * | --- | --- | --- |
  * | `append` resolves | when it can be read | when it is synced to disk and can be read |
  * | one append | all its events are kept, contiguous, or none | the same |
+ * | several streams at once (`atomicStreams`) | all or none | the same |
  * | order in a stream | version | version |
- * | order over streams (`totalOrder`) | yes, order of commit, without gaps | the same |
- * | `expectedVersion` | yes | yes |
- * | a subscriber sees | every event after its position, once, in order | the same |
+ * | order over streams (`totalOrder`) | yes, order of commit | the same |
+ * | `expectedVersion`, `conditions` | yes | yes |
+ * | an idempotency key that comes again (`idempotencyWindowMs`) | appends nothing, as long as the last event of its append is kept | the same, over restarts too |
+ * | a subscriber sees | every event after its position that is kept, once, in order | the same |
+ * | erased by `truncate`, `tombstone`, `retain` | at once | at once for readers; the file gives the room to later events |
  * | lost in a crash of the process or the machine | everything | nothing that resolved |
+ *
+ * A driver without versions (Kafka) has `expectedVersion` false, and its records have version 0. A driver without one order
+ * (Kafka again) has `totalOrder` false: its positions still let a reader go on where it was.
  */
 import type { CloudEvent } from '../base/envelope.ts'
 
@@ -37,8 +43,38 @@ export interface Recorded<Data = unknown> {
 /** What the stream must look like for an append to be taken: its exact version, absent, present, or anything. */
 export type ExpectedVersion = number | 'none' | 'exists' | 'any'
 
-export interface AppendOptions {
+/**
+ * What must not have happened: an event that matches, after a position. Whoever decided on what was read up to there learns
+ * that it has become untrue, whichever streams it concerned (dynamic consistency boundary, dcb.events).
+ */
+export interface AppendCondition {
+  /** Any of them. */
+  readonly filter: Filter | readonly Filter[]
+  /** Default `start`: no such event at all. */
+  readonly after?: Position
+}
+
+export interface AppendManyOptions {
+  /**
+   * Names this append, 1 to 256 characters, in the whole journal: the same key again appends nothing and gives what the
+   * first gave, so that whoever does not know how an append ended may say it again. It has to be for the same streams with
+   * the same types of events; ids, times and data are those of the first.
+   */
+  readonly idempotencyKey?: string
+  /** Refuses the append (`journal.condition_failed`) when there is such an event. */
+  readonly unless?: AppendCondition
+}
+
+export interface AppendOptions extends AppendManyOptions {
   /** Default `any`. 0 is the same as `none`. */
+  readonly expectedVersion?: ExpectedVersion
+}
+
+/** What one stream gets of an append over several. */
+export interface StreamAppend {
+  readonly stream: string
+  readonly events: readonly CloudEvent[]
+  /** Default `any`. */
   readonly expectedVersion?: ExpectedVersion
 }
 
@@ -47,14 +83,25 @@ export interface Appended {
   readonly version: number
   /** Position of the last event appended. */
   readonly position: Position
+  /** There, and true, when its idempotency key had come before: nothing was appended now. */
+  readonly duplicate?: true
 }
 
 export interface ReadStreamOptions {
-  /** First version to read. Default 1. */
+  /** First version to read. Default 1, or the first that is kept. */
   readonly fromVersion?: number
   /** Events at most. Default: all. */
   readonly limit?: number
   /** Ends the reading with `base.aborted`: half a history must not pass for the whole. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReadBackwardOptions {
+  /** First version to read, then those before it. Default: the last. */
+  readonly fromVersion?: number
+  /** Events at most. Default: all. */
+  readonly limit?: number
+  /** Ends the reading with `base.aborted`. */
   readonly signal?: AbortSignal
 }
 
@@ -73,9 +120,11 @@ export interface Filter {
 }
 
 export interface ReadAllOptions {
-  /** Events after this position. Default `start`. */
+  /** Events after this position, or before it when the reading goes backward. Default: `start`, or the end. */
   readonly from?: Position
   readonly filter?: Filter
+  /** The last event first. Default false. */
+  readonly backward?: boolean
   /** Events at most. Default: all. */
   readonly limit?: number
   /** Ends the reading with `base.aborted`. */
@@ -90,18 +139,73 @@ export interface SubscribeJournalOptions {
   readonly signal?: AbortSignal
 }
 
+/** Asks for the events in batches, which cost a fast reader less, and tell it how far it has come. */
+export interface BatchOption {
+  /** Events in a batch at most, 1 to 4096. */
+  readonly batch: number
+}
+
+export interface Batch<Data = unknown> {
+  /** Empty when a long stretch held no match: its end is told all the same, so that a checkpoint can go on. */
+  readonly events: readonly Recorded<Data>[]
+  /** Everything up to here was looked at: where to go on from. */
+  readonly position: Position
+  /** True when this was the end of the journal at the time. */
+  readonly caughtUp: boolean
+}
+
+/** What is known of a stream beside its events. */
+export interface StreamMetadata {
+  /** `retain` erases all but the last so many events. */
+  readonly maxCount?: number
+  /** `retain` erases the events from the oldest to the first that is younger, by their own times; one without a time is young. */
+  readonly maxAgeMs?: number
+  /** Whatever the owner of the stream wants to keep with it: plain JSON of 64 KiB at most. */
+  readonly custom?: unknown
+}
+
+export interface StreamInfo {
+  readonly stream: string
+  /** Of the last event ever appended; 0 if there was none. */
+  readonly version: number
+  /** Of the oldest event that is kept; one more than `version` when none is. */
+  readonly firstVersion: number
+  /** A tombstone ended it. */
+  readonly ended: boolean
+  readonly metadata: StreamMetadata
+}
+
+export interface Erased {
+  /** Events that are gone. */
+  readonly events: number
+}
+
+export interface Retained extends Erased {
+  /** Streams that lost events. */
+  readonly streams: number
+}
+
 export interface JournalCapabilities {
   readonly durable: boolean
   readonly expectedVersion: boolean
   readonly totalOrder: boolean
   readonly readStream: boolean
+  readonly readBackward: boolean
+  /** `appendMany` over several streams. */
+  readonly atomicStreams: boolean
+  /** `unless`. */
+  readonly conditions: boolean
+  /** `truncate`, `tombstone`, `retain`, `setMetadata`. */
+  readonly erase: boolean
+  /** How long an idempotency key is remembered: 0 not at all, Infinity as long as the events of its append are kept. */
+  readonly idempotencyWindowMs: number
 }
 
 /** Limits of every driver; a driver may hold less and says so in `limits`. */
 export interface JournalLimits {
   /** Encoded data of one event. Default 1 MiB. */
   readonly eventMaxBytes: number
-  /** Events of one append. Default 10,000. */
+  /** Events of one append, over all its streams. Default 10,000. */
   readonly batchMax: number
   /** Encoded data of one append, all its events together. Default 64 MiB. */
   readonly batchMaxBytes: number
@@ -123,19 +227,48 @@ export interface Journal extends AsyncDisposable {
   /**
    * Appends one or more events to a stream. They are copied before the call returns; what the caller changes later changes
    * nothing. Appends of one caller are kept in the order of the calls, awaited or not. Rejects with
-   * `journal.wrong_version` (with the actual one), `journal.event_too_large`, `journal.invalid_event`,
-   * `base.limit_exceeded` (batch), `base.invalid_argument` (stream, no events), `journal.readonly`, `journal.closed`, or
-   * the store's errors.
+   * `journal.wrong_version` (with the actual one), `journal.condition_failed`, `journal.key_reused`,
+   * `journal.stream_ended`, `journal.event_too_large`, `journal.invalid_event`, `base.limit_exceeded` (batch),
+   * `base.invalid_argument` (stream, no events), `journal.readonly`, `journal.closed`, or the store's errors.
    */
   append(stream: string, events: readonly CloudEvent[], options?: AppendOptions): Promise<Appended>
+  /**
+   * Appends to several streams, each with its own expectation: everything is kept or nothing is. One result a stream, in
+   * their order. A stream stands there once. Rejects as `append` does.
+   */
+  appendMany(appends: readonly StreamAppend[], options?: AppendManyOptions): Promise<readonly Appended[]>
   /** The events of a stream by version, up to what is there at the first step; none if it does not exist. */
   read(stream: string, options?: ReadStreamOptions): AsyncIterable<Recorded>
+  /** The events of a stream from the last, or from a version, to the first. */
+  readBackward(stream: string, options?: ReadBackwardOptions): AsyncIterable<Recorded>
   /** The version of a stream's last event, 0 if it does not exist. */
   version(stream: string): Promise<number>
+  stream(stream: string): Promise<StreamInfo>
   /** Events of all streams after a position, up to what is there at the first step. */
   readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
+  readAll(options: ReadAllOptions & BatchOption): AsyncIterable<Batch>
   /** As `readAll`, then live, without a gap or a double, until the signal is aborted, the loop is left or the journal closes. */
   subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
+  subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
+  /** The position of the last event: from there a subscriber sees only what comes. */
+  head(): Promise<Position>
+  /** How many events at most lie after a position. */
+  behind(position: Position): Promise<number>
+  /** Replaces what is known of a stream; the stream need not exist yet. Rejects with `base.invalid_argument`. */
+  setMetadata(stream: string, metadata: StreamMetadata): Promise<void>
+  /**
+   * Erases the events of a stream before a version. Versions go on as before; whoever reads from further back gets what is
+   * left. Idempotency keys of the erased appends are forgotten. Rejects with `base.invalid_argument` beyond the last version
+   * plus one.
+   */
+  truncate(stream: string, before: number): Promise<Erased>
+  /**
+   * Ends a stream for ever: appends this last event, so that whoever follows learns of it, and erases all before it. A later
+   * append is refused with `journal.stream_ended`. Rejects as `append` does.
+   */
+  tombstone(stream: string, last: CloudEvent, options?: { readonly expectedVersion?: ExpectedVersion }): Promise<Erased>
+  /** Erases what the metadata of the streams say is not to be kept any more; `nowMs` is the time that ages are counted from. */
+  retain(options: { readonly nowMs: number; readonly signal?: AbortSignal }): Promise<Retained>
   /** Ends the subscriptions, waits for the appends under way. Idempotent. A reading under way fails with `journal.closed`. */
   close(): Promise<void>
 }

@@ -8,10 +8,23 @@ import { wholeNumber } from '../base/limit.ts'
 import { meets } from './expectation.ts'
 import { matcher } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
-import type { Journal, JournalLimits } from './journal.ts'
+import type { Journal, JournalLimits, StreamMetadata } from './journal.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
-import type { AllPage, AllQuery, AppendOutcome, NumberedBackend, StreamPage, StreamQuery } from './numbered.ts'
-import type { StoredEvent, StoredRow } from './stored-event.ts'
+import type {
+  AllPage,
+  AllQuery,
+  AppendOutcome,
+  AppendRequest,
+  End,
+  NumberedBackend,
+  RetainPage,
+  RetainQuery,
+  StreamPage,
+  StreamQuery,
+  StreamRequest,
+  StreamState,
+} from './numbered-backend.ts'
+import type { StoredRow } from './stored-event.ts'
 
 export interface MemoryJournalOptions {
   readonly limits?: Partial<JournalLimits>
@@ -29,15 +42,34 @@ export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
 const scanMax = 16_384
 const attributesBytes = 512
 
+interface Stream {
+  /** The row at index n has version `first` + n. */
+  rows: StoredRow[]
+  first: number
+  version: number
+  ended: boolean
+  metadata: StreamMetadata
+  /** Idempotency keys by the version at which their append ended. */
+  readonly keys: Map<number, string>
+}
+
+interface KeyEntry {
+  readonly fingerprint: string
+  readonly ends: readonly End[]
+}
+
 class MemoryBackend implements NumberedBackend {
   readonly driver = 'memory'
   readonly durable = false
   readonly readonly = false
   readonly #sizeMaxBytes: number
   #sizeBytes = 0
-  /** The row at index n has position n + 1. */
-  #rows: StoredRow[] = []
-  readonly #streams = new Map<string, StoredRow[]>()
+  /** The row at index n has position n + 1; undefined where it was erased. */
+  #rows: (StoredRow | undefined)[] = []
+  readonly #streams = new Map<string, Stream>()
+  readonly #keys = new Map<string, KeyEntry>()
+  /** Events that are gone and that `eraseSome` has not told yet. */
+  readonly #erased = new Map<Stream, number>()
   readonly #waiters = new Set<() => void>()
   /** The last filter compiled: a walk asks with the same one again and again. */
   #compiled: { readonly filter: CheckedFilter; readonly matches: (row: StoredRow) => boolean } | undefined
@@ -46,21 +78,83 @@ class MemoryBackend implements NumberedBackend {
     this.#sizeMaxBytes = sizeMaxBytes
   }
 
-  async append(name: string, events: readonly StoredEvent[], expected: number): Promise<AppendOutcome> {
-    const stream = this.#streams.get(name) ?? []
-    if (!meets(expected, stream.length)) return { actual: stream.length }
-    const addedBytes = events.reduce((sum, event) => sum + event.data.length + attributesBytes, 0)
+  async append(request: AppendRequest): Promise<AppendOutcome> {
+    const refusal = this.#refusal(request)
+    if (refusal) return refusal
+    const addedBytes = request.appends.reduce((sum, { events }) => sum + sizeOf(events), 0)
     if (this.#sizeBytes + addedBytes > this.#sizeMaxBytes)
       throw new LimitExceeded('sizeMaxBytes', this.#sizeMaxBytes, this.#sizeBytes + addedBytes)
     this.#sizeBytes += addedBytes
-    if (stream.length === 0) this.#streams.set(name, stream)
-    for (const event of events) {
-      const row = { ...event, stream: name, position: this.#rows.length + 1, version: stream.length + 1 }
-      this.#rows.push(row)
-      stream.push(row)
+    const ends = request.appends.map((append) => this.#take(append))
+    const { key, fingerprint, appends } = request
+    if (key !== null) {
+      this.#keys.set(key, { fingerprint, ends })
+      const last = appends.at(-1) as StreamRequest
+      this.#streams.get(last.stream)?.keys.set((ends.at(-1) as End).version, key)
     }
     this.#wake()
-    return { version: stream.length, position: this.#rows.length }
+    return { kind: 'appended', ends, duplicate: false }
+  }
+
+  /** Why nothing is appended; undefined when it is to be. */
+  #refusal({ appends, key, fingerprint, unless }: AppendRequest): AppendOutcome | undefined {
+    const before = key === null ? undefined : this.#keys.get(key)
+    if (before)
+      return before.fingerprint === fingerprint
+        ? { kind: 'appended', ends: before.ends, duplicate: true }
+        : { kind: 'key-reused' }
+    for (const [at, { stream, expected }] of appends.entries()) {
+      const known = this.#streams.get(stream)
+      if (known?.ended) return { kind: 'ended', at }
+      const actual = known?.version ?? 0
+      if (!meets(expected, actual)) return { kind: 'wrong-version', at, actual }
+    }
+    if (unless === null) return undefined
+    if (unless.after > this.#rows.length) return { kind: 'beyond', head: this.#rows.length }
+    const matches = unless.filters.map((filter) => matcher(filter ?? undefined))
+    for (let at = unless.after; at < this.#rows.length; at++) {
+      const row = this.#rows[at]
+      if (row && matches.some((match) => match(row))) return { kind: 'condition', position: row.position }
+    }
+    return undefined
+  }
+
+  #take({ stream: name, events, ends }: StreamRequest): End {
+    const stream = this.#stream(name)
+    for (const event of events) {
+      const row = { ...event, stream: name, position: this.#rows.length + 1, version: ++stream.version }
+      this.#rows.push(row)
+      stream.rows.push(row)
+    }
+    if (ends) {
+      stream.ended = true
+      this.#keepFrom(stream, stream.version)
+    }
+    return { version: stream.version, position: this.#rows.length }
+  }
+
+  #stream(name: string): Stream {
+    let stream = this.#streams.get(name)
+    if (!stream) {
+      stream = { rows: [], first: 1, version: 0, ended: false, metadata: {}, keys: new Map() }
+      this.#streams.set(name, stream)
+    }
+    return stream
+  }
+
+  #keepFrom(stream: Stream, first: number): void {
+    if (first <= stream.first) return
+    const gone = stream.rows.splice(0, first - stream.first)
+    this.#sizeBytes -= sizeOf(gone)
+    for (const { position, version } of gone) {
+      this.#rows[position - 1] = undefined
+      const key = stream.keys.get(version)
+      if (key === undefined) continue
+      stream.keys.delete(version)
+      this.#keys.delete(key)
+    }
+    stream.first = first
+    this.#erased.set(stream, (this.#erased.get(stream) ?? 0) + gone.length)
   }
 
   #wake(): void {
@@ -71,30 +165,42 @@ class MemoryBackend implements NumberedBackend {
   }
 
   async version(stream: string): Promise<number> {
-    return this.#streams.get(stream)?.length ?? 0
+    return this.#streams.get(stream)?.version ?? 0
+  }
+
+  async state(name: string): Promise<StreamState> {
+    const stream = this.#streams.get(name)
+    if (!stream) return { version: 0, first: 1, ended: false, metadata: {} }
+    const { version, first, ended, metadata } = stream
+    return { version, first, ended, metadata: structuredClone(metadata) }
+  }
+
+  async head(): Promise<number> {
+    return this.#rows.length
   }
 
   streamPage(query: StreamQuery): StreamPage {
-    const rows = this.#streams.get(query.stream) ?? []
-    const first = query.fromVersion - 1
-    const end = Math.min(first + query.limit, query.untilVersion ?? rows.length)
-    return { rows: rows.slice(first, Math.max(first, end)), version: rows.length }
+    const stream = this.#streams.get(query.stream)
+    if (!stream) return { rows: [], version: 0 }
+    const { rows, first, version } = stream
+    const from = Math.max(query.fromVersion, first)
+    const until = Math.min(query.untilVersion ?? version, version)
+    const at = query.backward ? Math.max(from, until - query.limit + 1) : from
+    const end = query.backward ? until : Math.min(until, from + query.limit - 1)
+    const found = rows.slice(at - first, Math.max(at - first, end - first + 1))
+    return { rows: query.backward ? found.reverse() : found, version }
   }
 
   allPage(query: AllQuery): AllPage {
-    const { after, limit, filter } = query
+    const { after, limit, filter, backward } = query
     const head = this.#rows.length
     const until = Math.max(after, Math.min(query.until ?? head, head))
-    if (filter === null) {
-      const next = Math.min(after + limit, until)
-      return { rows: this.#rows.slice(after, next), next, head }
-    }
-    const matches = this.#matcher(filter)
-    const scanUntil = Math.min(after + scanMax, until)
+    const matches = filter === null ? () => true : this.#matcher(filter)
     const rows: StoredRow[] = []
-    let next = after
-    while (next < scanUntil && rows.length < limit) {
-      const row = this.#rows[next++]
+    const edge = backward ? Math.max(after, until - scanMax) : Math.min(after + scanMax, until)
+    let next = backward ? until : after
+    while (next !== edge && rows.length < limit) {
+      const row = this.#rows[backward ? --next : next++]
       if (row && matches(row)) rows.push(row)
     }
     return { rows, next, head }
@@ -108,6 +214,39 @@ class MemoryBackend implements NumberedBackend {
   async data(row: StoredRow): Promise<string> {
     assert(row.data !== null, 'a row in memory has its data')
     return row.data
+  }
+
+  async setMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+    this.#stream(stream).metadata = metadata
+  }
+
+  async keepFrom(name: string, first: number): Promise<boolean> {
+    const stream = this.#streams.get(name)
+    if (first > (stream?.version ?? 0) + 1) return false
+    if (stream) this.#keepFrom(stream, first)
+    return true
+  }
+
+  async eraseSome(name: string): Promise<number> {
+    const stream = this.#streams.get(name)
+    const erased = stream && this.#erased.get(stream)
+    if (stream) this.#erased.delete(stream)
+    return erased ?? 0
+  }
+
+  async retainSome({ nowMs }: RetainQuery): Promise<RetainPage> {
+    const streams: string[] = []
+    for (const [name, stream] of this.#streams) {
+      const { maxCount, maxAgeMs } = stream.metadata
+      let first = maxCount === undefined ? stream.first : stream.version - maxCount + 1
+      if (maxAgeMs !== undefined) {
+        const young = stream.rows.find(({ time }) => time === null || time >= nowMs - maxAgeMs)
+        first = Math.max(first, young?.version ?? stream.version + 1)
+      }
+      this.#keepFrom(stream, first)
+      if (this.#erased.has(stream)) streams.push(name)
+    }
+    return { streams, next: null }
   }
 
   changed(signal: AbortSignal): Promise<void> {
@@ -132,6 +271,11 @@ class MemoryBackend implements NumberedBackend {
   async close(): Promise<void> {
     this.#rows = []
     this.#streams.clear()
+    this.#keys.clear()
     for (const wake of this.#waiters) wake()
   }
+}
+
+function sizeOf(events: readonly { readonly data: string | null }[]): number {
+  return events.reduce((sum, { data }) => sum + (data?.length ?? 0) + attributesBytes, 0)
 }

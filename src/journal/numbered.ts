@@ -1,88 +1,61 @@
 /**
  * The journal over numbered events: what the memory and the sqlite driver share. A backend keeps rows in one order, counted
- * from 1 without gaps, and gives pages of them; this shell checks, encodes, walks and waits. Unlike a driver it keeps no
+ * from 1, and gives pages of them; this shell checks, encodes, and hands out the readings. Unlike a driver it keeps no
  * event. A backend whose order is no single number needs a shell of its own.
- *
- * How a subscription turns live without a gap or a double: it asks to be woken at the next change first, then reads from
- * its position, and only waits when that page came empty. Its position is where the last page ended, so what is appended
- * meanwhile is either on this page or has woken it, and is then on the next.
  */
-import { Aborted, InvalidArgument, LimitExceeded } from '../base/error.ts'
+import { createHash } from 'node:crypto'
+import type { CloudEvent } from '../base/envelope.ts'
+import { assert, InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorSource } from './cursor.ts'
-import { InvalidPosition, JournalClosed, JournalReadonly, WrongVersion } from './error.ts'
+import {
+  ConditionFailed,
+  InvalidPosition,
+  JournalClosed,
+  JournalReadonly,
+  KeyReused,
+  StreamEnded,
+  WrongVersion,
+} from './error.ts'
 import { expectation } from './expectation.ts'
 import { checkFilter } from './filter.ts'
-import type { CheckedFilter } from './filter.ts'
 import type {
+  AppendCondition,
+  AppendManyOptions,
   AppendOptions,
   Appended,
-  Filter,
+  Batch,
+  BatchOption,
+  Erased,
+  ExpectedVersion,
   Journal,
   JournalCapabilities,
   JournalLimits,
   Position,
   ReadAllOptions,
+  ReadBackwardOptions,
   ReadStreamOptions,
   Recorded,
+  Retained,
+  StreamAppend,
+  StreamInfo,
+  StreamMetadata,
   SubscribeJournalOptions,
 } from './journal.ts'
-import { eventEncoder, fromStored } from './stored-event.ts'
-import type { StoredEvent, StoredRow } from './stored-event.ts'
-import type { CloudEvent } from '../base/envelope.ts'
-
-export interface StreamQuery {
-  readonly stream: string
-  readonly fromVersion: number
-  /** The last version wanted; null: the one the stream has now. */
-  readonly untilVersion: number | null
-  readonly limit: number
-}
-
-export interface StreamPage {
-  readonly rows: readonly StoredRow[]
-  /** The version of the stream. */
-  readonly version: number
-}
-
-export interface AllQuery {
-  readonly after: number
-  /** The last position wanted; null: the last there is. */
-  readonly until: number | null
-  readonly limit: number
-  readonly filter: CheckedFilter | null
-}
-
-export interface AllPage {
-  /** At most `limit`; may be empty though more follow, when a long stretch held no match. */
-  readonly rows: readonly StoredRow[]
-  /** Everything up to here was looked at. Past `after`, unless `after` was the end. */
-  readonly next: number
-  /** The last position there is. */
-  readonly head: number
-}
-
-export type AppendOutcome = { readonly version: number; readonly position: number } | { readonly actual: number }
-
-export interface NumberedBackend {
-  readonly driver: string
-  readonly durable: boolean
-  readonly readonly: boolean
-  /** `expected` as `expectation` gives it. */
-  append(stream: string, events: readonly StoredEvent[], expected: number): Promise<AppendOutcome>
-  version(stream: string): Promise<number>
-  streamPage(query: StreamQuery): Promise<StreamPage> | StreamPage
-  allPage(query: AllQuery): Promise<AllPage> | AllPage
-  /** The data of a row that came without. */
-  data(row: StoredRow): Promise<string>
-  /** Resolves at the next append after the call; may wake without one. Rejects when aborted. */
-  changed(signal: AbortSignal): Promise<void>
-  close(): Promise<void>
-}
-
-/** Events of a page: enough to spread the cost of fetching it, few enough that a page never holds the event loop long. */
-const pageMax = 512
+import { checkMetadata } from './metadata.ts'
+import type { AppendOutcome, AppendRequest, NumberedBackend } from './numbered-backend.ts'
+import {
+  AllReading,
+  batchesOf,
+  finite,
+  Following,
+  positionNumber,
+  positionOf,
+  StreamReading,
+} from './numbered-reading.ts'
+import { eventEncoder } from './stored-event.ts'
+import type { StoredEvent } from './stored-event.ts'
 
 const limitDefaults: JournalLimits = {
   eventMaxBytes: 1024 * 1024,
@@ -90,6 +63,8 @@ const limitDefaults: JournalLimits = {
   batchMaxBytes: 64 * 1024 * 1024,
   streamMaxLength: 512,
 }
+const keyMaxLength = 256
+const filtersMax = 16
 
 /** The limits with their defaults. Throws `base.invalid_argument` on what is out of range. */
 export function journalLimits(given: Partial<JournalLimits> = {}): JournalLimits {
@@ -111,33 +86,84 @@ export class NumberedJournal implements Journal {
   readonly #encode: (events: readonly CloudEvent[]) => StoredEvent[]
   /** Each ends one subscription. */
   readonly #stops = new Set<() => void>()
-  readonly #appends = new Set<Promise<unknown>>()
+  /** What must end before the backend may close. */
+  readonly #works = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
   constructor(backend: NumberedBackend, limits: JournalLimits) {
     this.driver = backend.driver
-    this.capabilities = { durable: backend.durable, expectedVersion: true, totalOrder: true, readStream: true }
+    this.capabilities = {
+      durable: backend.durable,
+      expectedVersion: true,
+      totalOrder: true,
+      readStream: true,
+      readBackward: true,
+      atomicStreams: true,
+      conditions: true,
+      erase: true,
+      idempotencyWindowMs: Number.POSITIVE_INFINITY,
+    }
     this.limits = limits
     this.#backend = backend
     this.#encode = eventEncoder(limits)
   }
 
   async append(stream: string, events: readonly CloudEvent[], options: AppendOptions = {}): Promise<Appended> {
-    this.#checkOpen()
-    if (this.#backend.readonly) throw new JournalReadonly()
-    this.#checkStream(stream)
-    const expected = expectation(options.expectedVersion ?? 'any')
-    if (events.length === 0) throw new InvalidArgument('events', 'must hold at least one event')
+    const { expectedVersion = 'any' } = options
+    const [appended] = await this.#append([{ stream, events, expectedVersion }], options, false)
+    return appended as Appended
+  }
+
+  async appendMany(appends: readonly StreamAppend[], options: AppendManyOptions = {}): Promise<readonly Appended[]> {
+    if (!Array.isArray(appends) || appends.length === 0)
+      throw new InvalidArgument('appends', 'must hold at least one stream and its events')
+    if (new Set(appends.map(({ stream }) => stream)).size < appends.length)
+      throw new InvalidArgument('appends', 'must name a stream once; put its events together')
+    return this.#append(appends, options, false)
+  }
+
+  async #append(
+    appends: readonly StreamAppend[],
+    options: AppendManyOptions,
+    ends: boolean,
+  ): Promise<readonly Appended[]> {
+    this.#checkWritable()
+    const request = this.#requestOf(appends, options, ends)
+    return appendedOf(appends, request, await this.#until(this.#backend.append(request)))
+  }
+
+  #requestOf(appends: readonly StreamAppend[], options: AppendManyOptions, ends: boolean): AppendRequest {
+    const { idempotencyKey, unless } = options
     const { batchMax } = this.limits
-    if (events.length > batchMax) throw new LimitExceeded('batchMax', batchMax, events.length)
-    const appending = this.#backend.append(stream, this.#encode(events), expected)
-    this.#appends.add(appending)
+    for (const { stream, events } of appends) {
+      this.#checkStream(stream)
+      if (events.length === 0) throw new InvalidArgument('events', 'must hold at least one event')
+    }
+    const count = appends.reduce((sum, { events }) => sum + events.length, 0)
+    if (count > batchMax) throw new LimitExceeded('batchMax', batchMax, count)
+    const encoded = this.#encode(appends.length === 1 ? (appends[0] as StreamAppend).events : appends.flatMap(eventsOf))
+    let first = 0
+    const requests = appends.map(({ stream, events, expectedVersion }) => ({
+      stream,
+      expected: expectation(expectedVersion ?? 'any'),
+      events: encoded.slice(first, (first += events.length)),
+      ends,
+    }))
+    return {
+      appends: requests,
+      key: idempotencyKey === undefined ? null : plainKey(idempotencyKey),
+      fingerprint: idempotencyKey === undefined ? '' : fingerprintOf(appends),
+      unless: unless === undefined ? null : conditionOf(unless),
+    }
+  }
+
+  /** Holds the closing until this has ended. */
+  async #until<T>(work: Promise<T>): Promise<T> {
+    this.#works.add(work)
     try {
-      const outcome = await appending
-      if ('actual' in outcome) throw new WrongVersion(stream, options.expectedVersion ?? 'any', outcome.actual)
-      return { version: outcome.version, position: String(outcome.position) }
+      return await work
     } finally {
-      this.#appends.delete(appending)
+      this.#works.delete(work)
     }
   }
 
@@ -147,25 +173,124 @@ export class NumberedJournal implements Journal {
     return this.#backend.version(stream)
   }
 
+  async stream(stream: string): Promise<StreamInfo> {
+    this.#checkOpen()
+    this.#checkStream(stream)
+    const { version, first, ended, metadata } = await this.#backend.state(stream)
+    return { stream, version, firstVersion: first, ended, metadata }
+  }
+
+  async head(): Promise<Position> {
+    this.#checkOpen()
+    return positionOf(await this.#backend.head())
+  }
+
+  async behind(position: Position): Promise<number> {
+    this.#checkOpen()
+    const after = positionNumber(position)
+    const head = await this.#backend.head()
+    if (after > head) throw new InvalidPosition(position)
+    return head - after
+  }
+
   read(stream: string, options: ReadStreamOptions = {}): AsyncIterable<Recorded> {
-    return iterable(
-      () =>
-        new StreamReading(
-          this.#backend,
-          this.#guard('reading a stream', options.signal),
-          stream,
-          options,
-          this.#checkStream,
-        ),
-    )
+    return this.#readStream(stream, { ...options, backward: false })
   }
 
-  readAll(options: ReadAllOptions = {}): AsyncIterable<Recorded> {
-    return iterable(() => new AllReading(this.#backend, this.#guard('reading the journal', options.signal), options))
+  readBackward(stream: string, options: ReadBackwardOptions = {}): AsyncIterable<Recorded> {
+    return this.#readStream(stream, { ...options, backward: true })
   }
 
-  subscribe(options: SubscribeJournalOptions = {}): AsyncIterable<Recorded> {
-    return iterable(() => new Following(this.#backend, () => this.#checkOpen(), this.#stops, options))
+  #readStream(
+    stream: string,
+    options: (ReadStreamOptions | ReadBackwardOptions) & { readonly backward: boolean },
+  ): AsyncIterable<Recorded> {
+    const cut = finite('reading a stream', this.#checkOpen, options.signal)
+    return iterable(() => new StreamReading(this.#backend, cut, stream, options, this.#checkStream))
+  }
+
+  readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
+  readAll(options: ReadAllOptions & BatchOption): AsyncIterable<Batch>
+  readAll(options: ReadAllOptions & Partial<BatchOption> = {}): AsyncIterable<Recorded> | AsyncIterable<Batch> {
+    const cut = finite('reading the journal', this.#checkOpen, options.signal)
+    const open = () => new AllReading(this.#backend, cut, options)
+    const { batch, backward } = options
+    if (batch === undefined) return iterable(open)
+    return { [Symbol.asyncIterator]: () => batchesOf(open(), batch, backward) }
+  }
+
+  subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
+  subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
+  subscribe(
+    options: SubscribeJournalOptions & Partial<BatchOption> = {},
+  ): AsyncIterable<Recorded> | AsyncIterable<Batch> {
+    const open = () => new Following(this.#backend, this.#checkOpen, this.#stops, options)
+    const { batch } = options
+    if (batch === undefined) return iterable(open)
+    return { [Symbol.asyncIterator]: () => batchesOf(open(), batch) }
+  }
+
+  async setMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+    this.#checkWritable()
+    this.#checkStream(stream)
+    await this.#until(this.#backend.setMetadata(stream, checkMetadata(metadata)))
+  }
+
+  async truncate(stream: string, before: number): Promise<Erased> {
+    this.#checkWritable()
+    this.#checkStream(stream)
+    wholeNumber('before', before, 1)
+    return this.#until(this.#truncate(stream, before))
+  }
+
+  async #truncate(stream: string, before: number): Promise<Erased> {
+    if (!(await this.#backend.keepFrom(stream, before)))
+      throw new InvalidArgument('before', `must not lie beyond the last version of ${stream} plus one; it is ${before}`)
+    return { events: await this.#erase(stream) }
+  }
+
+  /** In small steps, so that appends go on meanwhile; what a crash leaves is invisible, and gone after the next `retain`. */
+  async #erase(stream: string): Promise<number> {
+    let erased = 0
+    for (;;) {
+      const some = await this.#backend.eraseSome(stream)
+      if (some === 0) return erased
+      erased += some
+    }
+  }
+
+  async tombstone(
+    stream: string,
+    last: CloudEvent,
+    options: { readonly expectedVersion?: ExpectedVersion } = {},
+  ): Promise<Erased> {
+    const { expectedVersion = 'any' } = options
+    await this.#append([{ stream, events: [last], expectedVersion }], {}, true)
+    return { events: await this.#until(this.#erase(stream)) }
+  }
+
+  async retain(options: { readonly nowMs: number; readonly signal?: AbortSignal }): Promise<Retained> {
+    this.#checkWritable()
+    const { nowMs, signal } = options
+    if (typeof nowMs !== 'number' || !Number.isFinite(nowMs))
+      throw new InvalidArgument('nowMs', 'must be the time now in milliseconds')
+    return this.#until(this.#retain(Math.floor(nowMs), finite('the retention', this.#checkOpen, signal)))
+  }
+
+  async #retain(nowMs: number, cut: () => boolean): Promise<Retained> {
+    const total = { events: 0, streams: 0 }
+    for (let after: number | null = 0; after !== null;) {
+      const page: { readonly streams: readonly string[]; readonly next: number | null } =
+        await this.#backend.retainSome({ after, nowMs })
+      for (const stream of page.streams) {
+        cut()
+        const events = await this.#erase(stream)
+        total.events += events
+        if (events > 0) total.streams++
+      }
+      after = page.next
+    }
+    return total
   }
 
   close(): Promise<void> {
@@ -175,7 +300,7 @@ export class NumberedJournal implements Journal {
 
   async #close(): Promise<void> {
     for (const stop of this.#stops) stop()
-    await Promise.allSettled(this.#appends)
+    await Promise.allSettled(this.#works)
     await this.#backend.close()
   }
 
@@ -188,17 +313,13 @@ export class NumberedJournal implements Journal {
     if (!stream.isWellFormed()) throw new InvalidArgument('stream', 'must be well-formed text')
   }
 
-  #checkOpen(): void {
+  readonly #checkOpen = (): void => {
     if (this.#closing) throw new JournalClosed()
   }
 
-  /** What a finite reading asks before each event: nobody may take a part for the whole. */
-  #guard(what: string, signal: AbortSignal | undefined): () => boolean {
-    return () => {
-      this.#checkOpen()
-      if (signal?.aborted) throw new Aborted(what, { cause: signal.reason })
-      return false
-    }
+  #checkWritable(): void {
+    this.#checkOpen()
+    if (this.#backend.readonly) throw new JournalReadonly()
   }
 }
 
@@ -206,201 +327,59 @@ function iterable<Row>(source: () => CursorSource<Row>): AsyncIterable<Recorded>
   return { [Symbol.asyncIterator]: () => new Cursor(source()) }
 }
 
-function record(backend: NumberedBackend, row: StoredRow): Promise<Recorded> | Recorded {
-  if (row.data !== null) return fromStored(row, row.data)
-  return backend.data(row).then((data) => fromStored(row, data))
+function eventsOf({ events }: StreamAppend): readonly CloudEvent[] {
+  return events
 }
 
-/** One way through one stream, up to the version that it has at the first page. */
-class StreamReading implements CursorSource<StoredRow> {
-  readonly cut: () => boolean
-  readonly #backend: NumberedBackend
-  readonly #stream: string
-  readonly #options: ReadStreamOptions
-  readonly #checkStream: (stream: string) => void
-  #fromVersion = 0
-  #untilVersion: number | null = null
-  #left = 0
-
-  constructor(
-    backend: NumberedBackend,
-    cut: () => boolean,
-    stream: string,
-    options: ReadStreamOptions,
-    checkStream: (stream: string) => void,
-  ) {
-    this.#backend = backend
-    this.cut = cut
-    this.#stream = stream
-    this.#options = options
-    this.#checkStream = checkStream
-  }
-
-  async page(): Promise<readonly StoredRow[] | undefined> {
-    if (this.#fromVersion === 0) this.#begin()
-    const untilVersion = this.#untilVersion
-    if (this.#left === 0 || (untilVersion !== null && this.#fromVersion > untilVersion)) return undefined
-    const page = await this.#backend.streamPage({
-      stream: this.#stream,
-      fromVersion: this.#fromVersion,
-      untilVersion,
-      limit: Math.min(pageMax, this.#left),
-    })
-    this.#untilVersion ??= page.version
-    this.#left -= page.rows.length
-    const last = page.rows.at(-1)
-    if (last) this.#fromVersion = last.version + 1
-    return page.rows
-  }
-
-  #begin(): void {
-    const { fromVersion, limit } = this.#options
-    this.#checkStream(this.#stream)
-    this.#fromVersion = wholeNumber('fromVersion', fromVersion ?? 1, 1)
-    this.#left = limit === undefined ? Number.MAX_SAFE_INTEGER : wholeNumber('limit', limit, 0)
-  }
-
-  record(row: StoredRow): Promise<Recorded> | Recorded {
-    return record(this.#backend, row)
-  }
-
-  leave(): void {}
+function plainKey(key: string): string {
+  plainName('idempotencyKey', key, keyMaxLength)
+  if (!key.isWellFormed()) throw new InvalidArgument('idempotencyKey', 'must be well-formed text')
+  return key
 }
 
-/** What `readAll` and `subscribe` have in common: where they are in the order, and what they look for. */
-class Walk {
-  readonly #backend: NumberedBackend
-  readonly #filter: CheckedFilter | null
-  /** Everything up to here was looked at. */
-  after: number
-  #begun = false
+/** What makes a second append under a key the same as the first. Ids and times are new at each try, so they do not. */
+function fingerprintOf(appends: readonly StreamAppend[]): string {
+  const asked = appends.map(({ stream, events }) => [stream, events.map(({ type }) => type)])
+  return createHash('sha256').update(JSON.stringify(asked)).digest('base64url')
+}
 
-  constructor(backend: NumberedBackend, from: Position | undefined, filter: Filter | undefined) {
-    this.#backend = backend
-    this.after = positionNumber(from ?? '')
-    this.#filter = checkFilter(filter) ?? null
-  }
-
-  async page(until: number | null, limit: number): Promise<AllPage> {
-    const page = await this.#backend.allPage({ after: this.after, until, limit, filter: this.#filter })
-    if (!this.#begun && this.after > page.head) throw new InvalidPosition(String(this.after))
-    this.#begun = true
-    this.after = page.next
-    return page
+function conditionOf({ filter, after = '' }: AppendCondition): AppendRequest['unless'] {
+  const filters = Array.isArray(filter) ? (filter as readonly unknown[]) : [filter]
+  if (filters.length === 0 || filters.length > filtersMax)
+    throw new InvalidArgument('unless.filter', `must be a filter, or a list of 1 to ${filtersMax}`)
+  return {
+    filters: filters.map((each) => {
+      if (typeof each !== 'object' || each === null) throw new InvalidArgument('unless.filter', 'must be a filter')
+      return checkFilter(each) ?? null
+    }),
+    after: positionNumber(after),
   }
 }
 
-const positionForm = /^[1-9]\d{0,15}$/
-
-function positionNumber(position: Position): number {
-  if (position === '') return 0
-  const number = positionForm.test(position) ? Number(position) : Number.NaN
-  if (!Number.isSafeInteger(number)) throw new InvalidPosition(position)
-  return number
-}
-
-/** One way through all streams, up to the position that is last at the first page. */
-class AllReading implements CursorSource<StoredRow> {
-  readonly cut: () => boolean
-  readonly #backend: NumberedBackend
-  readonly #options: ReadAllOptions
-  #walk: Walk | undefined
-  #until: number | null = null
-  #left = 0
-
-  constructor(backend: NumberedBackend, cut: () => boolean, options: ReadAllOptions) {
-    this.#backend = backend
-    this.cut = cut
-    this.#options = options
-  }
-
-  async page(): Promise<readonly StoredRow[] | undefined> {
-    const walk = (this.#walk ??= this.#begin())
-    while (this.#left > 0 && (this.#until === null || walk.after < this.#until)) {
-      const page = await walk.page(this.#until, Math.min(pageMax, this.#left))
-      this.#until ??= page.head
-      this.#left -= page.rows.length
-      if (page.rows.length > 0) return page.rows
-      this.cut()
-    }
-    return undefined
-  }
-
-  #begin(): Walk {
-    const { from, filter, limit } = this.#options
-    this.#left = limit === undefined ? Number.MAX_SAFE_INTEGER : wholeNumber('limit', limit, 0)
-    return new Walk(this.#backend, from, filter)
-  }
-
-  record(row: StoredRow): Promise<Recorded> | Recorded {
-    return record(this.#backend, row)
-  }
-
-  leave(): void {}
-}
-
-/** One subscription: what is there, then what comes. */
-class Following implements CursorSource<StoredRow> {
-  readonly #backend: NumberedBackend
-  readonly #checkOpen: () => void
-  readonly #stops: Set<() => void>
-  readonly #options: SubscribeJournalOptions
-  readonly #stopping = new AbortController()
-  readonly #stop = (): void => this.#stopping.abort()
-  #walk: Walk | undefined
-  #change: Promise<void> | undefined
-
-  constructor(
-    backend: NumberedBackend,
-    checkOpen: () => void,
-    stops: Set<() => void>,
-    options: SubscribeJournalOptions,
-  ) {
-    this.#backend = backend
-    this.#checkOpen = checkOpen
-    this.#stops = stops
-    this.#options = options
-  }
-
-  cut(): boolean {
-    return this.#stopping.signal.aborted || (this.#options.signal?.aborted ?? false)
-  }
-
-  async page(): Promise<readonly StoredRow[] | undefined> {
-    const walk = (this.#walk ??= this.#begin())
-    while (!this.cut()) {
-      this.#change ??= this.#nextChange()
-      const page = await walk.page(null, pageMax)
-      if (page.rows.length > 0) return page.rows
-      if (page.next < page.head) continue
-      await this.#change
-      this.#change = undefined
-    }
-    return undefined
-  }
-
-  #begin(): Walk {
-    this.#checkOpen()
-    const walk = new Walk(this.#backend, this.#options.from, this.#options.filter)
-    this.#stops.add(this.#stop)
-    this.#options.signal?.addEventListener('abort', this.#stop, { once: true })
-    return walk
-  }
-
-  #nextChange(): Promise<void> {
-    const change = this.#backend.changed(this.#stopping.signal)
-    // It may be left behind when the reader goes, or while a page is read.
-    change.catch(() => {})
-    return change
-  }
-
-  record(row: StoredRow): Promise<Recorded> | Recorded {
-    return record(this.#backend, row)
-  }
-
-  leave(): void {
-    this.#stops.delete(this.#stop)
-    this.#options.signal?.removeEventListener('abort', this.#stop)
-    this.#stop()
+function appendedOf(
+  appends: readonly StreamAppend[],
+  { key }: AppendRequest,
+  outcome: AppendOutcome,
+): readonly Appended[] {
+  const at = (index: number) => appends[index] as StreamAppend
+  switch (outcome.kind) {
+    case 'appended':
+      return outcome.ends.map(({ version, position }) => ({
+        version,
+        position: positionOf(position),
+        ...(outcome.duplicate && { duplicate: true as const }),
+      }))
+    case 'wrong-version':
+      throw new WrongVersion(at(outcome.at).stream, at(outcome.at).expectedVersion ?? 'any', outcome.actual)
+    case 'ended':
+      throw new StreamEnded(at(outcome.at).stream)
+    case 'condition':
+      throw new ConditionFailed(positionOf(outcome.position))
+    case 'beyond':
+      throw new InvalidPosition(`beyond ${positionOf(outcome.head)}`)
+    case 'key-reused':
+    default:
+      assert(key !== null, 'an append without a key met one')
+      throw new KeyReused(key)
   }
 }

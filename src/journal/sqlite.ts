@@ -1,15 +1,31 @@
 /**
  * The sqlite driver: the journal in the node's store, as durable as the store is. Unlike the memory driver its appends
  * share transactions and syncs with everything else the node keeps, and another process may read the same folder while
- * this one writes. It only speaks to the Store port; its SQL stands in `sqlite-procedures.ts`, which the store's worker
- * imports.
+ * this one writes. It only speaks to the Store port; its SQL stands in `sqlite-append.ts` and its neighbours, which the
+ * store's worker imports.
  */
 import type { Schema, Store } from '../store/store.ts'
-import type { Journal, JournalLimits } from './journal.ts'
+import { contentChecksum } from './checksum.ts'
+import type { Journal, JournalLimits, StreamMetadata } from './journal.ts'
+import type {
+  AllPage,
+  AllQuery,
+  AppendOutcome,
+  AppendRequest,
+  NumberedBackend,
+  RetainPage,
+  RetainQuery,
+  StreamPage,
+  StreamQuery,
+  StreamRequest,
+  StreamState,
+} from './numbered-backend.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
-import type { AllPage, AllQuery, AppendOutcome, NumberedBackend, StreamPage, StreamQuery } from './numbered.ts'
-import { allPage, append, eventData, migrations, streamPage, version } from './sqlite-procedures.ts'
-import type { EventValues } from './sqlite-procedures.ts'
+import { append } from './sqlite-append.ts'
+import type { EventValues, StreamArgs } from './sqlite-append.ts'
+import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
+import { migrations } from './sqlite-schema.ts'
+import { eraseSome, keepFrom, retainSome, setMetadata, state } from './sqlite-streams.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 
 /** The tables of the journal: to be among the schemas with which the store is opened. */
@@ -41,8 +57,33 @@ class StoreBackend implements NumberedBackend {
     this.#ownsStore = ownsStore
   }
 
-  append(stream: string, events: readonly StoredEvent[], expected: number): Promise<AppendOutcome> {
-    return this.#store.write(append, { stream, expected, events: events.map(toValues) })
+  append(request: AppendRequest): Promise<AppendOutcome> {
+    return this.#store.write(append, { ...request, appends: request.appends.map(toArgs) })
+  }
+
+  state(stream: string): Promise<StreamState> {
+    return this.#store.read(state, stream)
+  }
+
+  head(): Promise<number> {
+    return this.#store.read(head, null)
+  }
+
+  setMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
+    const text = Object.keys(metadata).length === 0 ? null : JSON.stringify(metadata)
+    return this.#store.write(setMetadata, { stream, metadata: text })
+  }
+
+  keepFrom(stream: string, first: number): Promise<boolean> {
+    return this.#store.write(keepFrom, { stream, first })
+  }
+
+  eraseSome(stream: string): Promise<number> {
+    return this.#store.write(eraseSome, stream)
+  }
+
+  retainSome(query: RetainQuery): Promise<RetainPage> {
+    return this.#store.write(retainSome, query)
   }
 
   version(stream: string): Promise<number> {
@@ -57,7 +98,7 @@ class StoreBackend implements NumberedBackend {
 
   async allPage(query: AllQuery): Promise<AllPage> {
     const page = await this.#store.read(allPage, query)
-    if (page.next < page.head) await nextTurn()
+    if (page.rows.length === query.limit || page.next < page.head) await nextTurn()
     return page
   }
 
@@ -72,6 +113,11 @@ class StoreBackend implements NumberedBackend {
   async close(): Promise<void> {
     if (this.#ownsStore) await this.#store.close()
   }
+}
+
+function toArgs({ stream, events, expected, ends }: StreamRequest): StreamArgs {
+  const checksums = events.map((event) => contentChecksum(stream, event))
+  return { stream, expected, ends, events: events.map(toValues), checksums }
 }
 
 function toValues(event: StoredEvent): EventValues {

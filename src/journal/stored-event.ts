@@ -35,6 +35,8 @@ export interface StoredRow extends Omit<StoredEvent, 'data'> {
   readonly stream: string
   readonly version: number
   readonly data: string | null
+  /** What the data say, where the driver has parsed them for this reader alone. */
+  readonly parsed?: unknown
 }
 
 const usualContentType = 'application/json'
@@ -130,7 +132,12 @@ function hasField(name: string, verbatimTime: boolean): boolean {
 export function fromStored(row: StoredRow, data: string): Recorded {
   const { stream, version } = row
   try {
-    return { stream, version, position: String(row.position), event: toEvent(row, decodeData(data)) }
+    return {
+      stream,
+      version,
+      position: String(row.position),
+      event: toEvent(row, row.parsed === undefined ? decodeData(data) : row.parsed),
+    }
   } catch (cause) {
     throw new EventUnreadable(stream, version, { cause })
   }

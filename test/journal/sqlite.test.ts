@@ -7,7 +7,7 @@ import { event, gather, ids, numbered, take } from '../../src/journal/conformanc
 import { journalChecks } from '../../src/journal/conformance.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
-import { successor } from '../../src/journal/sqlite-procedures.ts'
+import { successor } from '../../src/journal/sqlite-filter.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 

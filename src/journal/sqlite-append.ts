@@ -1,0 +1,119 @@
+/**
+ * The procedure of the sqlite driver that appends, with its expectations, conditions and keys. The store runs it in its
+ * worker thread and imports this module there; it holds no state, imports little, and knows neither codec nor cursor.
+ */
+import { procedure } from '../store/procedure.ts'
+import type { Procedure, Transaction } from '../store/store.ts'
+import { placedChecksum } from './checksum.ts'
+import { meets } from './expectation.ts'
+import type { AppendOutcome, AppendRequest, End } from './numbered-backend.ts'
+import { firstMatch, headPosition } from './sqlite-filter.ts'
+
+/** The columns of an event that come from it, in the order in which `EventValues` has them. */
+const eventColumns = [
+  'type',
+  'id',
+  'source',
+  'subject',
+  'time',
+  'correlationid',
+  'causationid',
+  'hop',
+  'extra',
+  'data',
+] as const
+
+export type EventValues = [
+  type: string,
+  id: string,
+  source: string,
+  subject: string | null,
+  time: number | null,
+  correlationid: string | null,
+  causationid: string | null,
+  hop: number | null,
+  extra: string | null,
+  data: string,
+]
+
+export interface StreamArgs {
+  readonly stream: string
+  readonly expected: number
+  readonly ends: boolean
+  /** One array an event. */
+  readonly events: readonly EventValues[]
+  /** Of the content of each event. */
+  readonly checksums: readonly number[]
+}
+
+export interface AppendArgs extends Omit<AppendRequest, 'appends'> {
+  readonly appends: readonly StreamArgs[]
+}
+
+/** A stream before the append. Without an id it does not exist. */
+interface Known {
+  readonly id: number | undefined
+  readonly version: number
+}
+
+/** Appends events to streams if all is as expected. The refusal is a result: it leaves nothing to undo. */
+export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.meta.url, 'append', (tx, args) => {
+  const { appends, key, fingerprint, unless } = args
+  if (key !== null) {
+    const before = tx.sql('SELECT fingerprint, ends FROM journal_key WHERE key = ?').get(key)
+    if (before && before['fingerprint'] !== fingerprint) return { kind: 'key-reused' }
+    if (before) return { kind: 'appended', ends: JSON.parse(String(before['ends'])) as End[], duplicate: true }
+  }
+  const found: Known[] = []
+  for (const [at, { stream, expected }] of appends.entries()) {
+    const row = tx.sql('SELECT id, version, ended FROM journal_stream WHERE name = ?').get(stream)
+    const version = Number(row?.['version'] ?? 0)
+    if (row?.['ended'] === 1) return { kind: 'ended', at }
+    if (!meets(expected, version)) return { kind: 'wrong-version', at, actual: version }
+    found.push({ id: row && Number(row['id']), version })
+  }
+  let position = headPosition(tx)
+  if (unless !== null) {
+    if (unless.after > position) return { kind: 'beyond', head: position }
+    for (const filter of unless.filters) {
+      const match = firstMatch(tx, unless.after, position, filter)
+      if (match !== undefined) return { kind: 'condition', position: match }
+    }
+  }
+  const ends: End[] = []
+  for (const [at, stream] of appends.entries()) {
+    const end = appendOne(tx, stream, found[at] as Known, position)
+    position = end.position
+    ends.push(end)
+  }
+  if (key !== null) keepKey(tx, args, key, ends)
+  return { kind: 'appended', ends, duplicate: false }
+})
+
+const insertEvent = `INSERT INTO journal_event (position, stream, version, checksum, ${eventColumns.join(', ')})
+  VALUES (?, ?, ?, ?, ${eventColumns.map(() => '?').join(', ')})`
+
+function appendOne(tx: Transaction, args: StreamArgs, known: Known, after: number): End {
+  const { stream, events, checksums, ends } = args
+  let { version } = known
+  let position = after
+  const until = version + events.length
+  const id =
+    known.id ?? tx.sql('INSERT INTO journal_stream (name, version) VALUES (?, ?)').run(stream, until).lastInsertRowid
+  if (known.id !== undefined) tx.sql('UPDATE journal_stream SET version = ? WHERE id = ?').run(until, id)
+  const insert = tx.sql(insertEvent)
+  for (let at = 0; at < events.length; at++) {
+    const checksum = placedChecksum(checksums[at] as number, ++version, ++position)
+    insert.run(position, id, version, checksum, ...(events[at] as EventValues))
+  }
+  if (ends) tx.sql('UPDATE journal_stream SET ended = 1, first = version WHERE id = ?').run(id)
+  return { version, position }
+}
+
+function keepKey(tx: Transaction, { appends, fingerprint }: AppendArgs, key: string, ends: readonly End[]): void {
+  const { version } = ends.at(-1) as End
+  tx.sql(
+    `INSERT INTO journal_key (key, fingerprint, ends, stream, version)
+     VALUES (?, ?, ?, (SELECT id FROM journal_stream WHERE name = ?), ?)`,
+  ).run(key, fingerprint, JSON.stringify(ends), appends.at(-1)?.stream ?? '', version)
+}
