@@ -62,9 +62,9 @@ export function numbered(first: number, last: number): CloudEvent[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => event(first + at))
 }
 
-export async function gather(reading: AsyncIterable<Recorded>): Promise<Recorded[]> {
-  const all: Recorded[] = []
-  for await (const recorded of reading) all.push(recorded)
+export async function gather<T>(reading: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of reading) all.push(each)
   return all
 }
 

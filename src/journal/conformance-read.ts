@@ -1,7 +1,7 @@
 /** The conformance checks of `read`, `readAll` and `version`, of what closing and reopening leave. */
 import { assert, check, event, gather, ids, numbered, refusal, take, upTo, versions } from './conformance-kit.ts'
 import type { JournalCheck } from './conformance-kit.ts'
-import type { Filter, Journal, ReadAllOptions } from './journal.ts'
+import type { Filter, Journal, ReadAllOptions, Recorded } from './journal.ts'
 
 const streams = [
   check(
@@ -20,6 +20,26 @@ const streams = [
       assert.equal(await journal.version('absent'), 0)
     },
   ),
+
+  check('readBackward gives a stream from its end or a version down', ['readBackward'], async (journal) => {
+    for (let batch = 0; batch < 3; batch++) {
+      await journal.append('a', numbered(batch * 500 + 1, batch * 500 + 500))
+      await journal.append('b', [event(batch)])
+    }
+    const down = async (options?: { fromVersion?: number; limit?: number }) =>
+      versions(await gather(journal.readBackward('a', options)))
+    assert.deepEqual(await down(), upTo(1500).reverse())
+    assert.deepEqual(await down({ fromVersion: 700 }), upTo(700).reverse())
+    assert.deepEqual(await down({ fromVersion: 600, limit: 550 }), upTo(600, 51).reverse())
+    assert.deepEqual(await down({ fromVersion: 9999, limit: 2 }), [1500, 1499])
+    assert.deepEqual(await down({ limit: 0 }), [])
+    assert.deepEqual(await gather(journal.readBackward('absent')), [])
+    assert.deepEqual(
+      await gather(journal.readBackward('a', { limit: 1 })),
+      await gather(journal.read('a', { fromVersion: 1500 })),
+    )
+    await refusal('base.invalid_argument', gather(journal.readBackward('a', { fromVersion: 0 })))
+  }),
 
   check('each loop over a reading starts anew', ['readStream'], async (journal) => {
     await journal.append('a', numbered(1, 3))
@@ -79,9 +99,43 @@ const positions = [
     assert.deepEqual(await gather(journal.readAll({ from: '' })), all)
   }),
 
+  check('backward, each position gives what lies before it', ['totalOrder', 'readBackward'], async (journal) => {
+    for (let number = 1; number <= 12; number++) await journal.append(`s${number % 3}`, [event(number)])
+    const all = await gather(journal.readAll())
+    for (const [at, { position }] of all.entries())
+      assert.deepEqual(await gather(journal.readAll({ from: position, backward: true })), all.slice(0, at).reverse())
+    assert.deepEqual(await gather(journal.readAll({ backward: true })), all.toReversed())
+    let from = ''
+    const seen: Recorded[] = []
+    for (let turn = 0; turn < 4; turn++)
+      for await (const { events, position } of journal.readAll({ backward: true, batch: 3, from, limit: 3 })) {
+        seen.push(...events)
+        from = position
+      }
+    assert.deepEqual(seen, all.toReversed())
+  }),
+
+  check(
+    'head is the position of the last event, and behind counts what lies after one',
+    ['totalOrder'],
+    async (journal) => {
+      assert.equal(await journal.head(), '')
+      assert.equal(await journal.behind(''), 0)
+      const { position } = await journal.append('a', numbered(1, 5))
+      assert.equal(await journal.head(), position)
+      await journal.append('b', numbered(6, 8))
+      assert.equal(await journal.behind(position), 3)
+      assert.equal(await journal.behind(''), 8)
+      assert.deepEqual(ids(await take(journal.subscribe({ from: position }), 1)), ['event-6'])
+      await refusal('journal.invalid_position', journal.behind('9'))
+    },
+  ),
+
   check('a position that the journal never gave is refused', [], async (journal) => {
     await journal.append('a', numbered(1, 2))
     for (const from of ['999999', '-1', '1.5', 'x', ' 1', '١'.repeat(30)]) {
+      await refusal('journal.invalid_position', gather(journal.readAll({ from, backward: true })))
+      await refusal('journal.invalid_position', gather(journal.readAll({ from, batch: 2 })))
       await refusal('journal.invalid_position', gather(journal.readAll({ from })))
       await refusal('journal.invalid_position', take(journal.subscribe({ from }), 1))
     }
@@ -142,6 +196,35 @@ function expectedBy(
   return filter.streams.some((name) => (name.endsWith('*') ? stream.startsWith(name.slice(0, -1)) : stream === name))
 }
 
+/** The same events from the end, where the driver goes that way, and in batches of odd sizes. */
+async function backwardAndInBatches(
+  journal: Journal,
+  filter: Filter,
+  all: readonly Recorded[],
+  wanted: readonly Recorded[],
+  sizes: readonly number[],
+): Promise<void> {
+  for (const batch of sizes) {
+    const batches = await gather(journal.readAll({ filter, batch }))
+    assert.deepEqual(
+      batches.flatMap(({ events }) => events),
+      wanted,
+    )
+    assert.ok(batches.every(({ events }) => events.length <= batch))
+  }
+  if (!journal.capabilities.readBackward) return
+  const downward = wanted.toReversed()
+  assert.deepEqual(await gather(journal.readAll({ filter, backward: true })), downward, JSON.stringify(filter))
+  assert.deepEqual(await gather(journal.readAll({ filter, backward: true, limit: 3 })), downward.slice(0, 3))
+  const middle = all[Math.floor(all.length / 2)] as Recorded
+  const before = downward.filter((recorded) => all.indexOf(recorded) < all.indexOf(middle))
+  const reading = journal.readAll({ filter, backward: true, from: middle.position, batch: 5 })
+  assert.deepEqual(
+    (await gather(reading)).flatMap(({ events }) => events),
+    before,
+  )
+}
+
 const filtered = [
   check(
     'a filter gives exactly the events that meet all its conditions, from any position, up to any limit',
@@ -157,6 +240,7 @@ const filtered = [
         assert.deepEqual(await gather(journal.readAll({ filter, from })), later)
         assert.deepEqual(await gather(journal.readAll({ filter, from, limit: 2 })), later.slice(0, 2))
         assert.deepEqual(await take(journal.subscribe({ filter, from }), later.length), later)
+        await backwardAndInBatches(journal, filter, all, wanted, [1, 7, 4096])
       }
     },
   ),
@@ -197,6 +281,7 @@ const filtered = [
       const wanted = all.filter((recorded) => expectedBy(filter, recorded.stream, recorded.event))
       assert.deepEqual(ids(await gather(journal.readAll({ filter }))), ids(wanted), JSON.stringify(filter))
       assert.deepEqual(ids(await take(journal.subscribe({ filter }), wanted.length)), ids(wanted))
+      await backwardAndInBatches(journal, filter, all, wanted, [333])
     }
   }),
 

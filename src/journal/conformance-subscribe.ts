@@ -1,7 +1,7 @@
 /** The conformance checks of `subscribe`: every event once, in order, from any position, and an end that frees everything. */
-import { assert, check, event, gather, ids, numbered, take, upTo } from './conformance-kit.ts'
+import { assert, check, event, gather, ids, numbered, refusal, take, upTo } from './conformance-kit.ts'
 import type { JournalCheck } from './conformance-kit.ts'
-import type { Recorded } from './journal.ts'
+import type { Batch, Recorded } from './journal.ts'
 
 const names = (last: number, first = 1): string[] => upTo(last, first).map((number) => `event-${number}`)
 
@@ -48,6 +48,45 @@ const live = [
     await journal.append('a/2', typed(5, 8))
     await journal.append('a/1', typed(9, 9))
     assert.deepEqual(ids(await taking), ['event-1', 'event-3', 'event-5', 'event-7', 'event-9'])
+  }),
+
+  check('batches tell how far they looked, and when they reached the end', ['totalOrder'], async (journal) => {
+    await journal.append('a', numbered(1, 10))
+    const batches = journal.subscribe({ batch: 4 })[Symbol.asyncIterator]()
+    const next = async () => (await batches.next()).value as Batch
+    const sizes: number[] = []
+    let last: Batch
+    do {
+      last = await next()
+      sizes.push(last.events.length)
+      if (last.events.length > 0) assert.equal(last.position, last.events.at(-1)?.position)
+      assert.equal(last.caughtUp, last.position === (await journal.head()))
+    } while (!last.caughtUp)
+    assert.deepEqual(sizes, [4, 4, 2])
+    const waiting = next()
+    await journal.append('a', [event(11)])
+    assert.deepEqual(ids((await waiting).events), ['event-11'])
+    await batches.return?.()
+  }),
+
+  check('batches go on past what their filter leaves out', ['totalOrder'], async (journal) => {
+    await journal.append('a', numbered(1, 3))
+    const filter = { streams: ['b'] }
+    const batches = journal.subscribe({ filter, batch: 10 })[Symbol.asyncIterator]()
+    const first = (await batches.next()).value as Batch
+    assert.deepEqual([first.events, first.position, first.caughtUp], [[], await journal.head(), true])
+    const waiting = batches.next()
+    await journal.append('b', [event(4)])
+    assert.deepEqual(ids(((await waiting).value as Batch).events), ['event-4'])
+    await batches.return?.()
+    assert.deepEqual(await gather(journal.readAll({ filter, batch: 10, from: first.position, limit: 0 })), [])
+  }),
+
+  check('the size of a batch is a whole number from 1 to 4096', [], async (journal) => {
+    for (const batch of [0, -1, 1.5, 4097]) {
+      await refusal('base.invalid_argument', gather(journal.readAll({ batch })))
+      await refusal('base.invalid_argument', gather(journal.subscribe({ batch })))
+    }
   }),
 
   check('a slow subscriber misses nothing and holds up nobody', ['totalOrder'], async (journal) => {

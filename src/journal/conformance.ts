@@ -10,10 +10,18 @@
  * that for itself.
  */
 import { appendChecks } from './conformance-append.ts'
+import { atomicChecks } from './conformance-atomic.ts'
+import { eraseChecks } from './conformance-erase.ts'
 import type { JournalCheck } from './conformance-kit.ts'
 import { readChecks } from './conformance-read.ts'
 import { subscribeChecks } from './conformance-subscribe.ts'
 
 export type { JournalCheck, JournalHarness } from './conformance-kit.ts'
 
-export const journalChecks: readonly JournalCheck[] = [...appendChecks, ...readChecks, ...subscribeChecks]
+export const journalChecks: readonly JournalCheck[] = [
+  ...appendChecks,
+  ...atomicChecks,
+  ...readChecks,
+  ...subscribeChecks,
+  ...eraseChecks,
+]

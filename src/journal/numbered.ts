@@ -44,7 +44,7 @@ import type {
   SubscribeJournalOptions,
 } from './journal.ts'
 import { checkMetadata } from './metadata.ts'
-import type { AppendOutcome, AppendRequest, NumberedBackend } from './numbered-backend.ts'
+import type { AppendOutcome, AppendRequest, NumberedBackend, RetainPage } from './numbered-backend.ts'
 import {
   AllReading,
   batchesOf,
@@ -279,9 +279,10 @@ export class NumberedJournal implements Journal {
 
   async #retain(nowMs: number, cut: () => boolean): Promise<Retained> {
     const total = { events: 0, streams: 0 }
-    for (let after: number | null = 0; after !== null;) {
-      const page: { readonly streams: readonly string[]; readonly next: number | null } =
-        await this.#backend.retainSome({ after, nowMs })
+    let after: number | null = 0
+    while (after !== null) {
+      cut()
+      const page: RetainPage = await this.#backend.retainSome({ after, nowMs })
       for (const stream of page.streams) {
         cut()
         const events = await this.#erase(stream)

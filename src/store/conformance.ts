@@ -25,6 +25,7 @@ import {
   runSql,
   throwAtOnce,
 } from './conformance-procedures.ts'
+import { storeCall } from './procedure.ts'
 import type { Schema, SqlValue, Store } from './store.ts'
 
 export type OpenStore = (schemas: readonly Schema[]) => Promise<Store> | Store
@@ -81,6 +82,21 @@ export const storeChecks: readonly StoreCheck[] = [
     )
     deepEqual(await store.read(itemNames, null), ['a', 'b', 'c'])
   }),
+  check('procedures that are written together see each other, and are kept together or not at all', async (store) => {
+    const results = await store.writeTogether([storeCall(addItems, ['a']), storeCall(itemNames, null)])
+    deepEqual(results, [1, ['a']])
+    const twice = [storeCall(addItems, ['b']), storeCall(addItems, ['c', 'a']), storeCall(addItems, ['d'])]
+    const others = [store.write(addItems, ['e']), store.writeTogether(twice), store.write(addItems, ['f'])]
+    const outcomes = await Promise.allSettled(others)
+    deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    equal(codeOf((outcomes[1] as PromiseRejectedResult).reason), 'store.constraint')
+    deepEqual(await store.read(itemNames, null), ['a', 'e', 'f'])
+    deepEqual(await store.writeTogether([]), [])
+  }),
+
   check('a procedure may catch the error of a statement and go on', async (store) => {
     const added = ['a', 'a', 'b'].map((name, at) => store.write(addOrElse, { name, other: `else ${at}` }))
     deepEqual(await Promise.all(added), ['a', 'else 1', 'b'])

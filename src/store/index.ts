@@ -3,5 +3,5 @@
  * node; the checks for a driver of one's own are `conformance.ts`.
  */
 export * from './error.ts'
-export { procedure } from './procedure.ts'
-export type { Procedure, Row, Schema, SqlValue, Statement, Store, StoreStats, Transaction } from './store.ts'
+export { procedure, storeCall } from './procedure.ts'
+export type { Procedure, Row, Schema, SqlValue, Statement, Store, StoreCall, StoreStats, Transaction } from './store.ts'

@@ -10,9 +10,10 @@ import { Changes, refused } from './changes.ts'
 import { Connection } from './connection.ts'
 import { StoreClosed } from './error.ts'
 import { checkSchemas, migrate } from './migrate.ts'
+import { together } from './procedure.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
 import { typedSqliteError } from './sqlite-error.ts'
-import type { Procedure, Schema, Store, StoreStats } from './store.ts'
+import type { Procedure, Schema, Store, StoreCall, StoreStats } from './store.ts'
 
 export interface MemoryStoreOptions {
   /** The tables of each room that uses the store. */
@@ -47,19 +48,31 @@ class MemoryStore implements Store {
   }
 
   async write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    return this.#write(procedure.run, args)
+  }
+
+  async writeTogether(calls: readonly StoreCall[]): Promise<readonly unknown[]> {
+    const runs = calls.map(({ procedure }) => procedure.run as Procedure<unknown, unknown>['run'])
+    return this.#write(
+      together(runs),
+      calls.map(({ args }) => args),
+    ) as readonly unknown[]
+  }
+
+  #write<Args, Result>(run: Procedure<Args, Result>['run'], args: Args): Result {
     if (this.#closed) throw new StoreClosed()
     const copied = cloned('args', args, 'nothing was done')
-    const result = this.#transact(procedure, copied)
+    const result = this.#transact(run, copied)
     this.#commits++
     this.#changes.tell()
     return cloned('result', result, 'the write was kept')
   }
 
-  #transact<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Result {
+  #transact<Args, Result>(run: Procedure<Args, Result>['run'], args: Args): Result {
     const connection = this.#connection
     connection.begin()
     try {
-      const result = connection.run(procedure.run, args)
+      const result = connection.run(run, args)
       connection.commit()
       return result
     } catch (thrown) {

@@ -12,7 +12,7 @@
  * shared, and a module of procedures should import little.
  */
 import { InvalidArgument } from '../base/error.ts'
-import type { Procedure, Transaction } from './store.ts'
+import type { Procedure, StoreCall, Transaction } from './store.ts'
 
 /** A procedure that the module at `module` (its `import.meta.url`) exports as `name`. */
 export function procedure<Args, Result>(
@@ -23,6 +23,16 @@ export function procedure<Args, Result>(
   if (!URL.canParse(module)) throw new InvalidArgument('module', 'must be the import.meta.url of the module')
   if (name === '') throw new InvalidArgument('name', 'must be the name that the module exports the procedure by')
   return Object.freeze({ module, name, run })
+}
+
+/** A procedure and what it is to be called with, for `writeTogether`. */
+export function storeCall<Args>(procedure: Procedure<Args, unknown>, args: Args): StoreCall {
+  return { procedure, args }
+}
+
+/** Several runs as one, each with its own arguments. */
+export function together(runs: readonly Procedure<unknown, unknown>['run'][]): Procedure<unknown, unknown>['run'] {
+  return (tx, args) => runs.map((run, at) => run(tx, (args as readonly unknown[])[at]))
 }
 
 /** The function behind an export: of a procedure its `run`, of a function itself; else undefined. */

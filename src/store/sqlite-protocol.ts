@@ -18,8 +18,8 @@ export interface Definition {
 export type ToWorker =
   | {
       readonly definitions: readonly Definition[] | undefined
-      /** A procedure's number for each call; `args` has as many. */
-      readonly procedures: readonly number[]
+      /** A procedure's number for each call, or the numbers of those that run together; `args` has as many. */
+      readonly procedures: readonly (number | readonly number[])[]
       readonly args: readonly unknown[]
     }
   | 'close'

@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { Changes, refused } from './changes.ts'
 import { StoreClosed, StoreReadonly } from './error.ts'
 import type { Reader } from './sqlite-reader.ts'
-import type { Procedure, Store, StoreStats } from './store.ts'
+import type { Procedure, Store, StoreCall, StoreStats } from './store.ts'
 
 export class ReadonlyStore implements Store {
   readonly driver = 'sqlite'
@@ -27,6 +27,10 @@ export class ReadonlyStore implements Store {
   }
 
   async write<Args, Result>(_procedure: Procedure<Args, Result>, _args: Args): Promise<Result> {
+    throw this.#closed ? new StoreClosed() : new StoreReadonly()
+  }
+
+  async writeTogether(_calls: readonly StoreCall[]): Promise<readonly unknown[]> {
     throw this.#closed ? new StoreClosed() : new StoreReadonly()
   }
 

@@ -11,7 +11,7 @@ import { fromPortable } from './portable-error.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
 import type { Definition, FromWorker, ToWorker } from './sqlite-protocol.ts'
 import type { Reader } from './sqlite-reader.ts'
-import type { Procedure, Store, StoreStats } from './store.ts'
+import type { Procedure, Store, StoreCall, StoreStats } from './store.ts'
 
 export interface SqliteStoreParts {
   readonly worker: Worker
@@ -22,7 +22,7 @@ export interface SqliteStoreParts {
 }
 
 interface Waiting {
-  readonly procedure: number
+  readonly procedure: number | readonly number[]
   readonly args: unknown
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
@@ -71,6 +71,18 @@ export class SqliteStore implements Store {
   }
 
   write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    return this.#write<Result>(() => this.#numberOf(procedure), args)
+  }
+
+  writeTogether(calls: readonly StoreCall[]): Promise<readonly unknown[]> {
+    const numbers = () => calls.map(({ procedure }) => this.#numberOf(procedure))
+    return this.#write(
+      numbers,
+      calls.map(({ args }) => args),
+    )
+  }
+
+  #write<Result>(number: () => Waiting['procedure'], args: unknown): Promise<Result> {
     if (this.#closing) return Promise.reject(new StoreClosed())
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const { backlogMax } = this.#parts
@@ -78,8 +90,7 @@ export class SqliteStore implements Store {
     if (waiting >= backlogMax) return Promise.reject(new StoreBacklogFull(backlogMax))
     if (waiting === 0) this.#parts.worker.ref()
     return new Promise<Result>((resolve, reject) => {
-      const number = this.#numberOf(procedure)
-      this.#outbox.push({ procedure: number, args, resolve: resolve as Waiting['resolve'], reject })
+      this.#outbox.push({ procedure: number(), args, resolve: resolve as Waiting['resolve'], reject })
       if (this.#flushing) return
       this.#flushing = true
       // After the promises that are ready now: what they write goes in the same message.

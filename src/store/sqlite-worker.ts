@@ -10,7 +10,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { assert, InvalidArgument } from '../base/error.ts'
 import type { Call, Outcome } from './group.ts'
 import { toPortable } from './portable-error.ts'
-import { runnable } from './procedure.ts'
+import { runnable, together } from './procedure.ts'
 import type { Definition, FromWorker, IndexedError, ToWorker, WorkerData } from './sqlite-protocol.ts'
 import { openWriter, type Writer } from './sqlite-writer.ts'
 
@@ -70,11 +70,16 @@ async function accept(): Promise<void> {
     }
     for (const definition of message.definitions ?? []) procedures[definition.index] = await load(definition)
     for (const [at, index] of message.procedures.entries()) {
-      const run = procedures[index]
-      assert(run, 'a call came before its definition')
+      const run = typeof index === 'number' ? known(index) : together(index.map(known))
       calls.push({ run, args: message.args[at] })
     }
   }
+}
+
+function known(index: number): Call['run'] {
+  const run = procedures[index]
+  assert(run, 'a call came before its definition')
+  return run
 }
 
 async function load({ module, name }: Definition): Promise<Call['run']> {

@@ -53,6 +53,12 @@ export interface Procedure<Args, Result> {
   readonly run: (transaction: Transaction, args: Args) => Result
 }
 
+/** A procedure with its arguments; `storeCall` makes one whose types fit. */
+export interface StoreCall {
+  readonly procedure: Procedure<never, unknown>
+  readonly args: unknown
+}
+
 /** One room's tables: the steps that make them, in order. A step once released is never changed. */
 export interface Schema {
   /** The room, and the prefix of its tables: `journal`. */
@@ -84,6 +90,11 @@ export interface Store extends AsyncDisposable {
    * (nothing was done) or the result cannot be (the write was kept).
    */
   write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result>
+  /**
+   * Runs procedures one after another in one transaction: all of it is kept, or nothing when one of them throws. Resolves
+   * with their results in order; rejects as `write` does. A result that is a refusal is a result: those after it run.
+   */
+  writeTogether(calls: readonly StoreCall[]): Promise<readonly unknown[]>
   /**
    * Runs the procedure on a snapshot, outside the queue of the writes. Its work must be bounded (a page, not a table): it
    * may run on the caller's thread.

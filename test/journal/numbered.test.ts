@@ -116,6 +116,7 @@ describe('close', () => {
       readonly: inner.readonly,
       stats: inner.stats,
       write: (procedure, args) => gate.promise.then(() => inner.write(procedure, args)),
+      writeTogether: (calls) => inner.writeTogether(calls),
       read: (procedure, args) => inner.read(procedure, args),
       changed: (signal) => inner.changed(signal),
       close: () => inner.close(),
