@@ -245,11 +245,11 @@ export interface Journal extends AsyncDisposable {
   version(stream: string): Promise<number>
   stream(stream: string): Promise<StreamInfo>
   /** Events of all streams after a position, up to what is there at the first step. */
-  readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
   readAll(options: ReadAllOptions & BatchOption): AsyncIterable<Batch>
+  readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
   /** As `readAll`, then live, without a gap or a double, until the signal is aborted, the loop is left or the journal closes. */
-  subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
   subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
+  subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
   /** The position of the last event: from there a subscriber sees only what comes. */
   head(): Promise<Position>
   /** How many events at most lie after a position. */

@@ -238,10 +238,12 @@ class MemoryBackend implements NumberedBackend {
     const streams: string[] = []
     for (const [name, stream] of this.#streams) {
       const { maxCount, maxAgeMs } = stream.metadata
-      let first = maxCount === undefined ? stream.first : stream.version - maxCount + 1
+      let first = Math.max(stream.first, maxCount === undefined ? 1 : stream.version - maxCount + 1)
       if (maxAgeMs !== undefined) {
-        const young = stream.rows.find(({ time }) => time === null || time >= nowMs - maxAgeMs)
-        first = Math.max(first, young?.version ?? stream.version + 1)
+        const young = stream.rows.find(
+          ({ version, time }) => version >= first && (time === null || time >= nowMs - maxAgeMs),
+        )
+        first = young?.version ?? stream.version + 1
       }
       this.#keepFrom(stream, first)
       if (this.#erased.has(stream)) streams.push(name)

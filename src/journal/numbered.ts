@@ -209,8 +209,8 @@ export class NumberedJournal implements Journal {
     return iterable(() => new StreamReading(this.#backend, cut, stream, options, this.#checkStream))
   }
 
-  readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
   readAll(options: ReadAllOptions & BatchOption): AsyncIterable<Batch>
+  readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
   readAll(options: ReadAllOptions & Partial<BatchOption> = {}): AsyncIterable<Recorded> | AsyncIterable<Batch> {
     const cut = finite('reading the journal', this.#checkOpen, options.signal)
     const open = () => new AllReading(this.#backend, cut, options)
@@ -219,8 +219,8 @@ export class NumberedJournal implements Journal {
     return { [Symbol.asyncIterator]: () => batchesOf(open(), batch, backward) }
   }
 
-  subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
   subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
+  subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
   subscribe(
     options: SubscribeJournalOptions & Partial<BatchOption> = {},
   ): AsyncIterable<Recorded> | AsyncIterable<Batch> {
