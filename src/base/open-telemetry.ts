@@ -23,6 +23,7 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
   const tracer = api.trace.getTracer(scope)
   const meter = api.metrics.getMeter(scope)
   const counters = new Map<string, Api.Counter>()
+  const gauges = new Map<string, Api.Gauge>()
   return {
     span(name, spanOptions, work) {
       const { kind, attributes } = spanOptions
@@ -44,6 +45,11 @@ export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise
       let counter = counters.get(name)
       if (!counter) counters.set(name, (counter = meter.createCounter(name)))
       counter.add(by, attributes)
+    },
+    gauge(name, value, attributes) {
+      let gauge = gauges.get(name)
+      if (!gauge) gauges.set(name, (gauge = meter.createGauge(name)))
+      gauge.record(value, attributes)
     },
   }
 }

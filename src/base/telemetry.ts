@@ -1,5 +1,5 @@
 /**
- * Telemetry: the port for spans and counters, in the words of OpenTelemetry. Unlike the logger it measures; the default
+ * Telemetry: the port for spans, counters and gauges, in the words of OpenTelemetry. Unlike the logger it measures; the default
  * measures nothing and costs a call. The driver over `@opentelemetry/api` is `open-telemetry.ts`.
  */
 export type AttributeValue = string | number | boolean
@@ -31,6 +31,8 @@ export interface Telemetry {
   span<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>
   /** Adds to a counter, made on first use. */
   count(name: string, by: number, attributes?: Attributes): void
+  /** Sets what a gauge shows from now on, by its attributes; made on first use. */
+  gauge(name: string, value: number, attributes?: Attributes): void
 }
 
 const noSpan: Span = { set: () => {}, traceparent: undefined }
@@ -38,4 +40,5 @@ const noSpan: Span = { set: () => {}, traceparent: undefined }
 export const noTelemetry: Telemetry = {
   span: (_name, _options, work) => work(noSpan),
   count: () => {},
+  gauge: () => {},
 }

@@ -18,6 +18,8 @@ interface Recorded {
 
 let spans: Recorded[] = []
 let counts: { meter: string; name: string; by: number; attributes: api.Attributes | undefined }[] = []
+let values: { name: string; value: number; attributes: api.Attributes | undefined }[] = []
+let gaugesMade: string[] = []
 let tracerNames: string[] = []
 let made = 0
 
@@ -72,12 +74,20 @@ const meterProvider = {
     createCounter: (name: string) => ({
       add: (by: number, attributes?: api.Attributes) => void counts.push({ meter, name, by, attributes }),
     }),
+    createGauge: (name: string) => (
+      gaugesMade.push(name),
+      {
+        record: (value: number, attributes?: api.Attributes) => void values.push({ name, value, attributes }),
+      }
+    ),
   }),
 } as unknown as api.MeterProvider
 
 beforeEach(() => {
   spans = []
   counts = []
+  values = []
+  gaugesMade = []
   tracerNames = []
   made = 0
   api.trace.setGlobalTracerProvider({ getTracer: (name) => (tracerNames.push(name), tracer) })
@@ -110,6 +120,17 @@ describe('telemetry over @opentelemetry/api', () => {
     expect(counts.map(({ meter, by, attributes }) => [meter, by, attributes])).toEqual([
       ['mine', 1, { a: 'b' }],
       ['mine', 3, undefined],
+    ])
+  })
+
+  it('records each value of a gauge, which it makes once', async () => {
+    const telemetry = await openTelemetry({ api })
+    telemetry.gauge('lag', 3, { projection: 'a' })
+    telemetry.gauge('lag', 0)
+    expect(gaugesMade).toEqual(['lag'])
+    expect(values).toEqual([
+      { name: 'lag', value: 3, attributes: { projection: 'a' } },
+      { name: 'lag', value: 0, attributes: undefined },
     ])
   })
 

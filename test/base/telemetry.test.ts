@@ -9,6 +9,7 @@ describe('telemetry by default', () => {
     })
     expect(result).toEqual([undefined, 'result'])
     noTelemetry.count('n', 1)
+    noTelemetry.gauge('g', 1)
   })
 
   it('passes a rejection on', async () => {

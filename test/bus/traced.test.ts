@@ -112,7 +112,7 @@ describe('traced bus conformance over the memory driver', () => {
 describe('traced bus conformance where no trace is recorded', () => {
   it.for(busChecks)('$name', async (check) => {
     const span = { set: () => {}, traceparent: undefined }
-    telemetry = { span: (_name, _options, work) => work(span), count: () => {} }
+    telemetry = { span: (_name, _options, work) => work(span), count: () => {}, gauge: () => {} }
     await expect(check.run(harness())).resolves.toBe(undefined)
   })
 })
