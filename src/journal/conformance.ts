@@ -14,6 +14,7 @@ import { atomicChecks } from './conformance-atomic.ts'
 import { eraseChecks } from './conformance-erase.ts'
 import type { JournalCheck } from './conformance-kit.ts'
 import { readChecks } from './conformance-read.ts'
+import { streamChecks } from './conformance-streams.ts'
 import { subscribeChecks } from './conformance-subscribe.ts'
 
 export type { JournalCheck, JournalHarness } from './conformance-kit.ts'
@@ -24,4 +25,5 @@ export const journalChecks: readonly JournalCheck[] = [
   ...readChecks,
   ...subscribeChecks,
   ...eraseChecks,
+  ...streamChecks,
 ]

@@ -111,3 +111,65 @@ export class JournalClosed extends ColloquyError {
     super('the journal is closed; open it again')
   }
 }
+
+/** Erased events do not fit in front of those that are kept. The stream is as it was. */
+export class RestoreConflict extends ColloquyError {
+  override readonly code = 'journal.restore_conflict'
+  readonly stream: string
+  readonly version: number
+  constructor(stream: string, version: number, why: string) {
+    super(`event ${version} of ${stream} ${why}; restore into the journal that it came from, the latest archive first`)
+    this.stream = stream
+    this.version = version
+  }
+}
+
+/** A delivery was settled late or twice: its event was settled, or has been delivered again. What the handler did may be done again. */
+export class LeaseLost extends ColloquyError {
+  override readonly code = 'journal.lease_lost'
+  readonly group: string
+  readonly position: string
+  readonly attempt: number
+  constructor(group: string, position: string, attempt: number) {
+    super(
+      `delivery ${attempt} of the event at ${position} counts no more in group ${group}; settle once, in time, or extend it`,
+    )
+    this.group = group
+    this.position = position
+    this.attempt = attempt
+  }
+}
+
+/** A consumer of this name runs in the group. */
+export class ConsumerExists extends ColloquyError {
+  override readonly code = 'journal.consumer_exists'
+  readonly group: string
+  readonly consumer: string
+  constructor(group: string, consumer: string) {
+    super(`group ${group} has a consumer ${consumer}; end it first, or give this one another name`)
+    this.group = group
+    this.consumer = consumer
+  }
+}
+
+/** The group is there with another value of an option that must not change. */
+export class GroupConflict extends ColloquyError {
+  override readonly code = 'journal.group_conflict'
+  readonly group: string
+  readonly option: string
+  constructor(group: string, option: string) {
+    super(`group ${group} was opened with another ${option}; use the same, or another name, or remove the group first`)
+    this.group = group
+    this.option = option
+  }
+}
+
+/** Another journal over the same store has opened the group, or removed it: this one would undo what it does. */
+export class GroupTaken extends ColloquyError {
+  override readonly code = 'journal.group_taken'
+  readonly group: string
+  constructor(group: string) {
+    super(`group ${group} was opened or removed by another journal over this store; use one journal for a group`)
+    this.group = group
+  }
+}

@@ -19,6 +19,7 @@
  * | an idempotency key that comes again (`idempotencyWindowMs`) | appends nothing, as long as the last event of its append is kept | the same, over restarts too |
  * | a subscriber sees | every event after its position that is kept, once, in order | the same |
  * | erased by `truncate`, `tombstone`, `retain` | at once | at once for readers; the file gives the room to later events |
+ * | `restore` | erased events back at their versions and positions, to readers all at once | the same |
  * | lost in a crash of the process or the machine | everything | nothing that resolved |
  *
  * A driver without versions (Kafka) has `expectedVersion` false, and its records have version 0. A driver without one order
@@ -175,6 +176,22 @@ export interface StreamInfo {
   readonly metadata: StreamMetadata
 }
 
+export interface StreamsOptions {
+  /** Only streams whose names begin so. */
+  readonly prefix?: string
+  /** Only streams whose names come after this one. */
+  readonly after?: string
+  /** Streams at most. Default: all. */
+  readonly limit?: number
+  /** Ends the reading with `base.aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export interface Restored {
+  /** Events that are back. */
+  readonly events: number
+}
+
 export interface Erased {
   /** Events that are gone. */
   readonly events: number
@@ -197,6 +214,8 @@ export interface JournalCapabilities {
   readonly conditions: boolean
   /** `truncate`, `tombstone`, `retain`, `setMetadata`. */
   readonly erase: boolean
+  /** `restore`: erased events can come back to their versions and positions. */
+  readonly restore: boolean
   /** How long an idempotency key is remembered: 0 not at all, Infinity as long as the events of its append are kept. */
   readonly idempotencyWindowMs: number
 }
@@ -244,6 +263,11 @@ export interface Journal extends AsyncDisposable {
   /** The version of a stream's last event, 0 if it does not exist. */
   version(stream: string): Promise<number>
   stream(stream: string): Promise<StreamInfo>
+  /**
+   * The streams that were ever appended to or have metadata, by name in the order of code points. One that comes into being
+   * meanwhile is met if its name still lies ahead.
+   */
+  streams(options?: StreamsOptions): AsyncIterable<StreamInfo>
   /** Events of all streams after a position, up to what is there at the first step. */
   readAll(options: ReadAllOptions & BatchOption): AsyncIterable<Batch>
   readAll(options?: ReadAllOptions): AsyncIterable<Recorded>
@@ -269,6 +293,17 @@ export interface Journal extends AsyncDisposable {
   tombstone(stream: string, last: CloudEvent, options?: { readonly expectedVersion?: ExpectedVersion }): Promise<Erased>
   /** Erases what the metadata of the streams say is not to be kept any more; `nowMs` is the time that ages are counted from. */
   retain(options: { readonly nowMs: number; readonly signal?: AbortSignal }): Promise<Retained>
+  /**
+   * Puts erased events of a stream back in front of those that are kept, at their old versions and positions: in order of
+   * version, without a gap, the last of them directly before the first that is kept. Readers see all of them when this
+   * resolves and none before; keys of their appends do not come back. Rejects with `journal.restore_conflict` when they do
+   * not fit, with `base.aborted`, with what the source throws, or as `append` does; the stream is then as it was.
+   */
+  restore(
+    stream: string,
+    events: AsyncIterable<Recorded> | Iterable<Recorded>,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Restored>
   /** Ends the subscriptions, waits for the appends under way. Idempotent. A reading under way fails with `journal.closed`. */
   close(): Promise<void>
 }

@@ -5,6 +5,7 @@
 import { deferred } from '../base/deferred.ts'
 import { Aborted, assert, LimitExceeded } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
+import { compareCodePoints } from './code-point-order.ts'
 import { meets } from './expectation.ts'
 import { matcher } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
@@ -16,14 +17,18 @@ import type {
   AppendOutcome,
   AppendRequest,
   End,
+  NamedState,
   NumberedBackend,
   RetainPage,
   RetainQuery,
+  StageRequest,
   StreamPage,
   StreamQuery,
   StreamRequest,
+  StreamsQuery,
   StreamState,
 } from './numbered-backend.ts'
+import type { RestoreFault } from './restore-fault.ts'
 import type { StoredRow } from './stored-event.ts'
 
 export interface MemoryJournalOptions {
@@ -68,6 +73,10 @@ class MemoryBackend implements NumberedBackend {
   #rows: (StoredRow | undefined)[] = []
   readonly #streams = new Map<string, Stream>()
   readonly #keys = new Map<string, KeyEntry>()
+  /** All names in order, as of the last listing. */
+  #sorted: string[] = []
+  /** Of streams by name, what is on its way back: in order of version, seen by no reader. */
+  readonly #staged = new Map<string, StoredRow[]>()
   /** Events that are gone and that `eraseSome` has not told yet. */
   readonly #erased = new Map<Stream, number>()
   readonly #waiters = new Set<() => void>()
@@ -231,7 +240,72 @@ class MemoryBackend implements NumberedBackend {
     const stream = this.#streams.get(name)
     const erased = stream && this.#erased.get(stream)
     if (stream) this.#erased.delete(stream)
-    return erased ?? 0
+    const staged = this.#staged.get(name) ?? []
+    this.#sizeBytes -= sizeOf(staged)
+    this.#staged.delete(name)
+    return erased ?? staged.length
+  }
+
+  async streamsPage({ prefix, after, limit }: StreamsQuery): Promise<readonly NamedState[]> {
+    // No stream ever goes, so as many names are the same names.
+    if (this.#sorted.length !== this.#streams.size) this.#sorted = [...this.#streams.keys()].sort(compareCodePoints)
+    const page: string[] = []
+    let at = after === '' ? 0 : firstAfter(this.#sorted, after)
+    for (; at < this.#sorted.length && page.length < limit; at++) {
+      const name = this.#sorted[at] as string
+      if (name.startsWith(prefix)) page.push(name)
+    }
+    return Promise.all(page.map(async (stream) => ({ stream, ...(await this.state(stream)) })))
+  }
+
+  async stage({ stream: name, from, events, positions }: StageRequest): Promise<RestoreFault | null> {
+    const stream = this.#streams.get(name)
+    if (!stream) return { version: from, why: 'no-stream' }
+    if (from + events.length > stream.first) return { version: Math.max(from, stream.first), why: 'kept' }
+    const staged = this.#staged.get(name) ?? []
+    const fault = this.#placeFault(stream, staged, from, positions)
+    if (fault) return fault
+    const addedBytes = sizeOf(events)
+    if (this.#sizeBytes + addedBytes > this.#sizeMaxBytes)
+      throw new LimitExceeded('sizeMaxBytes', this.#sizeMaxBytes, this.#sizeBytes + addedBytes)
+    this.#sizeBytes += addedBytes
+    for (const [at, event] of events.entries())
+      staged.push({ ...event, stream: name, position: positions[at] as number, version: from + at })
+    this.#staged.set(name, staged)
+    return null
+  }
+
+  #placeFault(
+    stream: Stream,
+    staged: readonly StoredRow[],
+    from: number,
+    positions: readonly number[],
+  ): RestoreFault | null {
+    let before = staged.at(-1)?.position ?? 0
+    const after = stream.rows[0]?.position ?? Number.POSITIVE_INFINITY
+    const others = new Set([...this.#staged.values()].flatMap((rows) => rows.map(({ position }) => position)))
+    for (const [at, position] of positions.entries()) {
+      const version = from + at
+      if (position > this.#rows.length) return { version, why: 'position-beyond' }
+      if (position <= before || position >= after) return { version, why: 'position-order' }
+      if (this.#rows[position - 1] || others.has(position)) return { version, why: 'position-taken' }
+      before = position
+    }
+    return null
+  }
+
+  async reveal(name: string, from: number): Promise<RestoreFault | null> {
+    const stream = this.#streams.get(name)
+    const staged = this.#staged.get(name) ?? []
+    if (!stream) return { version: from, why: 'no-stream' }
+    if (staged[0]?.version !== from) return { version: from, why: 'erased-again' }
+    const last = (staged.at(-1) as StoredRow).version
+    if (last !== stream.first - 1) return { version: last, why: 'gap' }
+    this.#staged.delete(name)
+    for (const row of staged) this.#rows[row.position - 1] = row
+    stream.rows = [...staged, ...stream.rows]
+    stream.first = from
+    return null
   }
 
   async retainSome({ nowMs }: RetainQuery): Promise<RetainPage> {
@@ -274,8 +348,21 @@ class MemoryBackend implements NumberedBackend {
     this.#rows = []
     this.#streams.clear()
     this.#keys.clear()
+    this.#staged.clear()
     for (const wake of this.#waiters) wake()
   }
+}
+
+/** Where the first name stands that comes after this one. */
+function firstAfter(sorted: readonly string[], name: string): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (compareCodePoints(sorted[middle] as string, name) > 0) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function sizeOf(events: readonly { readonly data: string | null }[]): number {

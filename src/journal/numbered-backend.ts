@@ -4,6 +4,7 @@
  */
 import type { CheckedFilter } from './filter.ts'
 import type { StreamMetadata } from './journal.ts'
+import type { RestoreFault } from './restore-fault.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 
 export interface StreamQuery {
@@ -86,6 +87,28 @@ export interface StreamState {
   readonly metadata: StreamMetadata
 }
 
+export interface StreamsQuery {
+  /** Of the names wanted; may be empty. */
+  readonly prefix: string
+  /** Names after this one; empty: from the first. */
+  readonly after: string
+  readonly limit: number
+}
+
+export interface NamedState extends StreamState {
+  readonly stream: string
+}
+
+/** Erased events of one stream on their way back. */
+export interface StageRequest {
+  readonly stream: string
+  /** The version of the first of them. */
+  readonly from: number
+  readonly events: readonly StoredEvent[]
+  /** One an event. */
+  readonly positions: readonly number[]
+}
+
 export interface RetainQuery {
   /** Where the last page ended; 0 at first. */
   readonly after: number
@@ -116,6 +139,15 @@ export interface NumberedBackend {
   keepFrom(stream: string, first: number): Promise<boolean>
   /** Erases some of what readers no longer see of a stream; 0 when nothing was left. */
   eraseSome(stream: string): Promise<number>
+  /** The next streams by name, `limit` at most. */
+  streamsPage(query: StreamsQuery): Promise<readonly NamedState[]>
+  /**
+   * Keeps events below the first version of their stream, where readers do not see them; `eraseSome` drops them again.
+   * Null, or why they cannot be there.
+   */
+  stage(request: StageRequest): Promise<RestoreFault | null>
+  /** Shows readers what was staged from this version on; null, or why not. */
+  reveal(stream: string, from: number): Promise<RestoreFault | null>
   /** Moves the first version of some streams to where their metadata say. */
   retainSome(query: RetainQuery): Promise<RetainPage>
   /** Resolves at the next append after the call; may wake without one. Rejects when aborted. */

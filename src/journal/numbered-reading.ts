@@ -21,6 +21,8 @@ import type {
   ReadBackwardOptions,
   ReadStreamOptions,
   Recorded,
+  StreamInfo,
+  StreamsOptions,
   SubscribeJournalOptions,
 } from './journal.ts'
 import type { AllPage, NumberedBackend } from './numbered-backend.ts'
@@ -307,6 +309,30 @@ export async function* batchesOf(
     if (!reading.cut()) throw error
   } finally {
     reading.leave()
+  }
+}
+
+/** The streams by name, a page at a time. */
+export async function* streamsOf(
+  backend: NumberedBackend,
+  { prefix = '', after = '', limit = Number.MAX_SAFE_INTEGER }: StreamsOptions,
+  cut: Cut,
+  check: () => void,
+): AsyncGenerator<StreamInfo, void> {
+  cut()
+  check()
+  let left = limit
+  let last = after
+  while (left > 0) {
+    const page = await backend.streamsPage({ prefix, after: last, limit: Math.min(pageMax, left) })
+    for (const { stream, version, first, ended, metadata } of page) {
+      cut()
+      yield { stream, version, firstVersion: first, ended, metadata }
+    }
+    const end = page.at(-1)
+    if (end === undefined || page.length < pageMax) return
+    last = end.stream
+    left -= page.length
   }
 }
 

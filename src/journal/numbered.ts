@@ -37,10 +37,12 @@ import type {
   ReadBackwardOptions,
   ReadStreamOptions,
   Recorded,
+  Restored,
   Retained,
   StreamAppend,
   StreamInfo,
   StreamMetadata,
+  StreamsOptions,
   SubscribeJournalOptions,
 } from './journal.ts'
 import { checkMetadata } from './metadata.ts'
@@ -53,7 +55,9 @@ import {
   positionNumber,
   positionOf,
   StreamReading,
+  streamsOf,
 } from './numbered-reading.ts'
+import { restoring } from './restoring.ts'
 import { eventEncoder } from './stored-event.ts'
 import type { StoredEvent } from './stored-event.ts'
 
@@ -101,6 +105,7 @@ export class NumberedJournal implements Journal {
       atomicStreams: true,
       conditions: true,
       erase: true,
+      restore: true,
       idempotencyWindowMs: Number.POSITIVE_INFINITY,
     }
     this.limits = limits
@@ -178,6 +183,12 @@ export class NumberedJournal implements Journal {
     this.#checkStream(stream)
     const { version, first, ended, metadata } = await this.#backend.state(stream)
     return { stream, version, firstVersion: first, ended, metadata }
+  }
+
+  streams(options: StreamsOptions = {}): AsyncIterable<StreamInfo> {
+    const cut = finite('listing the streams', this.#checkOpen, options.signal)
+    const check = () => checkStreams(options, this.limits.streamMaxLength)
+    return { [Symbol.asyncIterator]: () => streamsOf(this.#backend, options, cut, check) }
   }
 
   async head(): Promise<Position> {
@@ -294,6 +305,32 @@ export class NumberedJournal implements Journal {
     return total
   }
 
+  async restore(
+    stream: string,
+    events: AsyncIterable<Recorded> | Iterable<Recorded>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Restored> {
+    this.#checkWritable()
+    this.#checkStream(stream)
+    const cut = finite('the restoring', this.#checkOpen, options.signal)
+    return this.#until(this.#restore(stream, events, cut))
+  }
+
+  async #restore(
+    stream: string,
+    events: AsyncIterable<Recorded> | Iterable<Recorded>,
+    cut: () => boolean,
+  ): Promise<Restored> {
+    // What an earlier try left would stand in the way.
+    await this.#erase(stream)
+    try {
+      return await restoring({ backend: this.#backend, stream, encode: this.#encode, cut }, events)
+    } catch (error) {
+      await this.#erase(stream)
+      throw error
+    }
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -322,6 +359,13 @@ export class NumberedJournal implements Journal {
     this.#checkOpen()
     if (this.#backend.readonly) throw new JournalReadonly()
   }
+}
+
+function checkStreams({ prefix = '', after = '', limit = 0 }: StreamsOptions, maxLength: number): void {
+  wholeNumber('limit', limit, 0)
+  for (const [name, text] of Object.entries({ prefix, after }))
+    if (typeof text !== 'string' || text.length > maxLength || !text.isWellFormed())
+      throw new InvalidArgument(name, `must be well-formed text of ${maxLength} characters at most`)
 }
 
 function iterable<Row>(source: () => CursorSource<Row>): AsyncIterable<Recorded> {

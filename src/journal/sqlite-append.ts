@@ -90,7 +90,8 @@ export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.met
   return { kind: 'appended', ends, duplicate: false }
 })
 
-const insertEvent = `INSERT INTO journal_event (position, stream, version, checksum, ${eventColumns.join(', ')})
+/** Position, stream, version, checksum, then the values of the event. */
+export const insertEvent: string = `INSERT INTO journal_event (position, stream, version, checksum, ${eventColumns.join(', ')})
   VALUES (?, ?, ?, ?, ${eventColumns.map(() => '?').join(', ')})`
 
 function appendOne(tx: Transaction, args: StreamArgs, known: Known, after: number): End {

@@ -5,14 +5,37 @@
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Row, Transaction } from '../store/store.ts'
 import type { StreamMetadata } from './journal.ts'
-import type { RetainPage, RetainQuery, StreamState } from './numbered-backend.ts'
+import type { NamedState, RetainPage, RetainQuery, StreamsQuery, StreamState } from './numbered-backend.ts'
+import { successor } from './sqlite-filter.ts'
 
 export const state: Procedure<string, StreamState> = procedure(import.meta.url, 'state', (tx, stream) => {
   const found = tx.sql('SELECT version, first, ended, metadata FROM journal_stream WHERE name = ?').get(stream)
-  if (!found) return { version: 0, first: 1, ended: false, metadata: {} }
-  const { version, first, ended } = found
-  return { version: Number(version), first: Number(first), ended: ended === 1, metadata: metadataOf(found) }
+  return found ? stateOf(found) : { version: 0, first: 1, ended: false, metadata: {} }
 })
+
+/** The next streams by name. SQLite compares texts by their bytes in UTF-8, which is the order of code points. */
+export const streamsPage: Procedure<StreamsQuery, NamedState[]> = procedure(
+  import.meta.url,
+  'streamsPage',
+  (tx, { prefix, after, limit }) => {
+    const columns = 'name, version, first, ended, metadata'
+    const end = successor(prefix)
+    const rows =
+      end === undefined
+        ? tx
+            .sql(`SELECT ${columns} FROM journal_stream WHERE name > ? AND name >= ? ORDER BY name LIMIT ?`)
+            .all(after, prefix, limit)
+        : tx
+            .sql(`SELECT ${columns} FROM journal_stream WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?`)
+            .all(after, prefix, end, limit)
+    return rows.map((row) => ({ stream: String(row['name']), ...stateOf(row) }))
+  },
+)
+
+function stateOf(row: Row): StreamState {
+  const { version, first, ended } = row
+  return { version: Number(version), first: Number(first), ended: ended === 1, metadata: metadataOf(row) }
+}
 
 function metadataOf({ metadata }: Row): StreamMetadata {
   return metadata === null || metadata === undefined ? {} : (JSON.parse(String(metadata)) as StreamMetadata)

@@ -12,20 +12,25 @@ import type {
   AllQuery,
   AppendOutcome,
   AppendRequest,
+  NamedState,
   NumberedBackend,
   RetainPage,
   RetainQuery,
   StreamPage,
+  StageRequest,
   StreamQuery,
   StreamRequest,
+  StreamsQuery,
   StreamState,
 } from './numbered-backend.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
 import { append } from './sqlite-append.ts'
 import type { EventValues, StreamArgs } from './sqlite-append.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
+import type { RestoreFault } from './restore-fault.ts'
+import { reveal, stage } from './sqlite-restore.ts'
 import { migrations } from './sqlite-schema.ts'
-import { eraseSome, keepFrom, retainSome, setMetadata, state } from './sqlite-streams.ts'
+import { eraseSome, keepFrom, retainSome, setMetadata, state, streamsPage } from './sqlite-streams.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 
 /** The tables of the journal: to be among the schemas with which the store is opened. */
@@ -80,6 +85,19 @@ class StoreBackend implements NumberedBackend {
 
   eraseSome(stream: string): Promise<number> {
     return this.#store.write(eraseSome, stream)
+  }
+
+  streamsPage(query: StreamsQuery): Promise<readonly NamedState[]> {
+    return this.#store.read(streamsPage, query)
+  }
+
+  stage({ stream, from, events, positions }: StageRequest): Promise<RestoreFault | null> {
+    const checksums = events.map((event) => contentChecksum(stream, event))
+    return this.#store.write(stage, { stream, from, events: events.map(toValues), checksums, positions })
+  }
+
+  reveal(stream: string, from: number): Promise<RestoreFault | null> {
+    return this.#store.write(reveal, { stream, from })
   }
 
   retainSome(query: RetainQuery): Promise<RetainPage> {
