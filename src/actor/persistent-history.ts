@@ -2,24 +2,19 @@
  * History: how a persistent actor finds its state again, from the last snapshot and the events after it. Unlike the actor it
  * appends nothing; it reads the journal and folds.
  *
- * Snapshots live in the journal, in a stream of their own: `#snapshot/<stream>`, one event each, the last one counts. They
- * save time and carry nothing that the events do not say: one that is missing, not made by this type of actor, of another
- * `version` of the definition, or ahead of its events is not used, and all events are read. No actor has its events in a
- * stream of that prefix, and the prefix keeps snapshots out of what is read by `account/*`.
+ * Where snapshots live and when they are used is told in `journal/snapshot.ts`; here they also carry the ids of the last
+ * commands, and one that was not made by this type of actor is not used.
  */
-import type { Journal, ReadStreamOptions, Recorded } from '../journal/journal.ts'
-import { AssertionFailed, InvalidArgument } from '../base/error.ts'
+import type { CloudEvent } from '../base/envelope.ts'
+import { InvalidArgument } from '../base/error.ts'
 import { plainName } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
+import type { DomainEvent } from '../journal/decider.ts'
+import { replayed } from '../journal/history.ts'
+import type { Journal } from '../journal/journal.ts'
+import { historyStream, isSnapshotData, lastSnapshot, snapshotStream } from '../journal/snapshot.ts'
+import type { SnapshotData } from '../journal/snapshot.ts'
 import { sourceEnd } from './records.ts'
-
-/** What an actor decided: the type and data of an event in the journal. */
-export interface DomainEvent {
-  /** Of the CloudEvent: `account.deposited`. */
-  readonly type: string
-  /** What the JSON codec of `base/` takes. */
-  readonly data: unknown
-}
 
 export interface HistoryPlan {
   readonly type: string
@@ -37,6 +32,8 @@ export interface History {
   version: number
   /** Of the last event in the latest snapshot; 0 when there is none. */
   snapshotVersion: number
+  /** Of the stream of the snapshots. */
+  readonly snapshotsAt: number
   readonly commands: CommandIds
 }
 
@@ -46,13 +43,8 @@ export interface HistoryWorld {
   readonly signal?: AbortSignal
 }
 
-const snapshotPrefix = '#snapshot/'
-/** With the prefix it is no longer than the name of a stream may be. */
+/** With the prefix of its snapshots it is no longer than the name of a stream may be. */
 const streamMaxLength = 500
-
-export function snapshotStream(stream: string): string {
-  return snapshotPrefix + stream
-}
 
 export function snapshotType(type: string): string {
   return `${type}.snapshot`
@@ -69,8 +61,7 @@ export function defaultStream(type: string, input: unknown): string {
 
 /** The name of a stream that may hold the events of an actor. Throws `base.invalid_argument`. */
 export function eventStream(name: string): string {
-  if (!plainName('stream', name, streamMaxLength).startsWith(snapshotPrefix)) return name
-  throw new InvalidArgument('stream', `must not begin with ${snapshotPrefix}: snapshots are there`)
+  return historyStream(plainName('stream', name, streamMaxLength))
 }
 
 /** Which events the last commands led to, so that one that comes again is not decided again. The oldest are forgotten. */
@@ -104,74 +95,54 @@ export class CommandIds {
   }
 }
 
-/** As it is; or as it was after the version `until`, or at a snapshot after that. */
-export async function loadHistory(
+/**
+ * As it is; or as it was after the version `until`, or at a snapshot after that. Rejects with `journal.history_erased` when
+ * events are gone that no snapshot stands for.
+ */
+export function loadHistory(
   plan: HistoryPlan,
-  world: HistoryWorld,
+  { journal, logger, signal }: HistoryWorld,
   stream: string,
   input: unknown,
   until: number = Number.POSITIVE_INFINITY,
 ): Promise<History> {
-  const snapshot = await lastSnapshot(plan, world, stream)
-  const history: History = snapshot ?? {
+  return replayed<History>(
+    { journal, stream, until, signal },
+    () => begin(plan, { journal, logger, ...(signal && { signal }) }, stream, input),
+    (history, { version, event }) => {
+      history.state = plan.evolve(history.state, { type: event.type, data: event.data })
+      history.version = version
+      if (event.causationid !== undefined) history.commands.add(event.causationid, version, 1)
+    },
+  )
+}
+
+async function begin(plan: HistoryPlan, world: HistoryWorld, stream: string, input: unknown): Promise<History> {
+  const end = sourceEnd(plan.type)
+  const { at, data } = await lastSnapshot<ActorSnapshotData>({
+    ...world,
     stream,
-    state: plan.initial(input),
-    version: 0,
-    snapshotVersion: 0,
-    commands: new CommandIds(plan.commandsMax),
-  }
-  for await (const recorded of world.journal.read(stream, readingOf(world, { fromVersion: history.version + 1 }))) {
-    const { version, event } = recorded
-    if (version > until) break
-    if (version !== history.version + 1)
-      throw new AssertionFailed(`${stream} goes on with version ${version} after ${history.version}`)
-    history.state = plan.evolve(history.state, { type: event.type, data: event.data })
-    history.version = version
-    if (event.causationid !== undefined) history.commands.add(event.causationid, version, 1)
-  }
-  return history
-}
-
-function readingOf({ signal }: HistoryWorld, options: ReadStreamOptions): ReadStreamOptions {
-  return { ...options, ...(signal && { signal }) }
-}
-
-async function lastSnapshot(plan: HistoryPlan, world: HistoryWorld, stream: string): Promise<History | undefined> {
-  const { journal, logger } = world
-  const last = await journal.version(snapshotStream(stream))
-  if (last === 0) return undefined
-  let found: Recorded | undefined
-  for await (const recorded of journal.read(snapshotStream(stream), readingOf(world, { fromVersion: last, limit: 1 })))
-    found = recorded
-  // Anybody may append to any stream.
-  if (found?.event.type !== snapshotType(plan.type) || !found.event.source.endsWith(sourceEnd(plan.type)))
-    return undefined
-  const { data } = found.event
-  if (!isSnapshotData(data) || data.definition !== plan.version) return undefined
-  // Restored from two backups of different age, a snapshot may know what the events do not.
-  if (data.version > (await journal.version(stream))) {
-    logger.warn({ stream, snapshot: data.version }, 'a snapshot is ahead of its events and is not used')
-    return undefined
-  }
+    snapshots: snapshotStream(stream),
+    definition: plan.version,
+    accepts: (event): event is CloudEvent<ActorSnapshotData> =>
+      event.type === snapshotType(plan.type) && event.source.endsWith(end) && isActorSnapshot(event.data),
+  })
   const commands = new CommandIds(plan.commandsMax)
+  const plain = { stream, snapshotsAt: at, commands }
+  if (!data) return { ...plain, state: plan.initial(input), version: 0, snapshotVersion: 0 }
   for (const [id, from, count] of data.commands) commands.add(id, from, count)
-  return { stream, state: data.state, version: data.version, snapshotVersion: data.version, commands }
+  return { ...plain, state: data.state, version: data.version, snapshotVersion: data.version }
 }
 
 /** The data of a snapshot's event. */
-export interface SnapshotData {
-  /** Of the last event in the state. */
-  readonly version: number
-  /** Version of the definition whose state it is. */
-  readonly definition: number
-  readonly state: unknown
+export interface ActorSnapshotData extends SnapshotData {
   readonly commands: readonly (readonly [id: string, from: number, count: number])[]
 }
 
-function isSnapshotData(data: unknown): data is SnapshotData {
-  if (typeof data !== 'object' || data === null) return false
-  const { version, definition, commands } = data as Partial<SnapshotData>
-  return isCount(version) && isCount(definition) && Array.isArray(commands) && commands.every(isCommand)
+function isActorSnapshot(data: unknown): data is ActorSnapshotData {
+  if (!isSnapshotData(data)) return false
+  const { commands } = data as Partial<ActorSnapshotData>
+  return Array.isArray(commands) && commands.every(isCommand)
 }
 
 function isCommand(command: unknown): boolean {

@@ -20,14 +20,16 @@
  */
 import { ColloquyError, InvalidArgument, LimitExceeded, messageOf } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
+import type { DomainEvent } from '../journal/decider.ts'
 import { EventTooLarge, InvalidEvent, WrongVersion } from '../journal/error.ts'
+import { keepSnapshot, snapshotStream } from '../journal/snapshot.ts'
 import type { ActorDefinition, ActorSpec, Context, Handlers, Later, ProtocolOf } from './actor.ts'
 import type { Cell } from './cell.ts'
 import { actor } from './define.ts'
 import { JournalMissing } from './error.ts'
 import { inHand, refuseInHand, untilEnd } from './in-hand.ts'
-import { defaultStream, eventStream, loadHistory, snapshotStream, snapshotType } from './persistent-history.ts'
-import type { DomainEvent, History, HistoryPlan, SnapshotData } from './persistent-history.ts'
+import { defaultStream, eventStream, loadHistory, snapshotType } from './persistent-history.ts'
+import type { ActorSnapshotData, History, HistoryPlan } from './persistent-history.ts'
 import type { Sent } from './pool.ts'
 import type { Records } from './records.ts'
 
@@ -61,7 +63,7 @@ export interface PersistentSpec<Input, State, Event extends DomainEvent, Decide,
   readonly version: number
   /**
    * Names the stream of this actor's events. Default `<type>/<input>`, where the input is text; `%`, `/` and `#` of the type
-   * are escaped. It must not begin with `#snapshot/`.
+   * are escaped. It must not begin with `#snapshot/` or `#snapshot:`.
    */
   readonly stream?: (input: NoInfer<Input>) => string
   readonly initial: (input: Input) => State
@@ -276,7 +278,7 @@ function snapshot(plan: Plan, cell: Cell, life: Life): void {
   const { version, stream } = life.history
   life.snapshotting = true
   life.history.snapshotVersion = version
-  keepSnapshot(plan, cell, stream, version)
+  snapshotOf(plan, cell, stream, version)
     .catch((error: unknown) =>
       cell.system.logger.warn({ stream, error: messageOf(error) }, 'a snapshot could not be kept'),
     )
@@ -286,12 +288,16 @@ function snapshot(plan: Plan, cell: Cell, life: Life): void {
 }
 
 /** Of what the journal says, not of the state in memory, in which handlers and senders may have changed something. */
-async function keepSnapshot(plan: Plan, cell: Cell, stream: string, until: number): Promise<void> {
+async function snapshotOf(plan: Plan, cell: Cell, stream: string, until: number): Promise<void> {
   const records = recordsFor(plan, cell)
   const world = { journal: records.journal, logger: cell.system.logger }
-  const { version, state, commands } = await loadHistory(plan, world, stream, cell.options.input, until)
+  const history = await loadHistory(plan, world, stream, cell.options.input, until)
+  const { version, state, commands, snapshotVersion, snapshotsAt } = history
+  // Another node's actor on this stream may have kept one that says as much.
+  if (version === snapshotVersion) return
   const { type } = plan
-  const data: SnapshotData = { version, definition: plan.version, state, commands: commands.toList() }
+  const data: ActorSnapshotData = { version, definition: plan.version, state, commands: commands.toList() }
   const plain = { actor: type, type: snapshotType(type), correlation: undefined, command: undefined }
-  await records.journal.append(snapshotStream(stream), [records.event({ ...plain, data })])
+  const event = { ...records.event({ ...plain, data }), data }
+  await keepSnapshot({ journal: records.journal, snapshots: snapshotStream(stream) }, event, snapshotsAt)
 }

@@ -185,6 +185,27 @@ const keys = [
     assert.equal(await journal.version('b'), 1)
   }),
 
+  check(
+    'what an append under a key gave can be asked for, as long as its events are kept',
+    ['idempotencyWindowMs', 'atomicStreams', 'erase'],
+    async (journal) => {
+      assert.equal(await journal.appended('k'), undefined)
+      await refusal(
+        'journal.wrong_version',
+        journal.append('a', [event(1)], { idempotencyKey: 'k', expectedVersion: 5 }),
+      )
+      assert.equal(await journal.appended('k'), undefined)
+      const appends = ['a', 'b'].map((stream) => ({ stream, events: numbered(1, 2) }))
+      const first = await journal.appendMany(appends, { idempotencyKey: 'k' })
+      assert.deepEqual(await journal.appended('k'), first)
+      await journal.truncate('b', 3)
+      assert.equal(await journal.appended('k'), undefined)
+      for (const key of ['', 'x'.repeat(257)]) await refusal('base.invalid_argument', journal.appended(key))
+      await journal.close()
+      await refusal('journal.closed', journal.appended('k'))
+    },
+  ),
+
   check('keys are remembered over a reopening', ['idempotencyWindowMs', 'durable'], async (journal, harness) => {
     assert.ok(harness.reopen, 'the harness of a durable driver has reopen')
     const first = await journal.append('a', [event(1)], { idempotencyKey: 'k' })

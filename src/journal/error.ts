@@ -1,5 +1,6 @@
 /** The errors of the journal, one class a cause, the same on every driver. */
 import { ColloquyError } from '../base/error.ts'
+import type { SchemaIssue } from './schema.ts'
 
 /** Somebody else appended first. Read the stream, decide again, append with the new version. */
 export class WrongVersion extends ColloquyError {
@@ -64,6 +65,12 @@ export class EventTooLarge extends ColloquyError {
 /** The event breaks CloudEvents or cannot be encoded; `cause` says how. */
 export class InvalidEvent extends ColloquyError {
   override readonly code = 'journal.invalid_event'
+  /** Of the schema; none where it is not the schema that refuses. */
+  readonly issues: readonly SchemaIssue[]
+  constructor(message: string, options: ErrorOptions & { readonly issues?: readonly SchemaIssue[] } = {}) {
+    super(message, options)
+    this.issues = options.issues ?? []
+  }
 }
 
 /** What is on disk is no event as this journal writes it: the file was changed from outside, or damaged. */
@@ -109,6 +116,93 @@ export class JournalClosed extends ColloquyError {
   override readonly code = 'journal.closed'
   constructor() {
     super('the journal is closed; open it again')
+  }
+}
+
+/** Others appended to the stream at every try. */
+export class Contention extends ColloquyError {
+  override readonly code = 'journal.contention'
+  readonly stream: string
+  readonly attempts: number
+  constructor(stream: string, attempts: number, options?: ErrorOptions) {
+    super(
+      `others appended to ${stream} first, ${attempts} times in a row; raise retriesMax, or let fewer write to it`,
+      options,
+    )
+    this.stream = stream
+    this.attempts = attempts
+  }
+}
+
+/** Events that a state has to be made from are erased, and no snapshot stands for them. */
+export class HistoryErased extends ColloquyError {
+  override readonly code = 'journal.history_erased'
+  readonly stream: string
+  /** The event that was needed next. */
+  readonly version: number
+  /** The first that is kept. */
+  readonly firstVersion: number
+  constructor(stream: string, version: number, firstVersion: number) {
+    super(
+      `${stream} is kept from version ${firstVersion} on and no usable snapshot stands for the events from ${version}; restore them from an archive, or go back to the definition whose snapshot there was`,
+    )
+    this.stream = stream
+    this.version = version
+    this.firstVersion = firstVersion
+  }
+}
+
+/** An upcaster threw, gave no event, or the chain of upcasters has no end. */
+export class UpcastFailed extends ColloquyError {
+  override readonly code = 'journal.upcast_failed'
+  readonly stream: string
+  readonly version: number
+  /** Of the event as it came to that upcaster. */
+  readonly type: string
+  constructor(stream: string, version: number, type: string, why: string, options?: ErrorOptions) {
+    super(`the upcaster of ${type} failed on event ${version} of ${stream}: ${why}; mend the upcaster`, options)
+    this.stream = stream
+    this.version = version
+    this.type = type
+  }
+}
+
+/** What was read is not what its schema takes. It is as it was appended: what changed is the schema. */
+export class EventMismatch extends ColloquyError {
+  override readonly code = 'journal.event_mismatch'
+  readonly stream: string
+  readonly version: number
+  readonly type: string
+  readonly issues: readonly SchemaIssue[]
+  constructor(
+    at: { readonly stream: string; readonly version: number; readonly type: string },
+    why: string,
+    options: ErrorOptions & { readonly issues: readonly SchemaIssue[] },
+  ) {
+    super(
+      `event ${at.version} of ${at.stream} does not fit the schema of ${at.type} (${why}); add an upcaster for what was stored, or widen the schema`,
+      options,
+    )
+    this.stream = at.stream
+    this.version = at.version
+    this.type = at.type
+    this.issues = options.issues
+  }
+}
+
+/** A stream holds an event of a type that its reader does not know: leaving it out could give a wrong state. */
+export class UnknownEventType extends ColloquyError {
+  override readonly code = 'journal.unknown_event_type'
+  readonly stream: string
+  readonly version: number
+  readonly type: string
+  constructor(stream: string, version: number, type: string) {
+    super(
+      `event ${version} of ${stream} has the type ${type}, which this typed journal does not know; add it to the types, or read with unknown: 'skip'`,
+    )
+    this.stream = stream
+    this.version = version
+    this.type = type
   }
 }
 

@@ -260,6 +260,11 @@ export interface Journal extends AsyncDisposable {
   read(stream: string, options?: ReadStreamOptions): AsyncIterable<Recorded>
   /** The events of a stream from the last, or from a version, to the first. */
   readBackward(stream: string, options?: ReadBackwardOptions): AsyncIterable<Recorded>
+  /**
+   * What the append under this key gave; undefined when there was none, or its last event is no longer kept. Whoever asks
+   * before it decides again need not be told by a refusal.
+   */
+  appended(idempotencyKey: string): Promise<readonly Appended[] | undefined>
   /** The version of a stream's last event, 0 if it does not exist. */
   version(stream: string): Promise<number>
   stream(stream: string): Promise<StreamInfo>

@@ -173,6 +173,10 @@ class MemoryBackend implements NumberedBackend {
     for (const wake of waiters) wake()
   }
 
+  async keyEnds(key: string): Promise<readonly End[] | null> {
+    return this.#keys.get(key)?.ends ?? null
+  }
+
   async version(stream: string): Promise<number> {
     return this.#streams.get(stream)?.version ?? 0
   }

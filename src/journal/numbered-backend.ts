@@ -127,6 +127,8 @@ export interface NumberedBackend {
   readonly durable: boolean
   readonly readonly: boolean
   append(request: AppendRequest): Promise<AppendOutcome>
+  /** Where the append under this key ended; null when no such key is known. */
+  keyEnds(key: string): Promise<readonly End[] | null>
   version(stream: string): Promise<number>
   state(stream: string): Promise<StreamState>
   head(): Promise<number>

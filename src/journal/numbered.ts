@@ -172,6 +172,12 @@ export class NumberedJournal implements Journal {
     }
   }
 
+  async appended(idempotencyKey: string): Promise<readonly Appended[] | undefined> {
+    this.#checkOpen()
+    const ends = await this.#backend.keyEnds(plainKey(idempotencyKey))
+    return ends?.map(({ version, position }) => ({ version, position: positionOf(position) }))
+  }
+
   async version(stream: string): Promise<number> {
     this.#checkOpen()
     this.#checkStream(stream)

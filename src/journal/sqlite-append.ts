@@ -90,6 +90,12 @@ export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.met
   return { kind: 'appended', ends, duplicate: false }
 })
 
+/** Where the append under this key ended; null when no such key is known. */
+export const keyEnds: Procedure<string, readonly End[] | null> = procedure(import.meta.url, 'keyEnds', (tx, key) => {
+  const before = tx.sql('SELECT ends FROM journal_key WHERE key = ?').get(key)
+  return before ? (JSON.parse(String(before['ends'])) as End[]) : null
+})
+
 /** Position, stream, version, checksum, then the values of the event. */
 export const insertEvent: string = `INSERT INTO journal_event (position, stream, version, checksum, ${eventColumns.join(', ')})
   VALUES (?, ?, ?, ?, ${eventColumns.map(() => '?').join(', ')})`

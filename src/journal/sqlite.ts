@@ -12,6 +12,7 @@ import type {
   AllQuery,
   AppendOutcome,
   AppendRequest,
+  End,
   NamedState,
   NumberedBackend,
   RetainPage,
@@ -24,7 +25,7 @@ import type {
   StreamState,
 } from './numbered-backend.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
-import { append } from './sqlite-append.ts'
+import { append, keyEnds } from './sqlite-append.ts'
 import type { EventValues, StreamArgs } from './sqlite-append.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
 import type { RestoreFault } from './restore-fault.ts'
@@ -102,6 +103,10 @@ class StoreBackend implements NumberedBackend {
 
   retainSome(query: RetainQuery): Promise<RetainPage> {
     return this.#store.write(retainSome, query)
+  }
+
+  keyEnds(key: string): Promise<readonly End[] | null> {
+    return this.#store.read(keyEnds, key)
   }
 
   version(stream: string): Promise<number> {

@@ -6,6 +6,7 @@ import { actorSystem } from '../../src/actor/system.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { makeEvent } from '../../src/base/envelope.ts'
+import { EventUnreadable } from '../../src/journal/error.ts'
 import { turn } from './kit.ts'
 import { accountKind } from './persistent-kit.ts'
 import type { AccountProtocol } from './persistent-kit.ts'
@@ -198,7 +199,9 @@ describe('snapshots of a persistent actor', () => {
       await turn()
     }
     await system.stop()
-    expect(await dataOf(journal, snapshots)).toMatchObject([{ version: 4 }, { version: 8, definition: 1 }])
+    // The last one counts, and those before it are erased.
+    expect(await dataOf(journal, snapshots)).toMatchObject([{ version: 8, definition: 1 }])
+    expect(await journal.version(snapshots)).toBe(2)
     const again = open(journal).system.spawn(accountKind(4), 'alice')
     expect(await again.call('account')).toMatchObject({ balance: 10 })
     // The start, two snapshots made of what the journal says, and the second start.
@@ -224,6 +227,38 @@ describe('snapshots of a persistent actor', () => {
       const account = system.spawn(accountKind(0), 'alice')
       expect(await account.call('account')).toEqual({ balance: 3, taken: ['a', 'b'], marks: [] })
     }
+  })
+
+  it('stand for the events before them when those are erased; without one the start fails', async () => {
+    const { system, journal } = open()
+    const account = system.spawn(accountKind(4), 'alice')
+    for (let at = 0; at < 5; at++) {
+      await account.call('deposit', { id: `${at}`, amount: 1 })
+      await turn()
+    }
+    await system.stop()
+    await journal.truncate(stream, 5)
+    const again = open(journal).system.spawn(accountKind(4), 'alice')
+    expect(await again.call('account')).toMatchObject({ balance: 5, taken: ['0', '1', '2', '3', '4'] })
+    const erased = { code: 'journal.history_erased', stream, version: 1, firstVersion: 5 }
+    await expect(open(journal).system.spawn(accountKind(4, 2), 'alice').ready).rejects.toMatchObject({ cause: erased })
+    // Beyond the snapshot nothing is left to begin with, not even when no event is left to be read.
+    await journal.truncate(stream, 6)
+    const beyond = { code: 'journal.history_erased', stream, version: 5, firstVersion: 6 }
+    await expect(open(journal).system.spawn(accountKind(4), 'alice').ready).rejects.toMatchObject({ cause: beyond })
+  })
+
+  it('that are damaged are not used', async () => {
+    const { system, journal } = open()
+    await journal.append(stream, [foreign('account.deposited', { id: 'a', amount: 1 })])
+    await journal.append(snapshots, [foreign('account.snapshot', null)])
+    const read: Journal['read'] = (name, options) => {
+      if (name === snapshots) throw new EventUnreadable(name, 1)
+      return journal.read(name, options)
+    }
+    await system.stop()
+    const account = open(overlay(journal, { read })).system.spawn(accountKind(1), 'alice')
+    expect(await account.call('account')).toMatchObject({ balance: 1 })
   })
 
   it('that cannot be kept cost nothing but time', async () => {
