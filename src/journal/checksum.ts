@@ -9,14 +9,19 @@ import type { StoredEvent } from './stored-event.ts'
 const separator = '\u001f'
 const absent = '\u001e'
 
-/** Of everything but the place, which is not known before the event is kept. */
-export function contentChecksum(stream: string, event: StoredEvent): number {
+/** Everything but the place, as one text that no other event has. */
+export function contentText(stream: string, event: StoredEvent): string {
   const { type, id, source, subject, time, correlationid, causationid, hop, extra, data } = event
   const attributes = [stream, type, id, source, subject, time, correlationid, causationid, hop, extra, data]
-  return crc32(attributes.map((each) => each ?? absent).join(separator))
+  return attributes.map((each) => each ?? absent).join(separator)
+}
+
+/** Of everything but the place, which is not known before the event is kept. */
+export function contentChecksum(stream: string, event: StoredEvent): number {
+  return crc32(contentText(stream, event))
 }
 
 /** Of the whole: what stands in the column. */
-export function placedChecksum(content: number, version: number, position: number): number {
+export function placedChecksum(content: number, version: number, position: number | string): number {
   return crc32(`${version}@${position}`, content)
 }

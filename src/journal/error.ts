@@ -267,3 +267,46 @@ export class GroupTaken extends ColloquyError {
     this.group = group
   }
 }
+
+/** What is to be imported or restored is damaged, cut off, or not what an export writes. Nothing from `offset` on was taken. */
+export class TransferBroken extends ColloquyError {
+  override readonly code = 'journal.transfer_broken'
+  /** Where the event begins that is wrong; from 1. */
+  readonly line: number
+  /** Bytes before it, unpacked. */
+  readonly offset: number
+  constructor(at: { readonly line: number; readonly offset: number }, why: string, options?: ErrorOptions) {
+    super(`line ${at.line} (byte ${at.offset}): the file ${why}; get a whole copy of it and do it again`, options)
+    this.line = at.line
+    this.offset = at.offset
+  }
+}
+
+/** An event cannot have the version that it had where it was exported. */
+export class TransferConflict extends ColloquyError {
+  override readonly code = 'journal.transfer_conflict'
+  readonly stream: string
+  /** Of the event in the file. */
+  readonly version: number
+  /** Of the stream here. */
+  readonly actual: number
+  constructor(stream: string, version: number, actual: number, why: string, options?: ErrorOptions) {
+    super(
+      `event ${version} of ${stream} cannot keep its version: ${why}; import into a journal without that stream, or give new versions by mode append`,
+      options,
+    )
+    this.stream = stream
+    this.version = version
+    this.actual = actual
+  }
+}
+
+/** What an archive file holds is not what is to be archived into it. Nothing was erased. */
+export class ArchiveConflict extends ColloquyError {
+  override readonly code = 'journal.archive_conflict'
+  readonly stream: string
+  constructor(stream: string, why: string) {
+    super(`the archive is there already and ${why} of ${stream}; name another file`)
+    this.stream = stream
+  }
+}
