@@ -8,6 +8,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { requirement } from '../requirement.ts'
 import { addBatch, batchesAfter, batchSchema } from '../store/procedures.ts'
 import { killChildren, startChild } from '../store/spawn.ts'
+import { acknowledgements, tracing } from '../store/trace.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-store-'))
 const small = mkdtempSync(join(tmpdir(), 'colloquy-small-'))
@@ -67,11 +68,10 @@ describe('sqlite store and its syncs', () => {
   // The order of system calls can only be seen with a tracer.
   it.skipIf(!hasStrace)('acknowledges no write before the log is synced', async () => {
     const trace = join(root, 'trace')
-    const calls = 'trace=fsync,fdatasync,pwrite64,write'
-    const child = startChild('serial', join(root, 'data'), '0', ['strace', '-f', '-e', calls, '-o', trace])
+    const child = startChild('serial', join(root, 'data'), '0', tracing(trace))
     expect(await child.ended).toBe(0)
     expect(child.lines).toHaveLength(21)
-    expect(acknowledgements(readFileSync(trace, 'utf8'))).toEqual(Array.from({ length: 20 }, () => 'synced'))
+    expect(acknowledgements(readFileSync(trace, 'utf8'), 'one ')).toEqual(Array.from({ length: 20 }, () => 'synced'))
   })
 
   // A sync that fails can only be had from a tracer that answers in the kernel's place.
@@ -88,21 +88,3 @@ describe('sqlite store and its syncs', () => {
     expect(kept).toEqual(expect.arrayContaining(acknowledged))
   })
 })
-
-/** For each acknowledgement in a trace whether all that was written before it had been synced, and something had. */
-function acknowledgements(trace: string): ('synced' | 'too early')[] {
-  const found: ('synced' | 'too early')[] = []
-  let unsynced = false
-  let syncs = 0
-  for (const line of trace.split('\n')) {
-    if (/ pwrite64\(/.test(line)) unsynced = true
-    else if (/(fsync|fdatasync)(\(\d+\)| resumed>.*\)) += 0/.test(line)) {
-      unsynced = false
-      syncs++
-    } else if (/ write\(1, "one \d+/.test(line)) {
-      found.push(unsynced || syncs === 0 ? 'too early' : 'synced')
-      syncs = 0
-    }
-  }
-  return found
-}
