@@ -62,7 +62,7 @@ export class EventTooLarge extends ColloquyError {
   }
 }
 
-/** The event breaks CloudEvents or cannot be encoded; `cause` says how. */
+/** The event breaks CloudEvents or cannot be encoded, and `cause` says how; or its schema refuses it, and `issues` say why. */
 export class InvalidEvent extends ColloquyError {
   override readonly code = 'journal.invalid_event'
   /** Of the schema; none where it is not the schema that refuses. */
@@ -203,6 +203,114 @@ export class UnknownEventType extends ColloquyError {
     this.stream = stream
     this.version = version
     this.type = type
+  }
+}
+
+/**
+ * A handler, the key or the state of a projection or reactor failed at this event; `cause` says how. Nothing at or after
+ * the event was kept; of an inline projection nothing of the append. Mend the handler and run it again, or let `onError`
+ * park such events.
+ */
+export class ProjectionFailed extends ColloquyError {
+  override readonly code = 'journal.projection_failed'
+  readonly projection: string
+  readonly stream: string
+  readonly version: number
+  readonly position: string
+  constructor(projection: string, at: FailedAt, options?: ErrorOptions) {
+    const why = options?.cause instanceof Error ? options.cause.message.slice(0, 500) : 'no reason given'
+    super(
+      `${projection} failed at event ${at.version} of ${at.stream}: ${why}; mend its handler or park such events`,
+      options,
+    )
+    this.projection = projection
+    this.stream = at.stream
+    this.version = at.version
+    this.position = at.position
+  }
+}
+
+/** Where a projection failed. */
+export interface FailedAt {
+  readonly stream: string
+  readonly version: number
+  readonly position: string
+}
+
+/** Another runner keeps the checkpoint of this projection or reactor. What this one had in hand was not kept. */
+export class ProjectionTaken extends ColloquyError {
+  override readonly code = 'journal.projection_taken'
+  readonly projection: string
+  constructor(projection: string) {
+    super(`${projection} is run by somebody else too, who was first; let one runner have it`)
+    this.projection = projection
+  }
+}
+
+/** What is stored was made by a newer version of the definition. */
+export class ProjectionNewer extends ColloquyError {
+  override readonly code = 'journal.projection_newer'
+  readonly projection: string
+  readonly found: number
+  readonly known: number
+  constructor(projection: string, found: number, known: number) {
+    super(
+      `${projection} is stored at version ${found} and this definition is ${known}; raise its version to rebuild it`,
+    )
+    this.projection = projection
+    this.found = found
+    this.known = known
+  }
+}
+
+/** A wait or a call came to an end because the projection or reactor does not run any more; `cause` is its failure, if any. */
+export class ProjectionStopped extends ColloquyError {
+  override readonly code = 'journal.projection_stopped'
+  readonly projection: string
+  constructor(projection: string, options?: ErrorOptions) {
+    super(`${projection} does not run any more; look at its status and run it again`, options)
+    this.projection = projection
+  }
+}
+
+/** A reading of all states was still under way when a rebuilt generation took over. */
+export class ProjectionSwitched extends ColloquyError {
+  override readonly code = 'journal.projection_switched'
+  readonly projection: string
+  constructor(projection: string) {
+    super(`a rebuilt ${projection} has taken over while its states were read; read them again`)
+    this.projection = projection
+  }
+}
+
+export class ProjectionRebuilding extends ColloquyError {
+  override readonly code = 'journal.projection_rebuilding'
+  readonly projection: string
+  constructor(projection: string) {
+    super(`${projection} is being rebuilt already; wait for that rebuild`)
+    this.projection = projection
+  }
+}
+
+/** An inline projection lacks earlier events, because a journal that does not know it has appended, time and again. */
+export class ProjectionBehind extends ColloquyError {
+  override readonly code = 'journal.projection_behind'
+  readonly projection: string
+  constructor(projection: string) {
+    super(`${projection} lacks events before this append; open every journal of this store with its inline projections`)
+    this.projection = projection
+  }
+}
+
+/** One more event was to be parked than `parkedMax` allows. */
+export class ParkedFull extends ColloquyError {
+  override readonly code = 'journal.parked_full'
+  readonly projection: string
+  readonly max: number
+  constructor(projection: string, max: number, options?: ErrorOptions) {
+    super(`${projection} has parked ${max} events; mend its handler and retry them, or raise parkedMax`, options)
+    this.projection = projection
+    this.max = max
   }
 }
 

@@ -1,0 +1,353 @@
+/**
+ * Line: follows the journal for one generation, batch by batch, and decides what becomes of an event that its target cannot
+ * take: tried again, parked, or the end. Unlike the runner above it, it knows nothing of versions, rebuilds or callers; unlike
+ * the target below it, it knows nothing of states. It alone moves the checkpoint, and never past what was not kept.
+ */
+import { sleep } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { assert, codeOf, messageOf, toError } from '../base/error.ts'
+import { scoped } from '../base/scope.ts'
+import type { Store } from '../store/store.ts'
+import { ParkedFull, ProjectionFailed, ProjectionTaken } from './error.ts'
+import { dataEncoder } from './data-text.ts'
+import type { Batch, Filter, Journal, Position, Recorded } from './journal.ts'
+import { generation as generationOf } from './projection-generation.ts'
+import type { Generation, Step } from './projection-generation.ts'
+import { commitStates } from './projection-state.ts'
+import { park } from './projection-parked.ts'
+import { countUpTo, isPast } from './position-order.ts'
+
+export type Applied =
+  | { readonly kind: 'kept' }
+  /** Another commit came between; nothing was kept. */
+  | { readonly kind: 'taken' }
+  | {
+      readonly kind: 'failed'
+      /** So many events before the one that failed were kept, with a checkpoint, in one commit. */
+      readonly kept: number
+      /** Counted from the first given; undefined: one of them, and it is not known which. */
+      readonly at: number | undefined
+      readonly error: Error
+    }
+
+/** What a line drives. */
+export interface LineTarget {
+  /** Applies the events and stores the step in the same transaction. Rejects with what the store rejects with. */
+  apply(events: readonly Recorded[], step: Step, signal: AbortSignal): Promise<Applied>
+  /** Holds nothing any more that is not in the store. */
+  forget(): void
+}
+
+export interface LineSettings {
+  /** In errors. */
+  readonly name: string
+  readonly journal: Journal
+  readonly store: Store
+  readonly clock: Clock
+  readonly filter: Filter
+  readonly batch: number
+  readonly retryMax: number
+  readonly backoffMs: number
+  readonly otherwise: 'park' | 'stop'
+  readonly parkedMax: number
+  /** Called after each commit, and at the end of the journal, with the events that were kept. */
+  readonly moved: (line: Line, events: number) => void
+  /** Called at each failure, retries included. */
+  readonly failed: (error: Error, recorded: Recorded | undefined) => void
+}
+
+const backoffMaxMs = 30_000
+/** Batches without an event that pass before their end is stored: it only saves a later look at the same stretch. */
+const emptyMax = 64
+const reasonMaxLength = 2000
+const encodeEvent = dataEncoder(2 ** 28)
+
+/** These say that going on is of no use. */
+const finalCodes: ReadonlySet<string> = new Set([
+  'base.aborted',
+  'base.assertion_failed',
+  'base.invalid_argument',
+  'journal.closed',
+  'journal.event_unreadable',
+  'journal.invalid_position',
+  'journal.parked_full',
+  'journal.projection_failed',
+  'journal.projection_taken',
+  'store.closed',
+  'store.failed',
+  'store.readonly',
+  'store.corrupt',
+])
+
+export class Line {
+  /** True when the last batch was the end of the journal at the time. */
+  caughtUp = false
+  readonly #settings: LineSettings
+  readonly #target: LineTarget
+  #generation: Generation
+  #empties = 0
+  /** The event that failed last, and how often. */
+  #failing: { readonly position: Position; tries: number; error: Error } | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+  #given = false
+
+  constructor(settings: LineSettings, target: LineTarget, generation: Generation) {
+    this.#settings = settings
+    this.#target = target
+    this.#generation = generation
+  }
+
+  get id(): number {
+    return this.#generation.id
+  }
+
+  get position(): Position {
+    return this.#generation.position
+  }
+
+  get reached(): Position {
+    return this.#generation.reached
+  }
+
+  get replaying(): boolean {
+    return this.#generation.position !== this.#generation.reached
+  }
+
+  /** Runs work while no event is being applied; one after another. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  /** From now on it applies nothing any more; for whoever holds its turn. */
+  giveUp(): void {
+    this.#given = true
+  }
+
+  /**
+   * Follows the journal until the signal is aborted; what is in hand then is finished. What the store or the journal
+   * refuses is tried again from the stored checkpoint. Rejects with what cannot be mended by trying.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, retryMax } = this.#settings
+    let failures = 0
+    while (!signal.aborted && !this.#given) {
+      const before = this.position
+      try {
+        await scoped(signal, (inner) => this.#follow(inner))
+      } catch (thrown) {
+        if (signal.aborted && codeOf(thrown) === 'base.aborted') return
+        if (finalCodes.has(codeOf(thrown))) throw thrown
+        failures = this.position === before ? failures + 1 : 1
+        this.#settings.failed(toError(thrown), undefined)
+        if (failures > retryMax) throw thrown
+        await sleep(clock, this.#backoff(failures), signal).catch(() => {})
+        if (signal.aborted) return
+        await this.exclusive(() => this.reload())
+        if (this.position !== before) failures = 0
+      }
+    }
+  }
+
+  /** Stores a position that only stands in memory; for whoever holds the turn. */
+  async settle(): Promise<void> {
+    if (this.#empties > 0 && !this.#given) await this.#storePassed(this.#step(this.position, this.replaying))
+  }
+
+  /** Takes the checkpoint from the store: whether a write that was rejected has been kept after all stands there. */
+  async reload(): Promise<void> {
+    const stored = await this.#settings.store.read(generationOf, this.#generation.id)
+    if (!stored) throw new ProjectionTaken(this.#settings.name)
+    this.#generation = stored
+    this.#target.forget()
+    this.#empties = 0
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { journal, filter, batch } = this.#settings
+    const batches = journal.subscribe({ from: this.position, filter, batch, signal })[Symbol.asyncIterator]()
+    const ahead = () => {
+      const next = batches.next()
+      // The loop may have been left by the time it comes.
+      next.catch(() => {})
+      return next
+    }
+    for (let next = ahead(); ;) {
+      const step = await next
+      if (step.done || this.#given || signal.aborted) break
+      // The next page is read while the store keeps this one.
+      next = ahead()
+      const { value } = step
+      await this.exclusive(() => this.#takeBatch(value, signal))
+    }
+    await this.exclusive(() => this.settle())
+  }
+
+  async #takeBatch({ events, position, caughtUp }: Batch, signal: AbortSignal): Promise<void> {
+    if (this.#given) return
+    let fresh = events
+    if (this.replaying) {
+      const { journal } = this.#settings
+      const { reached } = this
+      const over = !(await isPast(journal, reached, position))
+      const count = over ? await countUpTo(journal, events, reached) : events.length
+      await this.#take(events.slice(0, count), over ? reached : position, true, signal)
+      fresh = events.slice(count)
+    }
+    if (fresh.length > 0 || this.position !== position) await this.#take(fresh, position, false, signal)
+    this.caughtUp = caughtUp
+    this.#settings.moved(this, 0)
+  }
+
+  /**
+   * Applies what lies up to and with a position, which was handled before, and stops there. Rejects as `run` does, and with
+   * what the store or the journal refuses.
+   */
+  async fill(until: Position, signal: AbortSignal): Promise<void> {
+    if (until === this.position) return
+    const { journal, filter, batch } = this.#settings
+    for await (const { events, position } of journal.readAll({ from: this.position, filter, batch, signal })) {
+      const whole = await isPast(journal, until, position)
+      const count = whole ? events.length : await countUpTo(journal, events, until)
+      const to = whole ? position : until
+      await this.exclusive(() => this.#take(events.slice(0, count), to, true, signal))
+      if (to === until) break
+    }
+    if (this.position !== until) await this.exclusive(() => this.#pass(until, true))
+    await this.exclusive(() => this.settle())
+  }
+
+  /** Takes one event up again that had been parked; true when it was kept. */
+  async takeAgain(
+    recorded: Recorded,
+    parked: { id: number; replaying: boolean },
+    signal: AbortSignal,
+  ): Promise<Applied> {
+    const step = { ...this.#step(this.position, parked.replaying), unparked: parked.id }
+    const applied = await this.#apply([recorded], step, signal)
+    if (applied.kind === 'failed') this.#target.forget()
+    if (applied.kind === 'taken') throw new ProjectionTaken(this.#settings.name)
+    return applied
+  }
+
+  /** Sends the line back: all after a position comes again, as replayed. */
+  async rewound(to: Position, write: (step: Step) => Promise<boolean>): Promise<void> {
+    const step = this.#step(to, true)
+    if (!(await write(step))) throw new ProjectionTaken(this.#settings.name)
+    this.#keptStep(step, 0)
+    this.#target.forget()
+  }
+
+  async #take(events: readonly Recorded[], to: Position, replaying: boolean, signal: AbortSignal): Promise<void> {
+    if (events.length === 0) return this.#pass(to, replaying)
+    let rest = events
+    let width = rest.length
+    let known = true
+    while (rest.length > 0) {
+      const [first] = rest as [Recorded]
+      if (this.#failing?.position === first.position && this.#failing.tries > this.#settings.retryMax) {
+        const end = rest.length === 1 ? to : first.position
+        await this.#giveUpOn(first, this.#failing.error, this.#step(end, replaying))
+        rest = rest.slice(1)
+        width = known ? rest.length : 1
+        continue
+      }
+      const part = rest.slice(0, width)
+      const step = this.#step(part.length === rest.length ? to : (part.at(-1) as Recorded).position, replaying)
+      const applied = await this.#apply(part, step, signal)
+      if (applied.kind === 'kept') {
+        rest = rest.slice(part.length)
+        width = known ? rest.length : 1
+        continue
+      }
+      if (applied.kind === 'taken') throw new ProjectionTaken(this.#settings.name)
+      rest = rest.slice(applied.kept)
+      const at = applied.at === undefined && part.length === 1 ? 0 : applied.at
+      if (at === undefined) {
+        known = false
+        width = 1
+      } else width = await this.#afterFailure(rest, at - applied.kept, applied.error, signal)
+    }
+  }
+
+  /** How many events to try next: those before the one that failed, or, after a wait, from that one on. */
+  async #afterFailure(rest: readonly Recorded[], at: number, error: Error, signal: AbortSignal): Promise<number> {
+    const recorded = rest[at] as Recorded
+    const { clock, failed, retryMax } = this.#settings
+    failed(error, recorded)
+    if (this.#failing?.position !== recorded.position) this.#failing = { position: recorded.position, tries: 0, error }
+    this.#failing.tries++
+    this.#failing.error = error
+    if (at > 0) return at
+    if (this.#failing.tries <= retryMax) await sleep(clock, this.#backoff(this.#failing.tries), signal)
+    return 1
+  }
+
+  #backoff(tries: number): number {
+    return Math.min(backoffMaxMs, this.#settings.backoffMs * 2 ** Math.min(tries - 1, 30))
+  }
+
+  #step(to: Position, replaying: boolean): Step {
+    const { id, revision } = this.#generation
+    return { generation: id, revision, to, replaying }
+  }
+
+  async #apply(events: readonly Recorded[], step: Step, signal: AbortSignal): Promise<Applied> {
+    const applied = await this.#target.apply(events, step, signal)
+    if (applied.kind === 'kept') this.#keptStep(step, events.length)
+    else if (applied.kind === 'failed' && applied.kept > 0)
+      this.#keptStep({ ...step, to: (events[applied.kept - 1] as Recorded).position }, applied.kept)
+    return applied
+  }
+
+  #keptStep({ to, replaying, revision }: Step, events: number): void {
+    const { reached } = this.#generation
+    this.#generation = {
+      ...this.#generation,
+      position: to,
+      reached: replaying ? reached : to,
+      revision: revision + 1,
+    }
+    this.#empties = 0
+    this.#settings.moved(this, events)
+  }
+
+  /** Goes past a stretch without an event for us. */
+  async #pass(to: Position, replaying: boolean): Promise<void> {
+    const ends = replaying && to === this.reached
+    this.#empties++
+    // The end of a replay is stored at once: what comes after it is new.
+    if (this.#empties >= emptyMax || ends) return this.#storePassed(this.#step(to, replaying))
+    this.#generation = { ...this.#generation, position: to, reached: replaying ? this.reached : to }
+    this.#settings.moved(this, 0)
+  }
+
+  async #storePassed(step: Step): Promise<void> {
+    if (!(await this.#settings.store.write(commitStates, { step, states: [] })))
+      throw new ProjectionTaken(this.#settings.name)
+    this.#keptStep(step, 0)
+  }
+
+  async #giveUpOn({ event, stream, version, position }: Recorded, cause: Error, step: Step): Promise<void> {
+    const { name, store, clock, otherwise, parkedMax: max } = this.#settings
+    if (otherwise === 'stop') throw new ProjectionFailed(name, { stream, version, position }, { cause })
+    const row = {
+      position,
+      stream,
+      version,
+      event: encodeEvent(event).text,
+      replaying: step.replaying,
+      code: codeOf(cause),
+      reason: messageOf(cause).slice(0, reasonMaxLength).toWellFormed(),
+      timeMs: clock.now(),
+    }
+    const outcome = await store.write(park, { step, row, max })
+    if (outcome === 'full') throw new ParkedFull(name, max, { cause })
+    if (outcome === 'taken') throw new ProjectionTaken(name)
+    assert(outcome === 'kept', 'an event is parked or not')
+    this.#failing = undefined
+    this.#target.forget()
+    this.#keptStep(step, 1)
+  }
+}
