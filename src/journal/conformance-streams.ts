@@ -85,6 +85,7 @@ const restoring = [
     const after = await gather(journal.readAll())
     const [, , third, fourth, fifth] = ofA(before, 1, 6) as [Recorded, Recorded, Recorded, Recorded, Recorded]
     const kept = ofA(before, 6, 7)
+    const taken = before.find(({ stream }) => stream === 'b')?.position ?? ''
     const misfits: readonly (readonly Recorded[])[] = [
       [third],
       [third, fifth],
@@ -92,6 +93,7 @@ const restoring = [
       kept,
       [{ ...fourth, position: fifth.position }, fifth],
       [{ ...fifth, position: kept[0]?.position ?? '' }],
+      ofA(before, 1, 6).map((each) => (each.version === 2 ? { ...each, position: taken } : each)),
       [{ ...fifth, position: after.at(-1)?.position ?? '' }],
       [
         { ...fourth, position: fifth.position },

@@ -418,3 +418,13 @@ export class ArchiveConflict extends ColloquyError {
     this.stream = stream
   }
 }
+
+/** The file of an archive or export cannot be written or read; `cause` says why. */
+export class ArchiveUnwritable extends ColloquyError {
+  override readonly code = 'journal.archive_unwritable'
+  readonly file: string
+  constructor(file: string, why: string, options?: ErrorOptions) {
+    super(`${file} ${why}; name another file, or make room for it`, options)
+    this.file = file
+  }
+}
