@@ -6,6 +6,7 @@ import { deferred } from '../base/deferred.ts'
 import { Aborted, assert, LimitExceeded } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import { compareCodePoints } from './code-point-order.ts'
+import { JournalUnsupported } from './error.ts'
 import { meets } from './expectation.ts'
 import { matcher } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
@@ -35,10 +36,14 @@ export interface MemoryJournalOptions {
   readonly limits?: Partial<JournalLimits>
   /** What all events may take, by estimate: their data and 512 bytes each. Beyond it an append gets `base.limit_exceeded`. Default 512 MiB. */
   readonly sizeMaxBytes?: number
+  /** Not here: `journal.unsupported`. For a node in memory take `storeJournal` over a memory store. */
+  readonly inline?: readonly unknown[]
 }
 
 /** A journal that lives and dies with this object. */
 export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
+  if (options.inline && options.inline.length > 0)
+    throw new JournalUnsupported('memory', 'inline projections', ['sqlite', 'storeJournal over a memory store'])
   const sizeMaxBytes = wholeNumber('sizeMaxBytes', options.sizeMaxBytes ?? 512 * 1024 * 1024, 1)
   return new NumberedJournal(new MemoryBackend(sizeMaxBytes), journalLimits(options.limits))
 }

@@ -19,6 +19,8 @@ import { fromStored } from './stored-event.ts'
 export interface InlineArgs {
   /** Null: the one that is served, which must be of the definition's version. */
   readonly generation: number | null
+  /** The last position wanted; null: the last there is. */
+  readonly until: number | null
   /** Positions of one run. */
   readonly max: number
   /** Throws `journal.projection_behind` when something is left after `max`: the append would be kept without its effect. */
@@ -27,7 +29,7 @@ export interface InlineArgs {
 
 /** Where a run ended. */
 export interface InlineResult {
-  /** Nothing is left. */
+  /** Nothing is left up to where it was to come. */
   readonly caughtUp: boolean
 }
 
@@ -43,17 +45,17 @@ const pageMax = 512
 export function runInline<State>(
   definition: InlineDefinition<State>,
   tx: Transaction,
-  { generation, max, strict }: InlineArgs,
+  { generation, until, max, strict }: InlineArgs,
 ): InlineResult {
   const found = generation === null ? servedBy(tx, definition.owner) : generationById(tx, generation)
   if (!found || (generation === null && found.version !== definition.version))
     throw new ProjectionBehind(definition.name)
-  const head = headPosition(tx)
+  const goal = until ?? headPosition(tx)
   const from = Number(found.position)
-  const until = Math.min(head, from + max)
-  if (strict && until < head) throw new ProjectionBehind(definition.name)
-  if (until > from) fold(definition, tx, found, until)
-  return { caughtUp: until >= head }
+  const end = Math.min(goal, from + max)
+  if (strict && end < goal) throw new ProjectionBehind(definition.name)
+  if (end > from) fold(definition, tx, found, end)
+  return { caughtUp: end >= goal }
 }
 
 function fold<State>(definition: InlineDefinition<State>, tx: Transaction, line: Generation, until: number): void {

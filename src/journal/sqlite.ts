@@ -4,6 +4,7 @@
  * this one writes. It only speaks to the Store port; its SQL stands in `sqlite-append.ts` and its neighbours, which the
  * store's worker imports.
  */
+import { storeCall } from '../store/procedure.ts'
 import type { Schema, Store } from '../store/store.ts'
 import { contentChecksum } from './checksum.ts'
 import type { Journal, JournalLimits, StreamMetadata } from './journal.ts'
@@ -25,6 +26,8 @@ import type {
   StreamState,
 } from './numbered-backend.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
+import { InlineAppends } from './projection-inline-appends.ts'
+import type { InlineProjection } from './projection.ts'
 import { append, keyEnds } from './sqlite-append.ts'
 import type { EventValues, StreamArgs } from './sqlite-append.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
@@ -41,11 +44,17 @@ export interface StoreJournalOptions {
   readonly limits?: Partial<JournalLimits>
   /** `close` closes the store too. Default false: the store is the node's. */
   readonly ownsStore?: boolean
+  /**
+   * Projections whose effect commits with each append; the store needs `projectionSchema` too. Those that are new, or of a
+   * raised version, catch up first, in small steps, and appends wait for that. A handler that throws refuses the append with
+   * `journal.projection_failed`. Read them by `projectionView`.
+   */
+  readonly inline?: readonly InlineProjection[]
 }
 
 /** The journal in a store that was opened with `journalSchema`. Over a read-only store it reads and follows, and refuses to append. */
 export function storeJournal(store: Store, options: StoreJournalOptions = {}): Journal {
-  return new NumberedJournal(new StoreBackend(store, options.ownsStore ?? false), journalLimits(options.limits))
+  return new NumberedJournal(new StoreBackend(store, options), journalLimits(options.limits))
 }
 
 class StoreBackend implements NumberedBackend {
@@ -54,17 +63,22 @@ class StoreBackend implements NumberedBackend {
   readonly readonly: boolean
   readonly #store: Store
   readonly #ownsStore: boolean
+  readonly #inline: InlineAppends | undefined
 
-  constructor(store: Store, ownsStore: boolean) {
+  constructor(store: Store, { ownsStore = false, inline = [] }: StoreJournalOptions) {
     this.driver = store.driver
     this.durable = store.durable
     this.readonly = store.readonly
     this.#store = store
     this.#ownsStore = ownsStore
+    this.#inline = inline.length === 0 ? undefined : new InlineAppends(store, inline)
   }
 
   append(request: AppendRequest): Promise<AppendOutcome> {
-    return this.#store.write(append, { ...request, appends: request.appends.map(toArgs) })
+    const args = { ...request, appends: request.appends.map(toArgs) }
+    if (!this.#inline) return this.#store.write(append, args)
+    const events = request.appends.reduce((sum, { events }) => sum + events.length, 0)
+    return this.#inline.append(storeCall(append, args), events)
   }
 
   state(stream: string): Promise<StreamState> {
@@ -134,6 +148,7 @@ class StoreBackend implements NumberedBackend {
   }
 
   async close(): Promise<void> {
+    this.#inline?.close()
     if (this.#ownsStore) await this.#store.close()
   }
 }
