@@ -97,12 +97,11 @@ export class Execution<State, Command, Event extends DomainEvent> {
       async (attempt) => (previous && attempt === 0 ? { ...previous } : this.#begin()),
       (loaded, recorded) => {
         const arrived = hooks.arrive(recorded)
-        const take = (arrived: Recorded | undefined) => {
-          if (arrived) loaded.state = decider.evolve(loaded.state, domainEvent<Event>(arrived.event))
+        const take = (arrived: Recorded | undefined): void => {
+          if (arrived) loaded.state = decider.evolve(loaded.state, domainEvent(arrived.event) as Event)
           loaded.version = recorded.version
         }
-        if (arrived instanceof Promise) return arrived.then(take)
-        take(arrived)
+        return arrived instanceof Promise ? arrived.then(take) : take(arrived)
       },
     )
   }
@@ -158,7 +157,7 @@ export class Execution<State, Command, Event extends DomainEvent> {
     for await (const recorded of reading) {
       if (keyOf(recorded.event) !== key) break
       const arrived = await hooks.arrive(recorded)
-      if (arrived) events.unshift(domainEvent<Event>(arrived.event))
+      if (arrived) events.unshift(domainEvent(arrived.event) as Event)
     }
     return events
   }
@@ -234,8 +233,8 @@ function snapshotSource(name: string): string {
   return `/colloquy/decider/${encodeURIComponent(name)}`
 }
 
-function domainEvent<Event>({ type, data }: CloudEvent): Event {
-  return { type, data } as Event
+function domainEvent({ type, data }: CloudEvent): DomainEvent {
+  return { type, data }
 }
 
 function keyOf(event: CloudEvent): unknown {

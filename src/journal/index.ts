@@ -4,6 +4,7 @@
  * here.
  */
 export {
+  ConditionFailed,
   EventTooLarge,
   EventUnreadable,
   InvalidEvent,
@@ -11,8 +12,35 @@ export {
   JournalClosed,
   JournalReadonly,
   JournalUnsupported,
+  KeyReused,
+  StreamEnded,
   WrongVersion,
 } from './error.ts'
+export { decider } from './decider.ts'
+export type { Decider, DeciderSpec, DomainEvent } from './decider.ts'
+export { Contention, EventMismatch, HistoryErased, UnknownEventType, UpcastFailed } from './error.ts'
+export type { EventBond, EventDetail, EventOrigin } from './event-maker.ts'
+export { execute } from './execute.ts'
+export type { Executed, ExecuteOptions } from './execute.ts'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts'
+export { journal } from './typed.ts'
+export type {
+  Appendable,
+  EventOf,
+  TypedBatch,
+  TypedEvent,
+  TypedExecuteOptions,
+  TypedFilter,
+  TypedInput,
+  TypedJournal,
+  TypedJournalOptions,
+  TypedReadAllOptions,
+  TypedRecorded,
+  TypedStreamAppend,
+  TypedSubscribeOptions,
+  TypeOf,
+} from './typed-journal.ts'
+export type { Upcasters } from './upcast.ts'
 export { start } from './journal.ts'
 export type {
   AppendOptions,

@@ -3,7 +3,6 @@
  * ArkType schemas are such. Unlike those libraries this file knows no shapes of its own; it only calls a schema and words
  * what came of it.
  */
-import { isPromise } from 'node:util/types'
 import { messageOf } from '../base/error.ts'
 
 export interface StandardSchema<Output = unknown> {
@@ -31,15 +30,26 @@ export type Checked =
 /** At once where the schema is synchronous. Never throws or rejects: a schema that does has refused. */
 export function checkedBy(schema: StandardSchema, value: unknown): Checked | Promise<Checked> {
   try {
-    const result = schema['~standard'].validate(value)
-    return isPromise(result) ? result.then(outcome, failure) : outcome(result as SchemaResult<unknown>)
+    const result: unknown = schema['~standard'].validate(value)
+    return isThenable(result) ? Promise.resolve(result).then(outcome, failure) : outcome(result)
   } catch (error) {
     return failure(error)
   }
 }
 
-function outcome(result: SchemaResult<unknown>): Checked {
-  return result.issues ? { ok: false, issues: result.issues } : { ok: true, value: result.value }
+/** By the specification it is a Promise; a library may have one of its own. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** What keeps to no specification must not pass for the value `undefined`. */
+function outcome(result: unknown): Checked {
+  if (typeof result === 'object' && result !== null) {
+    const { issues } = result as { readonly issues?: unknown }
+    if (Array.isArray(issues)) return { ok: false, issues: issues as readonly SchemaIssue[] }
+    if (!issues && 'value' in result) return { ok: true, value: result.value }
+  }
+  return failure(new Error('the schema gave neither a value nor issues'))
 }
 
 function failure(cause: unknown): Checked {

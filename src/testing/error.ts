@@ -22,3 +22,15 @@ export class DeadLettersFound extends ColloquyError {
     this.letters = letters
   }
 }
+
+/** A decider did not decide what was expected, or what it decided cannot be kept. Runners show `expected` and `actual`. */
+export class GivenMismatch extends ColloquyError {
+  override readonly code = 'testing.given_mismatch'
+  readonly expected: unknown
+  readonly actual: unknown
+  constructor(what: string, options: ErrorOptions & { readonly expected?: unknown; readonly actual?: unknown } = {}) {
+    super(what, options)
+    this.expected = options.expected
+    this.actual = options.actual
+  }
+}

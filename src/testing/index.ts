@@ -1,13 +1,15 @@
 /**
  * The kit for users' tests: a clock that moves when told, chance with a seed, a model that says what it is told to, a probe
- * for actors. For messages through the codec give the system one: `actorSystem({ codec: jsonCodec() })`.
+ * for actors, deciders without a journal. For messages through the codec give the system one: `actorSystem({ codec: jsonCodec() })`.
  */
 export { manualClock } from '../base/manual-clock.ts'
 export type { ManualClock } from '../base/manual-clock.ts'
 export { predictableEntropy } from '../base/entropy.ts'
 export { seededRandom } from '../base/random.ts'
 export { jsonCodec } from '../base/codec.ts'
-export { DeadLettersFound, ProbeMismatch } from './error.ts'
+export { DeadLettersFound, GivenMismatch, ProbeMismatch } from './error.ts'
+export { given } from './given.ts'
+export type { GivenEvents, Outcome } from './given.ts'
 export { actorProbe, failOnDeadLetters } from './probe.ts'
 export type { ActorProbe, DeadLetterGuard, ProbeMessage, ProbeOptions } from './probe.ts'
 export { scriptedModel } from './scripted-model.ts'

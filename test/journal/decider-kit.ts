@@ -62,7 +62,11 @@ export function handle(journal: Journal, over: Partial<Journal> = {}): Journal {
 /** By the driver's name: opens a journal and says how to make further handles of it. */
 export const drivers: readonly {
   readonly name: string
-  readonly open: () => Promise<{ readonly journal: Journal; readonly another: () => Journal; end(): Promise<void> }>
+  readonly open: () => Promise<{
+    readonly journal: Journal
+    readonly another: () => Journal
+    readonly end: () => Promise<void>
+  }>
 }[] = [
   {
     name: 'memory',

@@ -31,7 +31,7 @@ describe('decider', () => {
       [{ snapshotsEvery: 5 }, 'decider'],
     ]
     for (const [over, argument] of wrong)
-      expect(() => decider({ ...spec, ...over } as DeciderSpec<number, number, DomainEvent>), argument).toThrow(
+      expect(() => decider({ ...spec, ...over } as DeciderSpec<number, number, DomainEvent>)).toThrow(
         expect.objectContaining({ code: 'base.invalid_argument', argument }),
       )
   })
