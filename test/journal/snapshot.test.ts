@@ -132,8 +132,11 @@ describe('snapshots of a decider', () => {
     const erase = handle(journal, { capabilities: { ...journal.capabilities, erase: false } })
     expect(await keepSnapshot({ journal: erase, snapshots }, at(14), 2)).toBe(true)
     expect(await gather(journal.read(snapshots))).toHaveLength(2)
+    // What was left by a driver that erases nothing, or by a kill, goes with the next one.
+    expect(await keepSnapshot({ journal, snapshots }, at(15), 3)).toBe(true)
+    expect(await gather(journal.read(snapshots))).toHaveLength(1)
     await journal.close()
-    await expect(keepSnapshot({ journal, snapshots }, at(16), 3)).rejects.toMatchObject({ code: 'journal.closed' })
+    await expect(keepSnapshot({ journal, snapshots }, at(16), 4)).rejects.toMatchObject({ code: 'journal.closed' })
   })
 })
 
