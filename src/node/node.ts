@@ -5,8 +5,9 @@
  * Life of a node:
  * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
  * 2. It serves until `stop`.
- * 3. `stop` refuses new work, ends the actors, the youngest first, drains the bus, closes the journal and the store, in this
- *    order, within a deadline; past the deadline it kills and closes. What was acknowledged is on disk either way.
+ * 3. `stop` refuses new work, ends the actors, the youngest first, then what runs over the journal, drains the bus, closes
+ *    the journal and the store, in this order, within a deadline; past the deadline it kills and closes. What was
+ *    acknowledged is on disk either way.
  */
 import type { Bus } from '../bus/bus.ts'
 import { memoryBus } from '../bus/memory.ts'
@@ -28,11 +29,17 @@ import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal } from '../journal/journal.ts'
-import { memoryJournal } from '../journal/memory.ts'
+import type { ProjectionRunner, RunProjectionOptions, TableProjectionRunner } from '../journal/projection-runner.ts'
+import { projectionSchema } from '../journal/projection-schema.ts'
+import type { TableProjection } from '../journal/projection-table.ts'
+import { projectionView } from '../journal/projection-view.ts'
+import type { ProjectionView } from '../journal/projection-view.ts'
+import type { InlineProjection, Projection } from '../journal/projection.ts'
 import { journalSchema, storeJournal } from '../journal/sqlite.ts'
 import type { Model } from '../model/model.ts'
+import { memoryStore } from '../store/memory.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import type { Store } from '../store/store.ts'
+import type { Schema, Store } from '../store/store.ts'
 import { NodeStopped, NotDurable, UnknownActor } from './error.ts'
 import { actorSystem } from '../actor/system.ts'
 import type { ActorSystem } from '../actor/system.ts'
@@ -49,6 +56,8 @@ import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
 import type { OpenModelOptions } from './open-model.ts'
+import { Keeping } from './keeping.ts'
+import type { OfNode } from './keeping.ts'
 import { checkRuntime } from './runtime.ts'
 
 /** What a bus driver is given when the node opens it. */
@@ -65,6 +74,12 @@ export interface NodeOptions {
   readonly data?: string
   /** A bus to use, which stays its owner's to close, or how to open one, which the node then owns. Default: in memory. */
   readonly bus?: Bus | ((context: BusContext) => Bus | Promise<Bus>)
+  /** Projections whose effect commits with each append. */
+  readonly inline?: readonly InlineProjection[]
+  /** How often `journal.retain` erases what the metadata of streams say is not kept; 0: never. Default 3,600,000, an hour. */
+  readonly retainEveryMs?: number
+  /** Tables of the program's own in the node's store, for table projections. */
+  readonly schemas?: readonly Schema[]
   /** How names become models. Default: `openModel` with these options. */
   readonly models?: OpenModelOptions | ((name: string) => Model)
   /** Kinds of actors that may be spawned by the name of their type, as configuration does. */
@@ -110,6 +125,17 @@ export interface Node extends AsyncDisposable {
   spawn(type: string, input?: unknown, options?: SpawnOptions): ActorRef<AnyProtocol>
   /** Ends an actor and its children; resolves when it has ended. */
   stopActor(ref: ActorRef<never>, options?: StopActorOptions): Promise<void>
+  /**
+   * Runs a projection over the node's journal, its states in the node's store, until the node stops. Rejects as
+   * `runProjection` does, or with `node.stopped`.
+   */
+  projection<State>(
+    definition: Projection<State>,
+    options?: Omit<RunProjectionOptions, OfNode>,
+  ): Promise<ProjectionRunner<State>>
+  projection(definition: TableProjection, options?: Omit<RunProjectionOptions, OfNode>): Promise<TableProjectionRunner>
+  /** The states of a projection that this node runs, inline or not. */
+  view<State>(definition: Projection<State>): ProjectionView<State>
   /** The model of a name. Throws `node.unknown_model`. */
   model(name: string): Model
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
@@ -133,13 +159,15 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const random = options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
   const logger = (options.logger ?? silentLogger).child({ node: name })
   const kinds = kindsOf(options.actors ?? [])
-  const store = options.data === undefined ? undefined : await openStore(options.data, clock, logger)
+  const store = await openStore(options, clock, logger)
   let opened: Bus | undefined
   try {
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
     if (owned) opened = bus
-    const journal = store ? storeJournal(store) : memoryJournal()
+    const journal = storeJournal(store, { clock, inline: options.inline ?? [] })
     const telemetry = options.telemetry ?? noTelemetry
+    const retainEveryMs = options.retainEveryMs ?? 3_600_000
+    const keeping = new Keeping({ node: name, journal, store, clock, logger, telemetry, retainEveryMs })
     const traced = tracedBus(bus, telemetry)
     // An address from before a restart of the node must not reach an actor of after it.
     const actors = actorSystem({
@@ -151,19 +179,34 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       random: random.split('actor'),
       entropy,
     })
-    const parts = { name, realm, clock, entropy, random, logger, telemetry, store, bus: traced, journal, actors }
+    const parts = {
+      name,
+      realm,
+      clock,
+      entropy,
+      random,
+      logger,
+      telemetry,
+      store,
+      bus: traced,
+      journal,
+      actors,
+      keeping,
+    }
     const control =
       options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
     return new HouseNode({ ...parts, control, ownsBus: owned, kinds, models: options.models ?? {} })
   } catch (error) {
     await opened?.close()
-    await store?.close()
+    await store.close()
     throw error
   }
 }
 
-function openStore(data: string, clock: Clock, logger: Logger): Promise<Store> {
-  return openSqliteStore({ folder: dataFolder(data), schemas: [journalSchema], clock, logger })
+async function openStore(options: NodeOptions, clock: Clock, logger: Logger): Promise<Store> {
+  const schemas = [journalSchema, projectionSchema, ...(options.schemas ?? [])]
+  if (options.data === undefined) return memoryStore({ schemas })
+  return openSqliteStore({ folder: dataFolder(options.data), schemas, clock, logger })
 }
 
 async function openBus(bus: NodeOptions['bus'], context: BusContext): Promise<{ bus: Bus; owned: boolean }> {
@@ -191,7 +234,8 @@ function kindsOf(definitions: readonly ActorDefinition<never, unknown>[]): Parts
 type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal' | 'actors'
 
 interface Parts extends Pick<Node, Shown> {
-  readonly store: Store | undefined
+  readonly store: Store
+  readonly keeping: Keeping
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
   readonly kinds: ReadonlyMap<string, ActorDefinition<never, unknown>>
@@ -219,7 +263,7 @@ class HouseNode implements Node {
     this.#parts = parts
     this.name = parts.name
     this.realm = parts.realm
-    this.durable = parts.store !== undefined
+    this.durable = parts.store.durable
     this.bus = parts.bus
     this.journal = parts.journal
     this.actors = parts.actors
@@ -243,6 +287,22 @@ class HouseNode implements Node {
     return this.actors.stopActor(ref, options)
   }
 
+  projection<State>(
+    definition: Projection<State>,
+    options?: Omit<RunProjectionOptions, OfNode>,
+  ): Promise<ProjectionRunner<State>>
+  projection(definition: TableProjection, options?: Omit<RunProjectionOptions, OfNode>): Promise<TableProjectionRunner>
+  projection<State>(
+    definition: Projection<State> | TableProjection,
+    options?: Omit<RunProjectionOptions, OfNode>,
+  ): Promise<ProjectionRunner<State> | TableProjectionRunner> {
+    return this.#parts.keeping.projection(definition, options)
+  }
+
+  view<State>(definition: Projection<State>): ProjectionView<State> {
+    return projectionView(definition, this.#parts.store)
+  }
+
   model(name: string): Model {
     let model = this.#models.get(name)
     if (!model) {
@@ -262,7 +322,7 @@ class HouseNode implements Node {
 
   durableStore(what: string): Store {
     if (this.#stopping) throw new NodeStopped(this.name)
-    if (!this.#parts.store) throw new NotDurable(what)
+    if (!this.durable) throw new NotDurable(what)
     return this.#parts.store
   }
 
@@ -272,20 +332,21 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger, actors, control } = this.#parts
+    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
     try {
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs }).finally(() => control?.close())
       const leftMs = Math.max(0, endMs - clock.monotonicMs())
+      await within(clock, 'ending what runs over the journal', leftMs, undefined, () => keeping.stop())
       if (ownsBus) await within(clock, 'draining the bus', leftMs, undefined, () => bus.drain())
     } catch (error) {
       if (!(error instanceof TimedOut)) throw error
-      logger.warn({ deadlineMs }, 'the bus did not drain in time and is closed as it is')
+      logger.warn({ deadlineMs }, 'the node did not end in time and is closed as it is')
       await bus.close()
     } finally {
       await journal.close()
-      await store?.close()
+      await store.close()
     }
   }
 
