@@ -11,6 +11,7 @@
  */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { codeOf } from '../base/error.ts'
+import { backupBodies } from './conformance-backup.ts'
 import {
   addItems,
   addOrElse,
@@ -245,6 +246,7 @@ export const storeChecks: readonly StoreCheck[] = [
     const { commits, writes, failures } = store.stats
     deepEqual({ commits, writes, failures }, { commits: 2, writes: 2, failures: 1 })
   }),
+  ...backupBodies.map(({ name, body }) => check(name, body)),
 ]
 
 function check(name: string, body: (store: Store) => Promise<void>): StoreCheck {

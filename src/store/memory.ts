@@ -5,15 +5,16 @@
  * driver's are, so that what works here works there.
  */
 import { DatabaseSync } from 'node:sqlite'
-import { InvalidArgument } from '../base/error.ts'
+import { Aborted, InvalidArgument } from '../base/error.ts'
 import { Changes, refused } from './changes.ts'
 import { Connection } from './connection.ts'
 import { StoreClosed } from './error.ts'
-import { checkSchemas, migrate } from './migrate.ts'
+import { applicationId, checkSchemas, migrate } from './migrate.ts'
 import { together } from './procedure.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
+import { makeBackup } from './sqlite-backup-folder.ts'
 import { typedSqliteError } from './sqlite-error.ts'
-import type { Procedure, Schema, Store, StoreCall, StoreStats } from './store.ts'
+import type { BackupOptions, Procedure, Schema, Store, StoreCall, StoreStats } from './store.ts'
 
 export interface MemoryStoreOptions {
   /** The tables of each room that uses the store. */
@@ -98,6 +99,32 @@ class MemoryStore implements Store {
 
   changed(signal?: AbortSignal): Promise<void> {
     return this.#closed ? refused(new StoreClosed()) : this.#changes.next(signal)
+  }
+
+  async backup(folder: string, { onProgress, signal }: BackupOptions = {}): Promise<void> {
+    this.#checkUnhindered('the backup', signal)
+    if (typeof folder !== 'string' || folder === '') throw new InvalidArgument('folder', 'must name a folder')
+    const { database } = this.#connection
+    try {
+      // Whoever opens the folder asks whose it is.
+      database.exec(`PRAGMA application_id = ${applicationId}`)
+      const pages = database.prepare('SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size').get()
+      makeBackup(folder, (file) => database.prepare('VACUUM INTO ?').run(file))
+      onProgress?.({ bytes: Number(pages?.['n']), totalBytes: Number(pages?.['n']) })
+    } catch (thrown) {
+      throw asThrown(thrown)
+    }
+  }
+
+  async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly string[]> {
+    this.#checkUnhindered('the check', signal)
+    const rows = this.#connection.database.prepare('PRAGMA integrity_check').all()
+    return rows.map((row) => String(row['integrity_check'])).filter((each) => each !== 'ok')
+  }
+
+  #checkUnhindered(what: string, signal: AbortSignal | undefined): void {
+    if (this.#closed) throw new StoreClosed()
+    if (signal?.aborted) throw new Aborted(what, { cause: signal.reason })
   }
 
   async close(): Promise<void> {

@@ -72,7 +72,8 @@ export function refuseEmpty(file: string): void {
     throw new StoreCorrupt(file, { cause: new Error('the file is empty') })
 }
 
-function syncFolder(folder: string): void {
+/** Makes the names in a folder outlive a crash of the machine. */
+export function syncFolder(folder: string): void {
   // Windows opens no folder as a file and keeps its entries by the journal of its file system.
   if (process.platform === 'win32') return
   const handle = openSync(folder, 'r')

@@ -5,8 +5,9 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { Changes, refused } from './changes.ts'
 import { StoreClosed, StoreReadonly } from './error.ts'
+import type { SqliteAside } from './sqlite-aside.ts'
 import type { Reader } from './sqlite-reader.ts'
-import type { Procedure, Store, StoreCall, StoreStats } from './store.ts'
+import type { BackupOptions, Procedure, Store, StoreCall, StoreStats } from './store.ts'
 
 export class ReadonlyStore implements Store {
   readonly driver = 'sqlite'
@@ -16,12 +17,14 @@ export class ReadonlyStore implements Store {
   readonly #reader: Reader
   readonly #clock: Clock
   readonly #pollMs: number
+  readonly #aside: SqliteAside
   readonly #changes = new Changes()
   #timer: Timer | undefined
   #closed = false
 
-  constructor(reader: Reader, clock: Clock, pollMs: number) {
+  constructor(reader: Reader, aside: SqliteAside, clock: Clock, pollMs: number) {
     this.#reader = reader
+    this.#aside = aside
     this.#clock = clock
     this.#pollMs = pollMs
   }
@@ -63,12 +66,23 @@ export class ReadonlyStore implements Store {
     })
   }
 
+  async backup(folder: string, options?: BackupOptions): Promise<void> {
+    if (this.#closed) throw new StoreClosed()
+    await this.#aside.backup(folder, options)
+  }
+
+  async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly string[]> {
+    if (this.#closed) throw new StoreClosed()
+    return this.#aside.check(signal)
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.#timer?.cancel()
     this.#reader.close()
     this.#changes.fail(new StoreClosed())
+    await this.#aside.settle()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

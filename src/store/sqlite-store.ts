@@ -9,13 +9,15 @@ import { Changes, refused } from './changes.ts'
 import { StoreBacklogFull, StoreClosed, StoreFailed } from './error.ts'
 import { fromPortable } from './portable-error.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
+import type { SqliteAside } from './sqlite-aside.ts'
 import type { Definition, FromWorker, ToWorker } from './sqlite-protocol.ts'
 import type { Reader } from './sqlite-reader.ts'
-import type { Procedure, Store, StoreCall, StoreStats } from './store.ts'
+import type { BackupOptions, Procedure, Store, StoreCall, StoreStats } from './store.ts'
 
 export interface SqliteStoreParts {
   readonly worker: Worker
   readonly reader: Reader
+  readonly aside: SqliteAside
   readonly file: string
   readonly backlogMax: number
   readonly logger: Logger
@@ -233,13 +235,24 @@ export class SqliteStore implements Store {
     return this.#closing ? refused(new StoreClosed()) : this.#changes.next(signal)
   }
 
+  async backup(folder: string, options?: BackupOptions): Promise<void> {
+    if (this.#closing) throw new StoreClosed()
+    await this.#parts.aside.backup(folder, options)
+  }
+
+  async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly string[]> {
+    if (this.#closing) throw new StoreClosed()
+    return this.#parts.aside.check(signal)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
-    const { worker, reader } = this.#parts
+    const { worker, reader, aside } = this.#parts
+    await aside.settle()
     worker.ref()
     if (this.#outbox.length > 0) this.#flush()
     worker.postMessage('close' satisfies ToWorker, [])

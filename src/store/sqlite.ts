@@ -16,6 +16,7 @@ import { wholeNumber } from '../base/limit.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { checkSchemas, refuseOlder, refuseUnknown } from './migrate.ts'
+import { SqliteAside } from './sqlite-aside.ts'
 import { databaseFile } from './sqlite-file.ts'
 import { Reader } from './sqlite-reader.ts'
 import { ReadonlyStore } from './sqlite-readonly.ts'
@@ -59,12 +60,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const pollMs = wholeNumber('pollMs', options.pollMs ?? 50, 1)
   const file = databaseFile(folder)
   const readerOptions = { file, busyTimeoutMs }
+  const aside = new SqliteAside({ file, busyTimeoutMs, clock })
   if (options.readonly) {
     const check = (database: Parameters<typeof refuseOlder>[0]) => {
       refuseUnknown(database, schemas, file)
       refuseOlder(database, schemas)
     }
-    return new ReadonlyStore(new Reader({ ...readerOptions, check }), clock, pollMs)
+    return new ReadonlyStore(new Reader({ ...readerOptions, check }), aside, clock, pollMs)
   }
   const worker = await startWorker(file, {
     folder,
@@ -77,7 +79,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   })
   try {
     const reader = new Reader({ ...readerOptions, check: () => {} })
-    return new SqliteStore({ worker, reader, file, backlogMax, logger })
+    return new SqliteStore({ worker, reader, aside, file, backlogMax, logger })
   } catch (error) {
     await worker.terminate()
     throw error

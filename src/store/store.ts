@@ -77,6 +77,20 @@ export interface StoreStats {
   readonly failures: number
 }
 
+export interface BackupProgress {
+  /** Of the copy, so far. */
+  readonly bytes: number
+  /** About what it will have: free pages and a log are not told apart. */
+  readonly totalBytes: number
+}
+
+export interface BackupOptions {
+  /** Called some times a second. */
+  readonly onProgress?: (progress: BackupProgress) => void
+  /** Rejects with `base.aborted`; nothing is left, or a whole backup where it came in the last moment. */
+  readonly signal?: AbortSignal
+}
+
 export interface Store extends AsyncDisposable {
   /** Of the driver: `memory`, `sqlite`. */
   readonly driver: string
@@ -106,7 +120,18 @@ export interface Store extends AsyncDisposable {
    * nothing: in that order no commit is missed. A promise that nobody awaits does no harm.
    */
   changed(signal?: AbortSignal): Promise<void>
+  /**
+   * Makes a data folder that holds all that was kept when the call came, and opens as this one does; writes go on meanwhile.
+   * The folder must not be there, the one above it must. It appears when it is whole and synced: a crash leaves none. Rejects
+   * with `store.unavailable`, `store.full`, `store.corrupt`, `store.busy`, `base.aborted`, `store.closed`.
+   */
+  backup(folder: string, options?: BackupOptions): Promise<void>
+  /**
+   * What the driver finds wrong with what it stands on, pages and indexes, in its own words; none when all is well. It reads
+   * everything, and writes go on meanwhile. Rejects with `base.aborted`, `store.closed`.
+   */
+  check(options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>
   readonly stats: StoreStats
-  /** Finishes the writes that were accepted, then frees the folder. Idempotent. */
+  /** Lets a backup under way finish. Finishes the writes that were accepted, then frees the folder. Idempotent. */
   close(): Promise<void>
 }

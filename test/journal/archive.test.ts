@@ -271,6 +271,14 @@ describe('an archive in a file', () => {
     const failed = { code: 'journal.archive_unwritable', file: path }
     await expect(archiveFile(path).write(pieces(Buffer.from('x')))).rejects.toMatchObject(failed)
     expect(await readFile(path)).toEqual(bytes)
+    const late = join(folder, 'late')
+    const overtaken = async function* () {
+      yield Buffer.from('a')
+      await writeFile(late, 'of somebody else')
+    }
+    await expect(archiveFile(late).write(overtaken())).rejects.toMatchObject({ code: 'journal.archive_unwritable' })
+    expect(await readFile(late, 'utf8')).toBe('of somebody else')
+    await rm(late)
     const broken = async function* () {
       yield Buffer.from('a')
       throw new Error('the source broke')
