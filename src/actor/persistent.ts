@@ -292,9 +292,7 @@ async function snapshotOf(plan: Plan, cell: Cell, stream: string, until: number)
   const records = recordsFor(plan, cell)
   const world = { journal: records.journal, logger: cell.system.logger }
   const history = await loadHistory(plan, world, stream, cell.options.input, until)
-  const { version, state, commands, snapshotVersion, snapshotsAt } = history
-  // Another node's actor on this stream may have kept one that says as much.
-  if (version === snapshotVersion) return
+  const { version, state, commands, snapshotsAt } = history
   const { type } = plan
   const data: ActorSnapshotData = { version, definition: plan.version, state, commands: commands.toList() }
   const plain = { actor: type, type: snapshotType(type), correlation: undefined, command: undefined }

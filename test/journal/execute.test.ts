@@ -260,6 +260,21 @@ describe('a command with an idempotency key', () => {
     }
   })
 
+  it('gives the state with its events, although its first time came after its reading', async () => {
+    const inner = memoryJournal()
+    let first = true
+    const appended: Journal['appended'] = async (key) => {
+      if (first) {
+        first = false
+        await execute(inner, 'c/1', add('me'), counter(), { idempotencyKey: 'k' })
+      }
+      return inner.appended(key)
+    }
+    const done = await execute(handle(inner, { appended }), 'c/1', add('me'), counter(), { idempotencyKey: 'k' })
+    expect(done).toMatchObject({ version: 1, duplicate: true, state: { sum: 1, who: ['me'] } })
+    expect(await inner.version('c/1')).toBe(1)
+  })
+
   it('is refused where the key named an append that was no command', async () => {
     const journal = memoryJournal()
     const plain = makeEvent(

@@ -443,6 +443,15 @@ describe('old events in a typed journal', () => {
 })
 
 describe('a typed reading', () => {
+  it('gives in order what is asked for before it came, whatever is left out between', async () => {
+    const port = memoryJournal()
+    await port.append('a', [stored('other', 1), stored('account.deposited', { amount: 1 }), stored('other', 2)])
+    await port.append('a', [stored('account.deposited', { amount: 2 })])
+    const reading = journal<AccountEvents>(port, { schemas, unknown: 'skip' }).read('a')[Symbol.asyncIterator]()
+    const steps = await Promise.all([reading.next(), reading.next(), reading.next()])
+    expect(steps.map(({ value }) => value?.version)).toEqual([2, 4, undefined])
+  })
+
   it('ends a subscription that waits when its loop is left, and opens nothing before its first step', async () => {
     const port = memoryJournal()
     const accounts = journal<AccountEvents>(port, { schemas })
