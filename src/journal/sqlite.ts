@@ -37,6 +37,10 @@ import { migrations } from './sqlite-schema.ts'
 import { eraseSome, keepFrom, retainSome, setMetadata, state, streamsPage } from './sqlite-streams.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
 
+export { verifyJournal } from './sqlite-verify.ts'
+export type { Finding, Verification, VerifyOptions, VerifyProgress, VerifySummary } from './sqlite-verify.ts'
+export type { FindingKind } from './verify-finding.ts'
+
 /** The tables of the journal: to be among the schemas with which the store is opened. */
 export const journalSchema: Schema = { room: 'journal', migrations }
 

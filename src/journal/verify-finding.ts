@@ -1,0 +1,32 @@
+/** What the verification of a journal finds. Types only, as data that crosses a thread. */
+
+export type FindingKind =
+  /** An event is not what was appended. */
+  | 'checksum'
+  /** An event from before there were checksums cannot be read, or a column has no sense. */
+  | 'unreadable'
+  /** A version inside a stream is missing. */
+  | 'gap'
+  /** The end of a stream, or of the journal, is missing. */
+  | 'tail'
+  /** Positions do not rise with versions, or the positions and the versions of all streams do not add up. */
+  | 'order'
+  /** What is known of a stream makes no sense, or an event has none. */
+  | 'stream'
+  /** What is known of an idempotency key makes no sense. */
+  | 'key'
+  /** SQLite itself finds a page or an index damaged. */
+  | 'page'
+  /** Events below the first version of their stream: erased, and still in the file. No fault after a truncation that a crash cut off. */
+  | 'leftover'
+
+export interface Found {
+  readonly kind: FindingKind
+  /** Empty where none is meant. */
+  readonly stream: string
+  /** 0 where none is meant. */
+  readonly version: number
+  /** 0 where none is meant. */
+  readonly position: number
+  readonly message: string
+}
