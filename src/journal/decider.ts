@@ -25,7 +25,10 @@ export interface DeciderSpec<State, Command, Event extends DomainEvent> {
    * do. A refusal is thrown; `execute` gives it to its caller as it is.
    */
   readonly decide: (command: Command, state: State) => readonly Event[]
-  /** The state after an event. An event that it throws for is never appended. */
+  /**
+   * The state after an event, of whatever type there are in the stream. An event that it throws for is never appended by
+   * `execute`; one that is there already fails every command.
+   */
   readonly evolve: (state: State, event: Event) => State
   /** Names the snapshots, 1 to 64 characters: needed with `snapshotEvery`. Deciders of one name share them, so one decider has it. */
   readonly name?: string

@@ -17,7 +17,7 @@
  */
 import type { CloudEvent } from '../base/envelope.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { wholeNumber } from '../base/limit.ts'
+import { checkKeys, wholeNumber } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Decider, DomainEvent } from './decider.ts'
@@ -37,7 +37,8 @@ export type { Executed } from './execution.ts'
 export interface ExecuteOptions extends EventOrigin, EventBond {
   /**
    * Names this command, 1 to 256 characters, in the whole journal. Said again with the same key it has no second effect: the
-   * events of the first time are given, whatever `decide` would say now. It stands in the events as `idempotencykey`.
+   * events of the first time are given, whatever `decide` would say now. It stands in the events as `idempotencykey`; a
+   * command that led to no events leaves none behind, and is decided anew.
    */
   readonly idempotencyKey?: string
   /** Refuses the append with `journal.condition_failed`, which is not tried again: what it was made from has to be read anew. */
@@ -81,6 +82,7 @@ export async function executeWith<State, Command, Event extends DomainEvent>(
   options: ExecuteOptions,
   hooks: ExecutionHooks,
 ): Promise<Executed<State, Event>> {
+  checkKeys('options', options, known)
   const { idempotencyKey, unless, signal, logger = silentLogger } = options
   const retriesMax = wholeNumber('retriesMax', options.retriesMax ?? 32, 0, 1000)
   const waitingMax = wholeNumber('waitingMax', options.waitingMax ?? 10_000, 1, 1_000_000)
@@ -107,6 +109,22 @@ export async function executeWith<State, Command, Event extends DomainEvent>(
   })
   return inTurn(journal, stream, { waitingMax, signal }, () => execution.run())
 }
+
+const known: readonly (keyof ExecuteOptions)[] = [
+  'idempotencyKey',
+  'unless',
+  'retriesMax',
+  'waitingMax',
+  'signal',
+  'event',
+  'upcasters',
+  'logger',
+  'source',
+  'clock',
+  'id',
+  'cause',
+  'correlation',
+]
 
 /** Drivers of this package that have all that commands need. */
 const having = ['memory', 'sqlite']

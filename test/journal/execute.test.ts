@@ -219,6 +219,7 @@ describe('execute', () => {
       ['c/1', { event: 'event' }],
       ['c/1', { idempotencyKey: '' }],
       ['c/1', { upcasters: { a: 1 } }],
+      ['c/1', { retries: 3 }],
       ['', {}],
       ['#snapshot/c', {}],
       ['#snapshot:counter/c', {}],
