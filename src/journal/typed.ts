@@ -3,11 +3,12 @@
  * events through upcasters, over any port. What is stored is what the port stores; another program reads it without this.
  */
 import type { CloudEvent } from '../base/envelope.ts'
-import { InvalidArgument } from '../base/error.ts'
+import { CodecTooLarge } from '../base/codec.ts'
+import { InvalidArgument, messageOf } from '../base/error.ts'
 import { checkKeys } from '../base/limit.ts'
 import { dataEncoder, decodeData } from './data-text.ts'
 import type { Decider, DomainEvent } from './decider.ts'
-import { EventMismatch, InvalidEvent, UnknownEventType } from './error.ts'
+import { EventMismatch, EventTooLarge, InvalidEvent, UnknownEventType } from './error.ts'
 import { eventMaker } from './event-maker.ts'
 import type { EventDetail, EventOrigin } from './event-maker.ts'
 import { executeWith } from './execute.ts'
@@ -145,9 +146,9 @@ class TypedShell {
 
   /** Calls the port before it returns, where no schema is waited for; else in the order of the calls. */
   async #depart<Done>(events: readonly AnyAppendable[], append: (checked: Events) => Promise<Done>): Promise<Done> {
-    const checked = this.#validated(this.#made(events))
-    if (!(checked instanceof Promise) && !this.#line) return append(checked)
     const before = this.#line
+    const checked = this.#validated(this.#made(events), before !== undefined)
+    if (!(checked instanceof Promise) && !before) return append(checked)
     const reached = Promise.allSettled([checked, before]).then(async () => ({ done: append(await checked) }))
     const line = reached.catch(() => {})
     this.#line = line
@@ -159,11 +160,17 @@ class TypedShell {
     }
   }
 
-  /** Throws or rejects with `journal.invalid_event`. */
-  #validated(events: Events): Events | Promise<Events> {
+  /** Throws or rejects with `journal.invalid_event`, or `journal.event_too_large`. */
+  #validated(events: Events, waitsAnyway: boolean): Events | Promise<Events> {
     const checked = events.map((event) => this.#outgoing(event))
     const waits = checked.some((each) => each instanceof Promise)
-    return waits ? Promise.all(checked.map((each) => Promise.resolve(each))) : (checked as CloudEvent[])
+    if (!waits && !waitsAnyway) return checked as CloudEvent[]
+    // What the caller changes while it waits changes nothing; a schema was given a copy already.
+    const own = checked.map((each) => {
+      if (each instanceof Promise || this.#schemas.has(each.type)) return each
+      return { ...each, data: this.#copied(each.type, each.data) }
+    })
+    return waits ? Promise.all(own.map((each) => Promise.resolve(each))) : (own as CloudEvent[])
   }
 
   #outgoing(event: CloudEvent): CloudEvent | Promise<CloudEvent> {
@@ -174,10 +181,11 @@ class TypedShell {
       )
     const schema = this.#schemas.get(type)
     if (!schema) return event
-    // Its own copy: what the caller changes while a schema takes its time changes nothing.
+    // Copies: what the caller changes while a schema takes its time changes nothing.
+    const whole = { ...event }
     const checked = checkedBy(schema, this.#copied(type, data))
     const outcome = (result: Checked): CloudEvent => {
-      if (result.ok) return { ...event, data: result.value }
+      if (result.ok) return { ...whole, data: result.value }
       const { issues, cause } = result
       const message = `the data of an event of type ${type} are not what its schema takes: ${issuesText(issues)}`
       throw new InvalidEvent(message, { issues, ...(cause !== undefined && { cause }) })
@@ -189,7 +197,8 @@ class TypedShell {
     try {
       return this.#copy(data)
     } catch (cause) {
-      throw new InvalidEvent(`the data of an event of type ${type} cannot be encoded`, { cause })
+      if (cause instanceof CodecTooLarge) throw new EventTooLarge(type, this.port.limits.eventMaxBytes, { cause })
+      throw new InvalidEvent(`the data of an event of type ${type} cannot be encoded: ${messageOf(cause)}`, { cause })
     }
   }
 
@@ -276,7 +285,7 @@ class TypedShell {
     decider: Decider<State, Command, Event>,
     options: TypedExecuteOptions = {},
   ): Promise<Executed<State, Event>> {
-    const depart = (events: Events) => this.#validated(events)
+    const depart = (events: Events) => this.#validated(events, false)
     const hooks = { arrive: this.#arriveInStream, depart }
     return executeWith(this.port, stream, command, decider, { ...this.#origin, ...options }, hooks)
   }

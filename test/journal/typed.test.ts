@@ -167,6 +167,10 @@ describe('the schemas of a typed journal', () => {
       issues: [],
       cause: { code: 'base.codec_unsupported' },
     })
+    const small = journal<AccountEvents>(memoryJournal({ limits: { eventMaxBytes: 50 } }), { schemas })
+    await expect(small.append('a', [opened('x'.repeat(100))])).rejects.toMatchObject({
+      code: 'journal.event_too_large',
+    })
     expect(await port.head()).toBe('')
   })
 
@@ -240,17 +244,19 @@ describe('the schemas of a typed journal', () => {
     )
     const slow = journal<{ slow: { n: number }; fast: { n: number } }>(port, { schemas: { slow: schema, fast: true } })
     const data = { n: 1 }
+    const behind = { n: 2 }
+    const beside = { n: 4 }
     const appends = [
       slow.append('a', [{ type: 'slow', data }]),
-      slow.append('a', [{ type: 'fast', data: { n: 2 } }]),
+      slow.append('a', [{ type: 'fast', data: behind }]),
       slow.append('a', [{ type: 'slow', data: { n: -3 } }]),
       slow.append('a', [
-        { type: 'fast', data: { n: 4 } },
+        { type: 'fast', data: beside },
         { type: 'slow', data: { n: 5 } },
       ]),
       slow.appendMany([{ stream: 'a', events: [{ type: 'fast', data: { n: 6 } }] }]),
     ]
-    data.n = 99
+    data.n = behind.n = beside.n = 99
     const outcomes = Promise.allSettled(appends)
     for (const answer of [2, 1, 0]) {
       await settle()
