@@ -12,6 +12,7 @@
 import { appendChecks } from './conformance-append.ts'
 import { atomicChecks } from './conformance-atomic.ts'
 import { eraseChecks } from './conformance-erase.ts'
+import { groupChecks } from './conformance-group.ts'
 import type { JournalCheck } from './conformance-kit.ts'
 import { readChecks } from './conformance-read.ts'
 import { streamChecks } from './conformance-streams.ts'
@@ -25,5 +26,6 @@ export const journalChecks: readonly JournalCheck[] = [
   ...readChecks,
   ...subscribeChecks,
   ...eraseChecks,
+  ...groupChecks,
   ...streamChecks,
 ]

@@ -19,9 +19,20 @@ export {
 export { decider } from './decider.ts'
 export type { Decider, DeciderSpec, DomainEvent } from './decider.ts'
 export { Contention, EventMismatch, HistoryErased, UnknownEventType, UpcastFailed } from './error.ts'
+export { ConsumerExists, GroupConflict, GroupTaken, LeaseLost } from './error.ts'
 export type { EventBond, EventDetail, EventOrigin } from './event-maker.ts'
 export { execute } from './execute.ts'
 export type { Executed, ExecuteOptions } from './execute.ts'
+export type {
+  ConsumeOptions,
+  ConsumerGroup,
+  Delivery,
+  GroupOptions,
+  GroupStatus,
+  NackOptions,
+  ParkedEvent,
+  ParkedSelection,
+} from './group.ts'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts'
 export { journal } from './typed.ts'
 export type {

@@ -20,26 +20,20 @@
  * | a subscriber sees | every event after its position that is kept, once, in order | the same |
  * | erased by `truncate`, `tombstone`, `retain` | at once | at once for readers; the file gives the room to later events |
  * | `restore` | erased events back at their versions and positions, to readers all at once | the same |
+ * | a consumer group (`groups`, see `group.ts`) | shares out every event, at least once | the same, over restarts too |
  * | lost in a crash of the process or the machine | everything | nothing that resolved |
  *
  * A driver without versions (Kafka) has `expectedVersion` false, and its records have version 0. A driver without one order
  * (Kafka again) has `totalOrder` false: its positions still let a reader go on where it was.
  */
 import type { CloudEvent } from '../base/envelope.ts'
+import type { ConsumerGroup, GroupOptions } from './group.ts'
+import type { Filter, Position, Recorded } from './recorded.ts'
 
-/** Opaque text. `start` and the positions a driver hands out are valid on that journal only. */
-export type Position = string
+export type { Filter, Position, Recorded } from './recorded.ts'
+
 /** Before the first event of any journal. */
 export const start: Position = ''
-
-/** An event as it stands in the journal. */
-export interface Recorded<Data = unknown> {
-  readonly stream: string
-  /** From 1, contiguous in its stream. */
-  readonly version: number
-  readonly position: Position
-  readonly event: CloudEvent<Data>
-}
 
 /** What the stream must look like for an append to be taken: its exact version, absent, present, or anything. */
 export type ExpectedVersion = number | 'none' | 'exists' | 'any'
@@ -104,20 +98,6 @@ export interface ReadBackwardOptions {
   readonly limit?: number
   /** Ends the reading with `base.aborted`. */
   readonly signal?: AbortSignal
-}
-
-/** All given conditions must hold; a list is an alternative, of 1 to 1,000 texts. */
-export interface Filter {
-  readonly types?: readonly string[]
-  /** Exact names, or a prefix when it ends with `*`: `convene/*`. */
-  readonly streams?: readonly string[]
-  readonly correlationid?: string
-  /**
-   * RFC 3339 times of the events themselves, inclusive; milliseconds since the epoch, what is finer is cut off. An event
-   * without a time is in no range.
-   */
-  readonly fromTimeMs?: number
-  readonly untilTimeMs?: number
 }
 
 export interface ReadAllOptions {
@@ -214,6 +194,8 @@ export interface JournalCapabilities {
   readonly conditions: boolean
   /** `truncate`, `tombstone`, `retain`, `setMetadata`. */
   readonly erase: boolean
+  /** `group`. */
+  readonly groups: boolean
   /** `restore`: erased events can come back to their versions and positions. */
   readonly restore: boolean
   /** How long an idempotency key is remembered: 0 not at all, Infinity as long as the events of its append are kept. */
@@ -279,6 +261,12 @@ export interface Journal extends AsyncDisposable {
   /** As `readAll`, then live, without a gap or a double, until the signal is aborted, the loop is left or the journal closes. */
   subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
   subscribe(options?: SubscribeJournalOptions): AsyncIterable<Recorded>
+  /**
+   * A consumer group, made when there is none of that name (1 to 128 characters). Opened again in this process it is the
+   * same group. Rejects with `base.invalid_argument`, `journal.invalid_position` (from), `journal.group_conflict` (another
+   * filter, or other options than it was opened with before), `journal.readonly`, `journal.unsupported`, `journal.closed`.
+   */
+  group(name: string, options?: GroupOptions): Promise<ConsumerGroup>
   /** The position of the last event: from there a subscriber sees only what comes. */
   head(): Promise<Position>
   /** How many events at most lie after a position. */

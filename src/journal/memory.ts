@@ -2,6 +2,7 @@
  * The memory driver: rows in an array, nothing kept when the process ends. Unlike the sqlite driver it needs no store and no
  * thread, and everything it does is settled in microtasks, so that a test or a simulated run is the same each time.
  */
+import type { Clock } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import { Aborted, assert, LimitExceeded } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
@@ -11,6 +12,7 @@ import { meets } from './expectation.ts'
 import { matcher } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
 import type { Journal, JournalLimits, StreamMetadata } from './journal.ts'
+import { MemoryGroups } from './memory-groups.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
 import type {
   AllPage,
@@ -36,6 +38,8 @@ export interface MemoryJournalOptions {
   readonly limits?: Partial<JournalLimits>
   /** What all events may take, by estimate: their data and 512 bytes each. Beyond it an append gets `base.limit_exceeded`. Default 512 MiB. */
   readonly sizeMaxBytes?: number
+  /** Measures what consumer groups wait for. Default: the machine's. */
+  readonly clock?: Clock
   /** Not here: `journal.unsupported`. For a node in memory take `storeJournal` over a memory store. */
   readonly inline?: readonly unknown[]
 }
@@ -45,7 +49,7 @@ export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
   if (options.inline && options.inline.length > 0)
     throw new JournalUnsupported('memory', 'inline projections', ['sqlite', 'storeJournal over a memory store'])
   const sizeMaxBytes = wholeNumber('sizeMaxBytes', options.sizeMaxBytes ?? 512 * 1024 * 1024, 1)
-  return new NumberedJournal(new MemoryBackend(sizeMaxBytes), journalLimits(options.limits))
+  return new NumberedJournal(new MemoryBackend(sizeMaxBytes), journalLimits(options.limits), options.clock)
 }
 
 /** Rows that a page of a filtered reading looks at, so that a long stretch without a match does not hold the thread. */
@@ -72,6 +76,7 @@ class MemoryBackend implements NumberedBackend {
   readonly driver = 'memory'
   readonly durable = false
   readonly readonly = false
+  readonly groups = new MemoryGroups()
   readonly #sizeMaxBytes: number
   #sizeBytes = 0
   /** The row at index n has position n + 1; undefined where it was erased. */

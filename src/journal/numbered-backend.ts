@@ -3,6 +3,7 @@
  * data. Types only. Unlike the port it knows no codec, no opaque position and no iterable.
  */
 import type { CheckedFilter } from './filter.ts'
+import type { GroupStorage } from './group-storage.ts'
 import type { StreamMetadata } from './journal.ts'
 import type { RestoreFault } from './restore-fault.ts'
 import type { StoredEvent, StoredRow } from './stored-event.ts'
@@ -126,6 +127,7 @@ export interface NumberedBackend {
   readonly driver: string
   readonly durable: boolean
   readonly readonly: boolean
+  readonly groups: GroupStorage
   append(request: AppendRequest): Promise<AppendOutcome>
   /** Where the append under this key ended; null when no such key is known. */
   keyEnds(key: string): Promise<readonly End[] | null>

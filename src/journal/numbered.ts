@@ -4,9 +4,11 @@
  * event. A backend whose order is no single number needs a shell of its own.
  */
 import { createHash } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { assert, InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
+import { systemClock } from '../base/system-clock.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorSource } from './cursor.ts'
 import {
@@ -20,6 +22,8 @@ import {
 } from './error.ts'
 import { expectation } from './expectation.ts'
 import { checkFilter } from './filter.ts'
+import type { ConsumerGroup, GroupOptions } from './group.ts'
+import { GroupRegistry } from './group-registry.ts'
 import type {
   AppendCondition,
   AppendManyOptions,
@@ -92,9 +96,10 @@ export class NumberedJournal implements Journal {
   readonly #stops = new Set<() => void>()
   /** What must end before the backend may close. */
   readonly #works = new Set<Promise<unknown>>()
+  readonly #groups: GroupRegistry
   #closing: Promise<void> | undefined
 
-  constructor(backend: NumberedBackend, limits: JournalLimits) {
+  constructor(backend: NumberedBackend, limits: JournalLimits, clock: Clock = systemClock) {
     this.driver = backend.driver
     this.capabilities = {
       durable: backend.durable,
@@ -106,11 +111,13 @@ export class NumberedJournal implements Journal {
       conditions: true,
       erase: true,
       restore: true,
+      groups: true,
       idempotencyWindowMs: Number.POSITIVE_INFINITY,
     }
     this.limits = limits
     this.#backend = backend
     this.#encode = eventEncoder(limits)
+    this.#groups = new GroupRegistry({ journal: this, storage: backend.groups, clock })
   }
 
   async append(stream: string, events: readonly CloudEvent[], options: AppendOptions = {}): Promise<Appended> {
@@ -247,6 +254,11 @@ export class NumberedJournal implements Journal {
     return { [Symbol.asyncIterator]: () => batchesOf(open(), batch) }
   }
 
+  async group(name: string, options: GroupOptions = {}): Promise<ConsumerGroup> {
+    this.#checkWritable()
+    return this.#groups.open(name, options)
+  }
+
   async setMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
     this.#checkWritable()
     this.#checkStream(stream)
@@ -268,6 +280,7 @@ export class NumberedJournal implements Journal {
 
   /** In small steps, so that appends go on meanwhile; what a crash leaves is invisible, and gone after the next `retain`. */
   async #erase(stream: string): Promise<number> {
+    await this.#groups.erased(stream, async () => (await this.#backend.state(stream)).first)
     let erased = 0
     for (;;) {
       const some = await this.#backend.eraseSome(stream)
@@ -344,6 +357,7 @@ export class NumberedJournal implements Journal {
 
   async #close(): Promise<void> {
     for (const stop of this.#stops) stop()
+    await this.#groups.close()
     await Promise.allSettled(this.#works)
     await this.#backend.close()
   }

@@ -51,4 +51,32 @@ export const migrations: readonly string[] = [
    CREATE INDEX journal_key_event ON journal_key (stream, version);
    CREATE TABLE journal_floor (position INTEGER NOT NULL) STRICT;
    INSERT INTO journal_floor (position) VALUES (0);`,
+  `CREATE TABLE journal_group (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     name TEXT NOT NULL UNIQUE,
+     filter TEXT NOT NULL,
+     epoch INTEGER NOT NULL,
+     floor INTEGER NOT NULL,
+     reached INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE journal_group_delivery (
+     consumer_group INTEGER NOT NULL,
+     position INTEGER NOT NULL,
+     attempts INTEGER NOT NULL,
+     due INTEGER,
+     delay INTEGER NOT NULL,
+     reason TEXT,
+     replayed INTEGER NOT NULL,
+     PRIMARY KEY (consumer_group, position)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE journal_group_parked (
+     consumer_group INTEGER NOT NULL,
+     position INTEGER NOT NULL,
+     attempts INTEGER NOT NULL,
+     reason TEXT NOT NULL,
+     time INTEGER NOT NULL,
+     PRIMARY KEY (consumer_group, position)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE journal_group_epoch (epoch INTEGER NOT NULL) STRICT;
+   INSERT INTO journal_group_epoch (epoch) VALUES (0);`,
 ]

@@ -4,6 +4,7 @@
  * this one writes. It only speaks to the Store port; its SQL stands in `sqlite-append.ts` and its neighbours, which the
  * store's worker imports.
  */
+import type { Clock } from '../base/clock.ts'
 import { storeCall } from '../store/procedure.ts'
 import type { Schema, Store } from '../store/store.ts'
 import { contentChecksum } from './checksum.ts'
@@ -25,11 +26,13 @@ import type {
   StreamsQuery,
   StreamState,
 } from './numbered-backend.ts'
+import type { GroupStorage } from './group-storage.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
 import { InlineAppends } from './projection-inline-appends.ts'
 import type { InlineProjection } from './projection.ts'
 import { append, keyEnds } from './sqlite-append.ts'
 import type { EventValues, StreamArgs } from './sqlite-append.ts'
+import { StoreGroups } from './sqlite-groups.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
 import type { RestoreFault } from './restore-fault.ts'
 import { reveal, stage } from './sqlite-restore.ts'
@@ -54,17 +57,20 @@ export interface StoreJournalOptions {
    * `journal.projection_failed`. Read them by `projectionView`.
    */
   readonly inline?: readonly InlineProjection[]
+  /** Measures what consumer groups wait for. Default: the machine's. */
+  readonly clock?: Clock
 }
 
 /** The journal in a store that was opened with `journalSchema`. Over a read-only store it reads and follows, and refuses to append. */
 export function storeJournal(store: Store, options: StoreJournalOptions = {}): Journal {
-  return new NumberedJournal(new StoreBackend(store, options), journalLimits(options.limits))
+  return new NumberedJournal(new StoreBackend(store, options), journalLimits(options.limits), options.clock)
 }
 
 class StoreBackend implements NumberedBackend {
   readonly driver: string
   readonly durable: boolean
   readonly readonly: boolean
+  readonly groups: GroupStorage
   readonly #store: Store
   readonly #ownsStore: boolean
   readonly #inline: InlineAppends | undefined
@@ -73,6 +79,7 @@ class StoreBackend implements NumberedBackend {
     this.driver = store.driver
     this.durable = store.durable
     this.readonly = store.readonly
+    this.groups = new StoreGroups(store)
     this.#store = store
     this.#ownsStore = ownsStore
     this.#inline = inline.length === 0 ? undefined : new InlineAppends(store, inline)

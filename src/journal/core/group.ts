@@ -47,6 +47,8 @@ export interface FetchedEvent<Event> {
 /** Who has events in flight. */
 export interface Holder {
   inFlight: number
+  /** Set when something of its own was not settled, or not even taken, in time. */
+  overdue?: boolean
 }
 
 /** An event that is not settled. Read only outside the machine. */
@@ -58,6 +60,8 @@ export interface Entry<Event> extends LedgerEntry, DeadlineEntry {
   lease: number
   holder: Holder | undefined
   handed: boolean
+  /** The delivery before, while the claim that followed it waits in a queue: it may still be settled. */
+  before: { readonly lease: number; readonly holder: Holder | undefined } | undefined
   /** Another of its key is before it. */
   blocked: boolean
 }
@@ -215,6 +219,7 @@ export class GroupMachine<Event> {
 
   #hold(entry: Entry<Event>, holder: Holder, now: Now): Entry<Event> {
     entry.attempts++
+    if (entry.handed && entry.lease !== 0) entry.before = { lease: entry.lease, holder: entry.holder }
     entry.lease = ++this.#leases
     this.#fly(entry, holder, now.monotonicMs + this.#limits.visibilityTimeoutMs)
     entry.handed = false
@@ -237,31 +242,33 @@ export class GroupMachine<Event> {
   handOut(entry: Entry<Event>, lease: number, now: Now): boolean {
     if (entry.lease !== lease || entry.state !== 'in-flight') return false
     entry.handed = true
+    entry.before = undefined
     this.#due.move(entry, now.monotonicMs + this.#limits.visibilityTimeoutMs)
     return true
   }
 
   /** False when the delivery counts no more: it was settled, or the event delivered again. The same for the next three. */
   ack(entry: Entry<Event>, lease: number): boolean {
-    if (!isHeld(entry, lease)) return false
+    if (!this.#owns(entry, lease)) return false
     this.#settle(entry)
     return true
   }
 
   park(entry: Entry<Event>, lease: number, reason: string, now: Now): boolean {
-    if (!isHeld(entry, lease)) return false
+    if (!this.#owns(entry, lease)) return false
     this.#park(entry, reason, now)
     return true
   }
 
   nack(entry: Entry<Event>, lease: number, delayMs: number, reason: string, now: Now): boolean {
-    if (!isHeld(entry, lease)) return false
+    if (!this.#owns(entry, lease)) return false
     if (entry.attempts >= this.#limits.maxDeliveries) {
       this.#exhaust(entry, reason, now)
       return true
     }
     this.#land(entry)
     entry.lease = 0
+    entry.before = undefined
     entry.reason = reason
     entry.delayMs = delayMs
     entry.dueWallMs = delayMs > 0 ? Math.ceil(now.wallMs + delayMs) : 0
@@ -272,7 +279,7 @@ export class GroupMachine<Event> {
   }
 
   extend(entry: Entry<Event>, lease: number, visibilityMs: number, now: Now): boolean {
-    if (!isHeld(entry, lease)) return false
+    if (!this.#owns(entry, lease)) return false
     const dueMs = now.monotonicMs + visibilityMs
     if (entry.state === 'in-flight') this.#due.move(entry, dueMs)
     else this.#fly(entry, entry.holder, dueMs)
@@ -290,6 +297,7 @@ export class GroupMachine<Event> {
     const { visibilityTimeoutMs } = this.#limits
     for (let entry = this.#due.first; entry && entry.dueMs <= now.monotonicMs; entry = this.#due.first) {
       if (entry.state === 'in-flight') {
+        if (entry.holder) entry.holder.overdue = true
         this.#fail(entry, `not settled within ${visibilityTimeoutMs} ms`, now)
         continue
       }
@@ -399,6 +407,23 @@ export class GroupMachine<Event> {
     this.#delayed++
   }
 
+  /** Whoever had it last may still settle it, as long as nobody else has got it: a claim that waits in a queue is undone. */
+  #owns(entry: Entry<Event>, lease: number): boolean {
+    if (lease === 0 || (entry.state !== 'in-flight' && entry.state !== 'waiting')) return false
+    const { before } = entry
+    if (entry.lease === lease) return true
+    if (before?.lease !== lease) return false
+    if (entry.state === 'in-flight') {
+      entry.attempts--
+      this.#land(entry)
+    }
+    entry.lease = lease
+    entry.holder = before.holder
+    entry.handed = true
+    entry.before = undefined
+    return true
+  }
+
   /** It is not in flight any more. */
   #land(entry: Entry<Event>): void {
     if (this.#isolated === entry) this.#isolated = undefined
@@ -412,6 +437,7 @@ export class GroupMachine<Event> {
     entry.state = 'settled'
     entry.event = undefined
     entry.lease = 0
+    entry.before = undefined
     this.#held.delete(entry)
     this.#ledger.settle(entry)
     const next = this.#lanes.leave(entry)
@@ -446,6 +472,7 @@ function entryOf<Event>(fetched: FetchedEvent<Event>, delivery: Delivered | 'set
     lease: 0,
     holder: undefined,
     handed: false,
+    before: undefined,
     blocked: false,
     pinned: false,
     gone: false,
@@ -457,9 +484,4 @@ function entryOf<Event>(fetched: FetchedEvent<Event>, delivery: Delivered | 'set
 
 function isWaiting(entry: Entry<unknown>): boolean {
   return entry.state === 'waiting' && !entry.blocked
-}
-
-/** Whoever had it last may still settle it, as long as nobody else has got it. */
-function isHeld(entry: Entry<unknown>, lease: number): boolean {
-  return entry.lease === lease && lease !== 0 && (entry.state === 'in-flight' || entry.state === 'waiting')
 }

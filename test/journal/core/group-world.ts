@@ -123,9 +123,20 @@ export class GroupWorld {
     return entry.lease === lease
   }
 
+  /** True when the delivery still counts; one that was claimed again, but not taken, is as it was before that claim. */
+  #owns({ entry, lease, known }: Out): boolean {
+    if (known.state !== 'in-flight' && known.state !== 'waiting') return false
+    if (this.#isOwn(entry, lease)) return true
+    if (entry.before?.lease !== lease) return false
+    if (known.state === 'in-flight') known.attempts--
+    known.handed = true
+    return true
+  }
+
   /** Settles a delivery in some way; what it gives must be what the model says. */
-  settle({ entry, lease, known }: Out, way: 'ack' | 'nack' | 'park', delayMs: number): void {
-    const may = this.#isOwn(entry, lease) && (known.state === 'in-flight' || known.state === 'waiting')
+  settle(out: Out, way: 'ack' | 'nack' | 'park', delayMs: number): void {
+    const { entry, lease, known } = out
+    const may = this.#owns(out)
     const { machine, now } = this
     const last = known.attempts >= this.limits.maxDeliveries
     const did = {
@@ -145,8 +156,9 @@ export class GroupWorld {
     }
   }
 
-  extend({ entry, lease, known }: Out, visibilityMs: number): void {
-    const may = this.#isOwn(entry, lease) && (known.state === 'in-flight' || known.state === 'waiting')
+  extend(out: Out, visibilityMs: number): void {
+    const { entry, lease, known } = out
+    const may = this.#owns(out)
     assert.equal(this.machine.extend(entry, lease, visibilityMs, this.now), may)
     if (!may) return
     known.state = 'in-flight'
