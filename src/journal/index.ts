@@ -54,8 +54,13 @@ export type {
 export type { Upcasters } from './upcast.ts'
 export { start } from './journal.ts'
 export type {
-  AppendOptions,
+  AppendCondition,
   Appended,
+  AppendManyOptions,
+  AppendOptions,
+  Batch,
+  BatchOption,
+  Erased,
   ExpectedVersion,
   Filter,
   Journal,
@@ -63,7 +68,14 @@ export type {
   JournalLimits,
   Position,
   ReadAllOptions,
+  ReadBackwardOptions,
   ReadStreamOptions,
   Recorded,
+  Restored,
+  Retained,
+  StreamAppend,
+  StreamInfo,
+  StreamMetadata,
+  StreamsOptions,
   SubscribeJournalOptions,
 } from './journal.ts'
