@@ -19,7 +19,7 @@ const known = [
   }),
 
   check('metadata that make no sense are refused', ['erase'], async (journal) => {
-    const bad: unknown[] = [{ maxCount: 0 }, { maxAgeMs: 1.5 }, { maxcount: 1 }, { custom: new Date() }, null]
+    const bad: unknown[] = [{ maxCount: 0 }, { maxAgeMs: 1.5 }, { maxcount: 1 }, { custom: new Map() }, null]
     for (const metadata of bad)
       await refusal('base.invalid_argument', journal.setMetadata('a', metadata as StreamMetadata))
     await refusal('base.limit_exceeded', journal.setMetadata('a', { custom: 'x'.repeat(70_000) }))
