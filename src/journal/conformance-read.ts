@@ -290,6 +290,7 @@ const filtered = [
       { types: [] },
       { streams: [] },
       { types: [''] },
+      { types: 'x' as unknown as string[] },
       { correlationid: '\ud800' },
       { fromTimeMs: Number.NaN },
     ]

@@ -39,7 +39,8 @@ export function checkFilter(filter: Filter | undefined): CheckedFilter | undefin
 
 function alternatives(name: string, list: readonly string[] | undefined): readonly string[] | null {
   if (list === undefined) return null
-  if (list.length === 0) throw new InvalidArgument(name, 'must hold at least one text, or be left out')
+  if (!Array.isArray(list) || list.length === 0)
+    throw new InvalidArgument(name, 'must be a list of at least one text, or be left out')
   if (list.length > alternativesMax) throw new LimitExceeded(`${name}.length`, alternativesMax, list.length)
   for (const item of list) plainText(name, item)
   return [...new Set(list)]
