@@ -33,6 +33,58 @@ export type {
   ParkedEvent,
   ParkedSelection,
 } from './group.ts'
+export {
+  ParkedFull,
+  ProjectionBehind,
+  ProjectionFailed,
+  ProjectionNewer,
+  ProjectionRebuilding,
+  ProjectionStopped,
+  ProjectionSwitched,
+  ProjectionTaken,
+} from './error.ts'
+export type {
+  CaughtUpOptions,
+  ErrorPolicy,
+  FollowOptions,
+  FollowState,
+  FollowStatus,
+  Retried,
+} from './projection-follower.ts'
+export type { ProjectionContext } from './projection-fold.ts'
+export { runProjection } from './projection-runner.ts'
+export type {
+  ProjectionRunner,
+  ProjectionStatus,
+  RebuildOptions,
+  RebuildProgress,
+  RunProjectionOptions,
+  TableProjectionRunner,
+} from './projection-runner.ts'
+export { projectionSchema } from './projection-schema.ts'
+export { projecting, servedGeneration, tableProjection } from './projection-table.ts'
+export type {
+  Projecting,
+  TableContext,
+  TableEffect,
+  TableProjection,
+  TableProjectionOptions,
+} from './projection-table.ts'
+export { projectionView } from './projection-view.ts'
+export type { KeyedState, ParkedRecord, ProjectionView, ReadOptions } from './projection-view.ts'
+export { projection } from './projection.ts'
+export type { InlineProjection, Projection, ProjectionHandler, ProjectionOptions } from './projection.ts'
+export { reactor } from './reactor.ts'
+export type { Reactor, ReactorContext, ReactorEvent, ReactorHandler, ReactorOptions } from './reactor.ts'
+export { runReactor } from './reactor-runner.ts'
+export type {
+  ParkedMessage,
+  ReactorRunner,
+  ReactorStatus,
+  RewindOptions,
+  RunReactorOptions,
+  SendingPolicy,
+} from './reactor-runner.ts'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './schema.ts'
 export { journal } from './typed.ts'
 export type {

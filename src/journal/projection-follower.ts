@@ -22,7 +22,7 @@ import type { LineSettings, LineTarget } from './projection-line.ts'
 import { parkedCount } from './projection-parked.ts'
 import { isPast } from './position-order.ts'
 import { parkedEvents } from './projection-view.ts'
-import type { ParkedEvent, ReadOptions } from './projection-view.ts'
+import type { ParkedRecord, ReadOptions } from './projection-view.ts'
 
 /** What becomes of an event whose handler throws. What the store or the journal refuses is tried as often, then the runner fails. */
 export interface ErrorPolicy {
@@ -59,7 +59,7 @@ export const followOptions: readonly string[] = [
   'parkedMax',
 ]
 
-/** `catching-up` and `live` say whether the last batch was the end of the journal at the time. */
+/** `live`: it has seen the end of the journal, as it was then. */
 export type FollowState = 'catching-up' | 'live' | 'failed' | 'stopped'
 
 export interface FollowStatus {
@@ -132,6 +132,14 @@ export class Follower {
     this.#line = this.lineOf(generation)
   }
 
+  /** False while what is served is not what was asked for; asked by those who wait. */
+  ready: () => boolean = () => true
+
+  /** Tries after the first, and the wait before the second. */
+  get retry(): { readonly retryMax: number; readonly backoffMs: number } {
+    return this.#settings
+  }
+
   get line(): Line {
     return this.#line
   }
@@ -178,15 +186,10 @@ export class Follower {
         await line.run(AbortSignal.any([this.signal, this.#leave.signal]))
         if (line === this.#line) break
       }
-      this.#state = 'stopped'
     } catch (thrown) {
-      const stopped = this.signal.aborted && codeOf(thrown) === 'base.aborted'
-      this.#state = stopped ? 'stopped' : 'failed'
-      if (!stopped) {
-        this.#error = toError(thrown)
-        this.logger.error({ err: this.#error }, `the ${this.followed.kind} has failed`)
-      }
+      if (!this.signal.aborted || codeOf(thrown) !== 'base.aborted') this.fail(toError(thrown))
     }
+    if (!this.over) this.#state = 'stopped'
     this.#wake()
   }
 
@@ -200,7 +203,7 @@ export class Follower {
     this.#wake()
   }
 
-  /** Fails the whole, from outside of its line. */
+  /** Fails the whole; the first failure counts. */
   fail(error: Error): void {
     if (this.over) return
     this.#state = 'failed'
@@ -254,7 +257,8 @@ export class Follower {
     const { position, caughtUp } = this.#line
     const lag = await this.journal.behind(position).catch(() => this.#lag)
     const parked = await this.store.read(parkedCount, this.followed.owner).catch(() => 0)
-    const state = this.#state === 'running' ? (caughtUp ? 'live' : 'catching-up') : this.#state
+    const going = caughtUp || lag === 0 ? 'live' : 'catching-up'
+    const state = this.#state === 'running' ? going : this.#state
     return { state, position, lag, parked, ...(this.#error && { error: this.#error }) }
   }
 
@@ -266,7 +270,7 @@ export class Follower {
       const position = options.position ?? (await this.journal.head())
       while (!signal.aborted) {
         const moved = this.#moved.promise
-        if (await isPast(this.journal, this.#line.position, position)) return
+        if (this.ready() && (await isPast(this.journal, this.#line.position, position))) return
         this.checkGoing()
         await moved
       }
@@ -279,7 +283,7 @@ export class Follower {
     throw new ProjectionStopped(this.followed.name, this.#error && { cause: this.#error })
   }
 
-  parked(options?: ReadOptions): AsyncIterable<ParkedEvent> {
+  parked(options?: ReadOptions): AsyncIterable<ParkedRecord> {
     return parkedEvents(this.store, this.followed.owner, options)
   }
 

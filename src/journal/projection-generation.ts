@@ -16,6 +16,8 @@ export interface Generation {
   readonly reached: Position
   /** Commits so far. */
   readonly revision: number
+  /** Of a reactor that was taken back: what it handles again it publishes again. */
+  readonly publishes: boolean
 }
 
 /** One commit of a generation: what it knows of the last one, and where it ends. */
@@ -25,11 +27,13 @@ export interface Step {
   readonly to: Position
   /** `reached` stays where it is. */
   readonly replaying: boolean
+  /** Of a reactor: what it handles again it publishes again. */
+  readonly publishes: boolean
   /** The parked event that this step has taken up again. */
   readonly unparked?: number
 }
 
-const columns = 'g.id, g.version, g.position, g.reached, g.revision'
+const columns = 'g.id, g.version, g.position, g.reached, g.revision, g.publishes'
 
 function generationOf(row: Row): Generation {
   return {
@@ -38,6 +42,7 @@ function generationOf(row: Row): Generation {
     position: String(row['position']),
     reached: String(row['reached']),
     revision: Number(row['revision']),
+    publishes: row['publishes'] === 1,
   }
 }
 
@@ -80,7 +85,7 @@ function insert(tx: Transaction, owner: string, version: number, position: Posit
   const { lastInsertRowid: id } = tx
     .sql('INSERT INTO projection_generation (owner, version, position, reached) VALUES (?, ?, ?, ?)')
     .run(owner, version, position, reached)
-  return { id, version, position, reached, revision: 0 }
+  return { id, version, position, reached, revision: 0, publishes: false }
 }
 
 export interface Begin {
@@ -143,9 +148,10 @@ export const switchOver: Procedure<{ owner: string; from: number; to: number }, 
 )
 
 /** Takes a reactor back to an earlier position. False when another commit came between. */
-export const rewindTo: Procedure<{ step: Step }, boolean> = procedure(import.meta.url, 'rewindTo', (tx, { step }) => {
+export const rewindTo: Procedure<Step, boolean> = procedure(import.meta.url, 'rewindTo', (tx, step) => {
   if (!isCurrent(tx, step)) return false
   advance(tx, { ...step, replaying: true })
+  tx.sql('UPDATE projection_generation SET publishes = ? WHERE id = ?').run(step.publishes ? 1 : 0, step.generation)
   return true
 })
 

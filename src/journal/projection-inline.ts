@@ -81,8 +81,8 @@ function fold<State>(definition: InlineDefinition<State>, tx: Transaction, line:
   // Which event made the state unfit is not known: one of those up to the last.
   if ('error' in texts) throw failed(definition, last as Recorded, texts)
   writeStates(tx, line.id, texts.states)
-  const { id, revision } = line
-  advance(tx, { generation: id, revision, to: String(until), replaying: until <= reached })
+  const { id, revision, publishes } = line
+  advance(tx, { generation: id, revision, to: String(until), replaying: until <= reached, publishes })
 }
 
 function foldPart<State>(

@@ -90,6 +90,8 @@ export class Line {
   #failing: { readonly position: Position; tries: number; error: Error } | undefined
   #turn: Promise<unknown> = Promise.resolve()
   #given = false
+  /** Ends the subscription under way; another begins at the position. */
+  #again = new AbortController()
 
   constructor(settings: LineSettings, target: LineTarget, generation: Generation) {
     this.#settings = settings
@@ -130,20 +132,31 @@ export class Line {
    * refuses is tried again from the stored checkpoint. Rejects with what cannot be mended by trying.
    */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted && !this.#given)
+        await this.#patiently(signal, async () => {
+          this.#again = new AbortController()
+          const again = this.#again.signal
+          await scoped(signal, (inner) => this.#follow(AbortSignal.any([inner, again])))
+        })
+    } catch (thrown) {
+      if (!signal.aborted || codeOf(thrown) !== 'base.aborted') throw thrown
+    }
+  }
+
+  /** Does work that goes on from the position, until it is done; what is refused for now is tried again from the store's checkpoint. */
+  async #patiently(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     const { clock, retryMax } = this.#settings
-    let failures = 0
-    while (!signal.aborted && !this.#given) {
+    for (let failures = 0; ;) {
       const before = this.position
       try {
-        await scoped(signal, (inner) => this.#follow(inner))
+        return await work()
       } catch (thrown) {
-        if (signal.aborted && codeOf(thrown) === 'base.aborted') return
         if (finalCodes.has(codeOf(thrown))) throw thrown
         failures = this.position === before ? failures + 1 : 1
         this.#settings.failed(toError(thrown), undefined)
         if (failures > retryMax) throw thrown
-        await sleep(clock, this.#backoff(failures), signal).catch(() => {})
-        if (signal.aborted) return
+        await sleep(clock, this.#backoff(failures), signal)
         await this.exclusive(() => this.reload())
         if (this.position !== before) failures = 0
       }
@@ -152,7 +165,14 @@ export class Line {
 
   /** Stores a position that only stands in memory; for whoever holds the turn. */
   async settle(): Promise<void> {
-    if (this.#empties > 0 && !this.#given) await this.#storePassed(this.#step(this.position, this.replaying))
+    if (this.#empties === 0 || this.#given) return
+    const to = this.position
+    try {
+      await this.#storePassed(this.#step(to, this.replaying))
+    } catch (thrown) {
+      await this.reload()
+      if (this.position !== to) throw thrown
+    }
   }
 
   /** Takes the checkpoint from the store: whether a write that was rejected has been kept after all stands there. */
@@ -162,6 +182,7 @@ export class Line {
     this.#generation = stored
     this.#target.forget()
     this.#empties = 0
+    this.#settings.moved(this, 0)
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -185,7 +206,7 @@ export class Line {
   }
 
   async #takeBatch({ events, position, caughtUp }: Batch, signal: AbortSignal): Promise<void> {
-    if (this.#given) return
+    if (this.#given || signal.aborted) return
     let fresh = events
     if (this.replaying) {
       const { journal } = this.#settings
@@ -200,20 +221,21 @@ export class Line {
     this.#settings.moved(this, 0)
   }
 
-  /**
-   * Applies what lies up to and with a position, which was handled before, and stops there. Rejects as `run` does, and with
-   * what the store or the journal refuses.
-   */
+  /** Applies what lies up to and with a position, all of which was handled before, and stops there. Rejects as `run` does. */
   async fill(until: Position, signal: AbortSignal): Promise<void> {
-    if (until === this.position) return
+    await this.#patiently(signal, () => this.#fill(until, signal))
+  }
+
+  async #fill(until: Position, signal: AbortSignal): Promise<void> {
     const { journal, filter, batch } = this.#settings
-    for await (const { events, position } of journal.readAll({ from: this.position, filter, batch, signal })) {
-      const whole = await isPast(journal, until, position)
-      const count = whole ? events.length : await countUpTo(journal, events, until)
-      const to = whole ? position : until
-      await this.exclusive(() => this.#take(events.slice(0, count), to, true, signal))
-      if (to === until) break
-    }
+    if (until !== this.position)
+      for await (const { events, position } of journal.readAll({ from: this.position, filter, batch, signal })) {
+        const whole = await isPast(journal, until, position)
+        const count = whole ? events.length : await countUpTo(journal, events, until)
+        const to = whole ? position : until
+        await this.exclusive(() => this.#take(events.slice(0, count), to, true, signal))
+        if (to === until) break
+      }
     if (this.position !== until) await this.exclusive(() => this.#pass(until, true))
     await this.exclusive(() => this.settle())
   }
@@ -231,12 +253,17 @@ export class Line {
     return applied
   }
 
-  /** Sends the line back: all after a position comes again, as replayed. */
-  async rewound(to: Position, write: (step: Step) => Promise<boolean>): Promise<void> {
-    const step = this.#step(to, true)
-    if (!(await write(step))) throw new ProjectionTaken(this.#settings.name)
-    this.#keptStep(step, 0)
-    this.#target.forget()
+  /** Sends the line back: all after a position comes again, as replayed. For whoever holds its turn. */
+  async rewind(to: Position, publishes: boolean, write: (step: Step) => Promise<boolean>): Promise<void> {
+    await this.settle()
+    const step = { ...this.#step(to, true), publishes }
+    this.#again.abort()
+    this.caughtUp = false
+    try {
+      if (!(await write(step))) throw new ProjectionTaken(this.#settings.name)
+    } finally {
+      await this.reload()
+    }
   }
 
   async #take(events: readonly Recorded[], to: Position, replaying: boolean, signal: AbortSignal): Promise<void> {
@@ -289,8 +316,8 @@ export class Line {
   }
 
   #step(to: Position, replaying: boolean): Step {
-    const { id, revision } = this.#generation
-    return { generation: id, revision, to, replaying }
+    const { id, revision, publishes } = this.#generation
+    return { generation: id, revision, to, replaying, publishes }
   }
 
   async #apply(events: readonly Recorded[], step: Step, signal: AbortSignal): Promise<Applied> {

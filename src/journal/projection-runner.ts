@@ -23,7 +23,7 @@ import { servedId, TableTarget } from './projection-table.ts'
 import type { Projecting, TableProjection } from './projection-table.ts'
 import { StateTarget } from './projection-target.ts'
 import { projectionView } from './projection-view.ts'
-import type { ParkedEvent, ProjectionView, ReadOptions } from './projection-view.ts'
+import type { ParkedRecord, ProjectionView, ReadOptions } from './projection-view.ts'
 import type { Projection } from './projection.ts'
 
 export interface RunProjectionOptions extends FollowOptions {
@@ -52,7 +52,7 @@ export interface ProjectionStatus extends FollowStatus {
 export interface TableProjectionRunner extends AsyncDisposable {
   status(): Promise<ProjectionStatus>
   /**
-   * Resolves when everything up to a position is in effect: whoever appended sees their own write. Rejects with
+   * Resolves when everything up to a position is in effect, by this version: whoever appended sees their own write. Rejects with
    * `base.timeout`, `base.aborted`, `journal.projection_stopped` (`cause` is why), `journal.invalid_position`.
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>
@@ -63,7 +63,7 @@ export interface TableProjectionRunner extends AsyncDisposable {
    */
   rebuild(options?: RebuildOptions): Promise<void>
   /** The parked events of what is served. */
-  parked(options?: ReadOptions): AsyncIterable<ParkedEvent>
+  parked(options?: ReadOptions): AsyncIterable<ParkedRecord>
   /** Hands each parked event to its handler once more, on the states of now; what is taken is parked no more. */
   retryParked(options?: ReadOptions): Promise<Retried>
   /** Ends it after the batch in hand. Idempotent. */
@@ -134,6 +134,7 @@ function withView<State>(runner: Runner, view: ProjectionView<State>): Projectio
 /** How often the new generation is filled up to where the served one has come meanwhile, before both stand still. */
 const roundsMax = 16
 const eraseMax = 500
+const backoffMaxMs = 30_000
 
 class Runner implements TableProjectionRunner {
   readonly #follower: Follower
@@ -150,6 +151,7 @@ class Runner implements TableProjectionRunner {
     this.#servedVersion = servedVersion
     this.#version = version
     this.#table = table
+    follower.ready = () => this.#servedVersion === this.#version
   }
 
   start(left: readonly number[]): void {
@@ -167,14 +169,21 @@ class Runner implements TableProjectionRunner {
 
   async status(): Promise<ProjectionStatus> {
     const status = await this.#follower.status()
-    return { ...status, version: this.#servedVersion, ...(this.#progress && { rebuild: this.#progress }) }
+    // Until a new version has taken over, what is served stands still.
+    const stands = status.state === 'live' && this.#servedVersion !== this.#version
+    return {
+      ...status,
+      ...(stands && { state: 'catching-up' as const }),
+      version: this.#servedVersion,
+      ...(this.#progress && { rebuild: this.#progress }),
+    }
   }
 
   caughtUp(options?: CaughtUpOptions): Promise<void> {
     return this.#follower.caughtUp(options)
   }
 
-  parked(options?: ReadOptions): AsyncIterable<ParkedEvent> {
+  parked(options?: ReadOptions): AsyncIterable<ParkedRecord> {
     return this.#follower.parked(options)
   }
 
@@ -198,15 +207,14 @@ class Runner implements TableProjectionRunner {
 
   /** For a version that is new: from the start again after what the store or the journal refused. */
   async #untilRebuilt(): Promise<void> {
-    const { clock, signal } = this.#follower
-    const triesMax = 4
+    const { clock, signal, retry } = this.#follower
     for (let tries = 1; ; tries++)
       try {
         return await this.#rebuild(signal)
       } catch (thrown) {
         const hopeless = /^(?:journal|base)\./.test(codeOf(thrown)) || codeOf(thrown) === 'store.closed'
-        if (hopeless || tries === triesMax) throw thrown
-        await sleep(clock, 100 * 2 ** tries, signal)
+        if (hopeless || tries > retry.retryMax) throw thrown
+        await sleep(clock, Math.min(backoffMaxMs, retry.backoffMs * 2 ** Math.min(tries - 1, 30)), signal)
       }
   }
 
@@ -217,8 +225,11 @@ class Runner implements TableProjectionRunner {
     await old.exclusive(() => old.settle())
     const total = await journal.behind('')
     const made = await store.write(beginNext, { owner, version: this.#version, reached: old.position })
+    // The line lives on after the rebuild, and what it tells then is no progress of it.
+    let going = true
     const tell = async (line: Line) => {
       const done = Math.max(0, total - (await journal.behind(line.position)))
+      if (!going) return
       this.#progress = { done: Math.min(done, total), total }
       onProgress?.(this.#progress)
     }
@@ -230,6 +241,7 @@ class Runner implements TableProjectionRunner {
       this.#erase(made.id)
       throw thrown
     } finally {
+      going = false
       this.#progress = undefined
     }
     this.#erase(old.id)

@@ -19,6 +19,7 @@ export const projectionSchema: Schema = {
        position TEXT NOT NULL,
        reached TEXT NOT NULL,
        revision INTEGER NOT NULL DEFAULT 0,
+       publishes INTEGER NOT NULL DEFAULT 0,
        erasing INTEGER NOT NULL DEFAULT 0
      ) STRICT;
      CREATE INDEX projection_generation_owner ON projection_generation (owner);

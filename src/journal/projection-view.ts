@@ -19,7 +19,7 @@ export interface KeyedState<State> {
 }
 
 /** An event that its handler could not take. */
-export interface ParkedEvent {
+export interface ParkedRecord {
   readonly id: number
   readonly recorded: Recorded
   /** Of the last error; `unknown` for one that is not of the house. */
@@ -45,7 +45,7 @@ export interface ProjectionView<State> {
    */
   all(options?: ReadOptions): AsyncIterable<KeyedState<State>>
   /** The parked events, in the order in which they were parked. */
-  parked(options?: ReadOptions): AsyncIterable<ParkedEvent>
+  parked(options?: ReadOptions): AsyncIterable<ParkedRecord>
 }
 
 const pageMax = 256
@@ -96,11 +96,11 @@ function checkSignal(what: string, { signal }: ReadOptions): void {
 }
 
 /** The parked events of an owner; each loop reads anew. */
-export function parkedEvents(store: Store, owner: string, options: ReadOptions = {}): AsyncIterable<ParkedEvent> {
+export function parkedEvents(store: Store, owner: string, options: ReadOptions = {}): AsyncIterable<ParkedRecord> {
   return { [Symbol.asyncIterator]: () => readParked(store, owner, options) }
 }
 
-async function* readParked(store: Store, owner: string, options: ReadOptions): AsyncGenerator<ParkedEvent, void> {
+async function* readParked(store: Store, owner: string, options: ReadOptions): AsyncGenerator<ParkedRecord, void> {
   let after = 0
   for (;;) {
     checkSignal('reading the parked events', options)

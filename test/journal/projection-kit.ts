@@ -98,6 +98,14 @@ export class FaultyStore implements Store {
     return this.#inner.changed(signal)
   }
 
+  backup(...call: Parameters<Store['backup']>): Promise<void> {
+    return this.#inner.backup(...call)
+  }
+
+  check(...call: Parameters<Store['check']>): Promise<readonly string[]> {
+    return this.#inner.check(...call)
+  }
+
   async close(): Promise<void> {
     await this.#inner.close()
   }

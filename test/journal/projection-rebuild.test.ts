@@ -66,10 +66,12 @@ describe.each(worlds)('a rebuild in a $name store', ({ open }) => {
     expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).toSorted((a, b) => a - b))
     expect(told.at(-1)).toEqual({ done: 95, total: 95 })
     expect(told.length).toBeGreaterThan(5)
+    const tellings = told.length
     const late = said('t', 1)
     await world.journal.append('a', [late])
     await runner.caughtUp()
     expect(await runner.get()).toEqual({ first: [late.id], again: ids })
+    expect([told.length, (await runner.status()).rebuild]).toEqual([tellings, undefined])
     await runner.stop()
     const again = await run(seeing(calls), world)
     await again.caughtUp()
@@ -86,12 +88,14 @@ describe.each(worlds)('a rebuild in a $name store', ({ open }) => {
       Array.from({ length: 60 }, () => said('t', 0)),
     )
     await runner.caughtUp()
-    const rebuilding = runner.rebuild({
+    const appends: Promise<unknown>[] = []
+    await runner.rebuild({
       onProgress: ({ done }) => {
-        if (done > 0 && done < 60) void world.journal.append('b', [said('t', 1)])
+        if (done > 0 && done < 60) appends.push(world.journal.append('b', [said('t', 1)]))
       },
     })
-    await rebuilding
+    expect(appends.length).toBeGreaterThan(3)
+    await Promise.all(appends)
     await runner.caughtUp()
     const all = (await gather(world.journal.readAll())).map(({ event }) => event.id)
     const state = (await runner.get()) as Seen

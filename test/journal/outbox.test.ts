@@ -1,0 +1,150 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { CloudEvent } from '../../src/base/envelope.ts'
+import { manualClock } from '../../src/base/manual-clock.ts'
+import type { Subscription } from '../../src/bus/bus.ts'
+import { PayloadTooLarge } from '../../src/bus/error.ts'
+import { eventOf } from '../../src/bus/event.ts'
+import { memoryBus } from '../../src/bus/memory.ts'
+import { gather } from '../../src/journal/conformance-kit.ts'
+import { reactor } from '../../src/journal/reactor.ts'
+import { runReactor } from '../../src/journal/reactor-runner.ts'
+import { said, worlds } from './projection-kit.ts'
+import { echo, NotingBus, run } from './reactor-kit.ts'
+
+const [{ open }] = worlds as [(typeof worlds)[0]]
+
+describe('the outbox', () => {
+  it('tries again what the bus did not confirm, the same events in the same order, and waits longer each time', async () => {
+    const world = await open()
+    const clock = manualClock()
+    const bus = new NotingBus()
+    const tries: [number, number][] = []
+    bus.onFlush = () => {
+      tries.push([clock.monotonicMs(), bus.sent.length])
+      if (tries.length < 4) throw new Error('away')
+    }
+    const runner = await runReactor(echo, { ...world, bus, clock, sending: { backoffMs: 10 } })
+    onTestFinished(() => runner.stop())
+    await world.journal.append('a', [said('asked', 1), said('asked', 2)])
+    await clock.advance(1000)
+    await runner.sent()
+    expect(tries.slice(0, 4)).toEqual([
+      [0, 0],
+      [10, 0],
+      [30, 0],
+      [70, 0],
+    ])
+    expect(bus.sent.map(({ event }) => event.data)).toEqual([2, 4, 2, 4, 2, 4, 2, 4])
+    expect(new Set(bus.sent.map(({ event }) => event.id)).size).toBe(2)
+  })
+
+  it('parks what can never be sent with its reason, passes on, and sends it when asked to', async () => {
+    const world = await open()
+    let bound = 1
+    const bus = new NotingBus()
+    bus.onPublish = (subject) => {
+      if (subject === 'big' && bound === 1) throw new PayloadTooLarge(100, 10)
+    }
+    const definition = reactor({
+      name: 'parks',
+      on: {
+        asked: (event: CloudEvent<number>, context) => {
+          context.publish(event.data === 2 ? 'big' : 'small', { type: 'm', data: event.data })
+          if (event.data === 3) context.append('gone', [{ type: 'x', data: 0 }], { expectedVersion: 7 })
+        },
+      },
+    })
+    const { runner } = await run(definition, world, { bus })
+    await world.journal.append(
+      'a',
+      [1, 2, 3, 4].map((n) => said('asked', n)),
+    )
+    await runner.caughtUp()
+    await runner.sent()
+    expect(bus.data()).toEqual([1, 3, 4])
+    expect((await runner.status()).outbox).toEqual({ waiting: 0, parked: 2 })
+    expect(await gather(runner.parkedMessages())).toMatchObject([
+      { kind: 'publish', target: 'big', code: 'bus.payload_too_large', events: [{ data: 2 }] },
+      { kind: 'append', target: 'gone', code: 'journal.wrong_version' },
+    ])
+    bound = 2
+    expect(await runner.retryMessages()).toBe(2)
+    await runner.sent()
+    expect(bus.data()).toEqual([1, 3, 4, 2])
+    expect((await runner.status()).outbox).toEqual({ waiting: 0, parked: 1 })
+  })
+
+  it('makes handlers wait when it is full, and loses nothing', async () => {
+    const world = await open()
+    const bus = new NotingBus()
+    const held = Promise.withResolvers<void>()
+    let handled = 0
+    const holding = Object.assign(bus, {
+      flush: async () => {
+        await held.promise
+        return NotingBus.prototype.flush.call(bus)
+      },
+    })
+    const definition = reactor({
+      name: 'full',
+      on: {
+        asked: (event: CloudEvent<number>, { publish }) => {
+          handled++
+          publish('s', { type: 'm', data: event.data })
+        },
+      },
+    })
+    const { runner } = await run(definition, world, { bus: holding, outboxMax: 3, batch: 1 })
+    const numbers = Array.from({ length: 10 }, (_, at) => at)
+    const { position } = await world.journal.append('a', [said('asked', 0), said('asked', 1), said('asked', 2)])
+    await runner.caughtUp({ position })
+    await world.journal.append(
+      'a',
+      numbers.slice(3).map((n) => said('asked', n)),
+    )
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    expect((await runner.status()).outbox.waiting).toBe(3)
+    expect(handled).toBeLessThanOrEqual(4)
+    held.resolve()
+    await runner.caughtUp()
+    await runner.sent()
+    expect(bus.data()).toEqual(numbers)
+  })
+
+  it('fails the reactor when the bus is closed or stays away for all its tries; what waits stays', async () => {
+    const world = await open()
+    const bus = new NotingBus()
+    bus.onFlush = () => {
+      throw new Error('away')
+    }
+    const { runner } = await run(echo, world, { bus, sending: { retryMax: 2, backoffMs: 0 } })
+    await world.journal.append('a', [said('asked', 1)])
+    await expect(
+      runner
+        .sent({ timeoutMs: 5000 })
+        .then(() => runner.caughtUp())
+        .then(() => runner.sent()),
+    ).rejects.toMatchObject({
+      code: 'journal.projection_stopped',
+      cause: { message: 'away' },
+    })
+    expect(await runner.status()).toMatchObject({ state: 'failed', outbox: { waiting: 1 } })
+    await runner.stop()
+    const closed = memoryBus()
+    await closed.close()
+    const again = await runReactor(echo, { ...world, bus: closed })
+    await expect(again.sent()).rejects.toMatchObject({ cause: { code: 'bus.closed' } })
+    await again.stop()
+  })
+
+  it('reaches real subscribers of a bus', async () => {
+    const world = await open()
+    await using bus = memoryBus()
+    const subscription: Subscription = bus.subscribe('answers', { max: 2 })
+    const runner = await runReactor(echo, { ...world, bus })
+    onTestFinished(() => runner.stop())
+    await world.journal.append('a', [said('asked', 1), said('asked', 2)])
+    const got = await gather(subscription)
+    expect(got.map((message) => eventOf(message)?.data)).toEqual([2, 4])
+  })
+})
