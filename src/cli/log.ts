@@ -1,96 +1,154 @@
-/** `colloquy log`: lists and filters the events of a data folder, also while another process writes to it. */
-import { InvalidArgument } from '../base/error.ts'
-import type { Filter, Recorded } from '../journal/journal.ts'
-import { openJournal } from '../node/open-journal.ts'
-import { exitCode, parseCommandLine, textOption, textOptions } from './command.ts'
-import type { Command, ParsedOptions } from './command.ts'
-import { painter, printable } from './terminal.ts'
-import type { Paint } from './terminal.ts'
+/**
+ * `colloquy log`: finds the subcommand and loads it alone; a data folder in its place means `show`. It does no work of its
+ * own; what an interrupt means, and a reader that goes away, is said here for all of them.
+ */
+import { existsSync } from 'node:fs'
+import { Aborted } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
+import { UsageError, exitCode } from './command.ts'
+import type { Command } from './command.ts'
+import { realLogWorld } from './log-world.ts'
+import type { LogWorld } from './log-world.ts'
 
-const help = `colloquy log <data> [options]
-
-Lists the events of a data folder, oldest first.
-
-Examples:
-  colloquy log ./data
-  colloquy log ./data --type colloquy.convene.ballot --json
-  colloquy log ./data --follow
-
-Options:
-  --type TYPE          only events of this type; may be given several times
-  --stream NAME        only this stream, or those that start so with a * at the end; several times
-  --correlation ID     only what belongs to this conversation
-  --since TIME         ISO 8601, as in 2026-01-31 or 2026-01-31T12:00:00Z
-  --until TIME
-  --limit N            events at most
-  --follow             then wait for more, until interrupted
-  --json               one CloudEvent a line
-`
-
-const options = {
-  type: { type: 'string', multiple: true },
-  stream: { type: 'string', multiple: true },
-  correlation: { type: 'string' },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  limit: { type: 'string' },
-  follow: { type: 'boolean' },
-  json: { type: 'boolean' },
-} as const
-
-export const logCommand: Command = {
-  name: 'log',
-  help,
-  async run(args, { stdout, signal }) {
-    const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })
-    const filter = filterOf(values)
-    const limit = limitOf(textOption(values, 'limit'))
-    await using journal = await openJournal(positionals[0] ?? '', { readonly: true })
-    const paint = painter(stdout.colour)
-    const events =
-      values['follow'] === true ? journal.subscribe({ filter, signal }) : journal.readAll({ filter, limit })
-    let shown = 0
-    for await (const recorded of events) {
-      stdout.write(values['json'] === true ? `${JSON.stringify(recorded.event)}\n` : line(recorded, paint))
-      if (++shown >= limit || signal.aborted) break
-    }
-    return exitCode.ok
-  },
+interface Subcommand {
+  readonly summary: string
+  readonly load: (world: LogWorld) => Promise<Command>
 }
 
-function filterOf(values: ParsedOptions): Filter {
-  const types = textOptions(values, 'type')
-  const streams = textOptions(values, 'stream')
-  const correlationid = textOption(values, 'correlation')
-  const fromTimeMs = timeOf('--since', textOption(values, 'since'))
-  const untilTimeMs = timeOf('--until', textOption(values, 'until'))
+const subcommands = new Map<string, Subcommand>([
+  ['ls', { summary: 'list the streams', load: async (world) => (await import('./log-ls.ts')).lsCommand(world) }],
+  [
+    'show',
+    { summary: 'list and filter events', load: async (world) => (await import('./log-show.ts')).showCommand(world) },
+  ],
+  [
+    'tail',
+    {
+      summary: 'show the last events, and follow',
+      load: async (world) => (await import('./log-tail.ts')).tailCommand(world),
+    },
+  ],
+  [
+    'tree',
+    {
+      summary: 'draw what caused what in one conversation',
+      load: async (world) => (await import('./log-tree.ts')).treeCommand(world),
+    },
+  ],
+  [
+    'export',
+    {
+      summary: 'write events as CloudEvents',
+      load: async (world) => (await import('./log-export.ts')).exportCommand(world),
+    },
+  ],
+  [
+    'import',
+    {
+      summary: 'take exported events, or CloudEvents of others',
+      load: async (world) => (await import('./log-import.ts')).importCommand(world),
+    },
+  ],
+  [
+    'verify',
+    {
+      summary: 'find what is damaged or missing',
+      load: async (world) => (await import('./log-verify.ts')).verifyCommand(world),
+    },
+  ],
+  [
+    'rebuild',
+    {
+      summary: 'fold projections anew',
+      load: async (world) => (await import('./log-rebuild.ts')).rebuildCommand(world),
+    },
+  ],
+  [
+    'archive',
+    {
+      summary: 'write old events away and erase them',
+      load: async (world) => (await import('./log-archive.ts')).archiveCommand(world),
+    },
+  ],
+  [
+    'restore',
+    {
+      summary: 'bring archived events back',
+      load: async (world) => (await import('./log-restore.ts')).restoreCommand(world),
+    },
+  ],
+  [
+    'backup',
+    {
+      summary: 'copy a data folder while it is written',
+      load: async (world) => (await import('./log-backup.ts')).backupCommand(world),
+    },
+  ],
+])
+
+const help = `colloquy log <command> <data> [options]
+
+Shows and keeps the events of a data folder; what only looks works beside the process that writes.
+
+Examples:
+  colloquy log ls ./data
+  colloquy log ./data --type colloquy.convene.ballot
+  colloquy log tail ./data --follow
+  colloquy log verify ./data
+  colloquy log backup ./data ./copy
+
+Commands:
+${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+
+colloquy log <data> is colloquy log show <data>; colloquy log <command> --help says more.
+`
+
+/** The command that the arguments name; for none a command that says what there is. */
+export async function logCommand(args: readonly string[], world: LogWorld = realLogWorld): Promise<Command> {
+  const [name, ...rest] = args
+  if (name === undefined || name === '--help' || name === '-h') return overview(name === undefined)
+  const found = subcommands.get(name)
+  const refusal = found ? undefined : refusalOf(name, rest)
+  if (refusal) return { name: 'log', help, run: () => Promise.reject(refusal) }
+  const command = await (found ?? (subcommands.get('show') as Subcommand)).load(world)
   return {
-    ...(types.length > 0 && { types }),
-    ...(streams.length > 0 && { streams }),
-    ...(correlationid !== undefined && { correlationid }),
-    ...(fromTimeMs !== undefined && { fromTimeMs }),
-    ...(untilTimeMs !== undefined && { untilTimeMs }),
+    name: command.name,
+    help: command.help,
+    async run(_args, context) {
+      try {
+        const code = await command.run(found ? rest : args, context)
+        return code === exitCode.stopped && nobodyReads(context.signal) ? exitCode.ok : code
+      } catch (error) {
+        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
+        // Whoever went away with what it had, as head does, has all it wanted.
+        if (nobodyReads(context.signal)) return exitCode.ok
+        context.stderr.write(`colloquy ${command.name}: stopped\n`)
+        return exitCode.stopped
+      }
+    },
   }
 }
 
-function timeOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d(-\d\d)?(T|$)/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time)) throw new InvalidArgument(option, 'must be an ISO 8601 time, as in 2026-01-31T12:00:00Z')
-  return time
+/** A word that is neither a command nor a folder, and not meant as one. */
+function refusalOf(name: string, rest: readonly string[]): UsageError | undefined {
+  if (/[-/\\.:]/.test(name) || existsSync(name)) return undefined
+  const meant = nearest(name, subcommands.keys())
+  if (meant === undefined && (rest[0] === undefined || rest[0].startsWith('-'))) return undefined
+  const mend = meant === undefined ? '' : `; did you mean ${meant}?`
+  return new UsageError(`there is no command ${JSON.stringify(name.slice(0, 40))} of log${mend}`)
 }
 
-function limitOf(text: string | undefined): number {
-  if (text === undefined) return Number.MAX_SAFE_INTEGER
-  const limit = Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new InvalidArgument('--limit', 'must be a whole number of 1 or more')
-  return limit
+function nobodyReads({ reason }: AbortSignal): boolean {
+  return reason instanceof Error && 'code' in reason && reason.code === 'EPIPE'
 }
 
-function line({ stream, version, event }: Recorded, paint: Paint): string {
-  const data = printable(JSON.stringify(event.data) ?? '').replace(/\s+/g, ' ')
-  const clipped = data.length > 120 ? `${data.slice(0, 119)}…` : data
-  const place = paint('dim', `${printable(stream)}@${version}`)
-  return `${event.time ?? ''}  ${paint('cyan', printable(event.type))}  ${place}  ${printable(event.source)}  ${clipped}\n`
+function overview(missing: boolean): Command {
+  return {
+    name: 'log',
+    help,
+    async run(_args, { stdout, stderr }) {
+      ;(missing ? stderr : stdout).write(help)
+      return missing ? exitCode.usage : exitCode.ok
+    },
+  }
 }

@@ -1,0 +1,108 @@
+/** `colloquy log verify`: looks at everything that a data folder keeps and tells what is not as it was appended. It repairs nothing. */
+import type { Finding, VerifyProgress, VerifySummary } from '../node/open-data.ts'
+import { openData } from '../node/open-data.ts'
+import { jsonLine } from './bus-show.ts'
+import { exitCode, parseCommandLine, textOption } from './command.ts'
+import type { Command } from './command.ts'
+import { counted, oneLine, sizeText } from './log-lines.ts'
+import { progressOn } from './log-progress.ts'
+import type { LogWorld } from './log-world.ts'
+import { painter } from './terminal.ts'
+import type { Paint } from './terminal.ts'
+
+const help = `colloquy log verify <data> [options]
+
+Looks at every event, its checksum, versions, positions, idempotency keys and the pages of the file, also while another
+process writes. What it finds goes to stdout, one a line.
+
+Examples:
+  colloquy log verify ./data
+  colloquy log verify ./data --reaches 41877      # a position noted earlier: is the tail still there?
+  colloquy log verify ./backup --json
+
+Options:
+  --reaches POSITION   the journal must go on at least to here
+  --after POSITION     looks at the content of events after this position alone
+  --no-pages           leaves out the check of the whole file by SQLite
+  --json               one object a finding, and a last one: summary
+
+Findings: checksum, unreadable, gap, tail, order, stream, key, page; and leftover, which is none if the stream was truncated.
+
+Exit codes: 0 all is well, 1 something was found or could not be read, 2 usage, 4 interrupted before the end.
+`
+
+const options = {
+  reaches: { type: 'string' },
+  after: { type: 'string' },
+  'no-pages': { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
+
+export function verifyCommand({ clock }: LogWorld): Command {
+  return {
+    name: 'log verify',
+    help,
+    async run(args, { stdout, stderr, signal }) {
+      const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })
+      const json = values['json'] === true
+      const [from, reaches] = [textOption(values, 'after'), textOption(values, 'reaches')]
+      await using data = await openData(positionals[0] ?? '', { access: 'read', clock })
+      using progress = progressOn(stderr, clock)
+      const verification = data.verify({
+        signal,
+        pages: values['no-pages'] !== true,
+        ...(from !== undefined && { from }),
+        ...(reaches !== undefined && { reaches }),
+        onProgress: (told) => progress.show(progressText(told)),
+      })
+      const paint = painter(stdout.colour)
+      let faults = 0
+      for await (const finding of verification) {
+        if (finding.kind !== 'leftover') faults++
+        progress.clear()
+        stdout.write(json ? jsonLine(finding) : findingText(finding, paint))
+        await stdout.room(signal)
+      }
+      progress.clear()
+      const { summary } = verification
+      if (json) stdout.write(jsonLine({ summary }))
+      else stderr.write(summaryText(summary, faults))
+      return faults === 0 && summary.complete ? exitCode.ok : exitCode.failure
+    },
+  }
+}
+
+function progressText({ stage, events, bytes, left }: VerifyProgress): string {
+  switch (stage) {
+    case 'pages':
+      return 'checking the pages of the file'
+    case 'events':
+      return `checking events: ${counted(events, 'event')}, ${sizeText(bytes)}, ${left.toLocaleString('en')} left at most`
+    case 'streams':
+      return 'checking versions and positions'
+    case 'keys':
+    default:
+      return 'checking idempotency keys'
+  }
+}
+
+function findingText({ kind, stream, version, position, message }: Finding, paint: Paint): string {
+  const place = stream === undefined ? '' : `${oneLine(stream)}${version === undefined ? '' : `@${version}`}`
+  const at = [place, position === undefined ? '' : `#${position}`].filter((text) => text !== '').join(' ')
+  const style = kind === 'leftover' ? 'yellow' : 'red'
+  return `${paint(style, kind.padEnd(10))} ${at === '' ? '' : `${at}  `}${oneLine(message)}\n`
+}
+
+function summaryText(
+  { events, bytes, streams, unchecked, keys, head, complete }: VerifySummary,
+  faults: number,
+): string {
+  const lines = [
+    `looked at ${counted(events, 'event')} (${sizeText(bytes)}) in ${counted(streams, 'stream')}, ${counted(keys, 'idempotency key')}; last position ${head === '' ? 'none' : head}`,
+  ]
+  if (unchecked > 0)
+    lines.push(`${counted(unchecked, 'event')} from before there were checksums: readable, not checked`)
+  if (!complete) lines.push('not everything could be read: keep a copy of the folder, then restore a backup')
+  lines.push(faults === 0 && complete ? 'nothing was found' : `${counted(faults, 'fault')} found`)
+  return `${lines.join('\n')}\n`
+}
