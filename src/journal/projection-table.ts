@@ -5,7 +5,8 @@
  *
  * ```ts
  * // in a module of its own, which the store's worker imports
- * export const apply: Projecting = projecting(import.meta.url, 'apply', (tx, events, { generation }) => {
+ * type Paid = readonly Recorded<{ cents: number }>[]
+ * export const apply: Projecting = projecting(import.meta.url, 'apply', (tx, events: Paid, { generation }) => {
  *   for (const { event } of events)
  *     tx.sql('INSERT INTO sale (generation, id, cents) VALUES (?, ?, ?)').run(generation, event.id, event.data.cents)
  * })

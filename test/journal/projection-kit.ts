@@ -6,14 +6,13 @@ import { onTestFinished } from 'vitest'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { event } from '../../src/journal/conformance-kit.ts'
 import type { Journal } from '../../src/journal/journal.ts'
-import { projectionSchema } from '../../src/journal/projection-schema.ts'
-import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
+import { storeJournal } from '../../src/journal/sqlite.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import type { Procedure, Schema, Store, StoreCall } from '../../src/store/store.ts'
-import { saleSchema } from './projection-definitions.ts'
+import type { Procedure, Store, StoreCall } from '../../src/store/store.ts'
+import { schemas } from './projection-schemas.ts'
 
-export const schemas: readonly Schema[] = [journalSchema, projectionSchema, saleSchema]
+export { schemas }
 
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'colloquy-projection-'))

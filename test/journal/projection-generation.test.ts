@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import {
+  begin,
+  beginNext,
+  eraseSome,
+  generation,
+  switchOver,
+  unserved,
+} from '../../src/journal/projection-generation.ts'
+import type { Step } from '../../src/journal/projection-generation.ts'
+import { projectionSchema } from '../../src/journal/projection-schema.ts'
+import { commitStates, servedState, statePage } from '../../src/journal/projection-state.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+
+const owner = 'projection/p'
+const step = (id: number, revision: number, to: string): Step => ({
+  generation: id,
+  revision,
+  to,
+  replaying: false,
+  publishes: false,
+})
+
+async function world() {
+  const store = memoryStore({ schemas: [projectionSchema] })
+  const old = await store.write(begin, { owner, version: 1, position: '' })
+  const commit = (id: number, revision: number, to: string, state = 's') =>
+    store.write(commitStates, { step: step(id, revision, to), states: [['k', state]] })
+  return { store, old, commit }
+}
+
+describe('the generations of a projection', () => {
+  it('are begun once: a second beginning finds what the first made', async () => {
+    const { store, old, commit } = await world()
+    expect(await commit(old.id, 0, '5')).toBe(true)
+    expect(await store.write(begin, { owner, version: 2, position: '9' })).toEqual({
+      ...old,
+      position: '5',
+      reached: '5',
+      revision: 1,
+    })
+  })
+
+  it('take a commit that knows the last one, and keep nothing of another', async () => {
+    const { store, old, commit } = await world()
+    expect(await commit(old.id, 0, '1', 'first')).toBe(true)
+    expect(await commit(old.id, 0, '2', 'second')).toBe(false)
+    expect(await commit(old.id, 2, '2', 'third')).toBe(false)
+    expect(await store.read(servedState, { owner, key: 'k' })).toBe('first')
+    expect(await store.read(generation, old.id)).toMatchObject({ position: '1', revision: 1 })
+  })
+
+  it('are switched over only when both have come equally far, and once', async () => {
+    const { store, old, commit } = await world()
+    const next = await store.write(beginNext, { owner, version: 2, reached: '' })
+    await commit(old.id, 0, '2', 'old')
+    await commit(next.id, 0, '1', 'new')
+    const over = { owner, from: old.id, to: next.id }
+    expect(await store.write(switchOver, over)).toBe(false)
+    expect(await store.read(servedState, { owner, key: 'k' })).toBe('old')
+    await commit(next.id, 1, '2', 'new')
+    expect(await store.write(switchOver, { ...over, from: next.id })).toBe(false)
+    expect(await store.write(switchOver, over)).toBe(true)
+    expect(await store.read(servedState, { owner, key: 'k' })).toBe('new')
+    expect(await store.write(switchOver, over)).toBe(false)
+  })
+
+  it('take no commit and show no page any more once they were given up', async () => {
+    const { store, old, commit } = await world()
+    const next = await store.write(beginNext, { owner, version: 2, reached: '' })
+    expect(await store.write(switchOver, { owner, from: old.id, to: next.id })).toBe(true)
+    expect(await commit(old.id, 0, '1')).toBe(false)
+    expect(await store.read(generation, old.id)).toBeNull()
+    expect(await store.read(statePage, { owner, generation: old.id, after: null, limit: 9 })).toBeNull()
+  })
+
+  it('are erased in small steps, but for the one that is served, and their ids are not given again', async () => {
+    const { store, old } = await world()
+    const next = await store.write(beginNext, { owner, version: 2, reached: '' })
+    const states = Array.from({ length: 1200 }, (_, at) => [`k${at}`, 's'] as const)
+    await store.write(commitStates, { step: step(next.id, 0, ''), states })
+    expect(await store.read(unserved, owner)).toEqual([next.id])
+    let steps = 1
+    while (await store.write(eraseSome, next.id)) steps++
+    expect(steps).toBe(4)
+    expect(await store.write(eraseSome, old.id)).toBe(false)
+    expect(await store.read(generation, old.id)).toEqual(old)
+    expect(await store.read(unserved, owner)).toEqual([])
+    expect((await store.write(beginNext, { owner, version: 2, reached: '' })).id).toBeGreaterThan(next.id)
+  })
+})
