@@ -49,8 +49,12 @@ const unsafe = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
 /** JSON with everything escaped that a terminal could obey. */
 export function jsonLine(value: object): string {
-  const escaped = (found: string) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return `${JSON.stringify(value).replace(unsafe, escaped)}\n`
+  return `${safeJson(JSON.stringify(value))}\n`
+}
+
+/** The same of a text that is JSON already. */
+export function safeJson(json: string): string {
+  return json.replace(unsafe, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function isText(data: Uint8Array): boolean {

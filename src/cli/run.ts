@@ -30,8 +30,8 @@ const commands: readonly Entry[] = [
   },
   {
     name: 'log',
-    summary: 'list and filter the events of a data folder',
-    load: async () => (await import('./log.ts')).logCommand,
+    summary: 'show, export, verify, archive and back up the events of a data folder',
+    load: async (args) => (await import('./log.ts')).logCommand(args),
   },
   {
     name: 'bus',
@@ -138,6 +138,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   'bus.invalid_header',
   'bus.invalid_subject',
   'cli.users_invalid',
+  'journal.invalid_position',
   'node.context_unknown',
   'node.credentials_in_url',
 ])
