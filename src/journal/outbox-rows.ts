@@ -45,6 +45,9 @@ export const commitOutbox: Procedure<{ step: Step; messages: readonly OutboxMess
   },
 )
 
+/** What the messages of a page may take together; one that is larger comes alone. */
+const pageMaxBytes = 8 * 1024 * 1024
+
 /** The first that wait. */
 export const outboxPage: Procedure<{ generation: number; limit: number }, readonly OutboxRow[]> = procedure(
   import.meta.url,
@@ -52,10 +55,14 @@ export const outboxPage: Procedure<{ generation: number; limit: number }, readon
   (tx, { generation, limit }) =>
     tx
       .sql(
-        `SELECT id, kind, target, key, expected, events FROM projection_outbox
-         WHERE generation = ? AND parked = 0 ORDER BY id LIMIT ?`,
+        `WITH sized AS (
+           SELECT id, octet_length(events) AS bytes FROM projection_outbox
+           WHERE generation = ? AND parked = 0 ORDER BY id LIMIT ?),
+         summed AS (SELECT id, sum(bytes) OVER (ORDER BY id) - bytes AS before, bytes FROM sized)
+         SELECT o.id, kind, target, key, expected, events FROM summed s JOIN projection_outbox o ON o.id = s.id
+         WHERE s.before = 0 OR s.before + s.bytes <= ? ORDER BY o.id`,
       )
-      .all(generation, limit)
+      .all(generation, limit, pageMaxBytes)
       .map((row) => ({
         id: Number(row['id']),
         kind: row['kind'] === 'append' ? 'append' : 'publish',

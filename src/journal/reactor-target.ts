@@ -39,7 +39,7 @@ export interface ReactorSettings {
 const messagesMax = 1000
 const keyMaxLength = 256
 /** Of one message, as text. */
-const encodeEvents = dataEncoder(64 * 2 ** 20)
+const encodeEvents = dataEncoder(8 * 2 ** 20)
 
 export class ReactorTarget implements LineTarget {
   readonly #settings: ReactorSettings

@@ -6,6 +6,7 @@ import { PayloadTooLarge } from '../../src/bus/error.ts'
 import { eventOf } from '../../src/bus/event.ts'
 import { memoryBus } from '../../src/bus/memory.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
+import { outboxPage } from '../../src/journal/outbox-rows.ts'
 import { reactor } from '../../src/journal/reactor.ts'
 import { runReactor } from '../../src/journal/reactor-runner.ts'
 import { said, worlds } from './projection-kit.ts'
@@ -72,6 +73,27 @@ describe('the outbox', () => {
     await runner.sent()
     expect(bus.data()).toEqual([1, 3, 4, 2])
     expect((await runner.status()).outbox).toEqual({ waiting: 0, parked: 1 })
+  })
+
+  it('sends large messages a few at a time, and all of them in order', async () => {
+    const world = await open()
+    const definition = reactor({
+      name: 'large',
+      on: {
+        asked: (event: CloudEvent<number>, { publish }) =>
+          publish('s', { type: 'm', data: { n: event.data, text: 'x'.repeat(3_000_000) } }),
+      },
+    })
+    const { runner, bus } = await run(definition, world)
+    await world.journal.append(
+      'a',
+      [1, 2, 3, 4, 5].map((n) => said('asked', n)),
+    )
+    await runner.caughtUp()
+    const rows = await world.store.read(outboxPage, { generation: 1, limit: 64 })
+    expect(rows.length).toBeLessThan(3)
+    await runner.sent()
+    expect(bus.data().map((data) => (data as { n: number }).n)).toEqual([1, 2, 3, 4, 5])
   })
 
   it('makes handlers wait when it is full, and loses nothing', async () => {

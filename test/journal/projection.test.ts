@@ -269,6 +269,18 @@ describe('the error policy', () => {
     ])
   })
 
+  it('fails at once when its journal is closed under it', async () => {
+    const world = await open()
+    const runner = await run(balances, world)
+    await runner.caughtUp()
+    const waiting = runner.caughtUp({ position: (await world.journal.append('a', [paid(1)])).position })
+    await waiting
+    await world.journal.close()
+    while ((await runner.status()).state === 'live') await Promise.resolve()
+    expect(await runner.status()).toMatchObject({ state: 'failed', error: { code: 'journal.closed' } })
+    expect(await runner.get('a')).toEqual({ cents: 1, count: 1 })
+  })
+
   it('fails when the store refuses for longer than the tries last, and says why', async () => {
     const { store: inner, journal } = await open()
     const store = new FaultyStore(inner)
