@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
 import type { Recorded } from '../../src/journal/journal.ts'
+import { begin } from '../../src/journal/projection-generation.ts'
 import { runProjection } from '../../src/journal/projection-runner.ts'
 import type { RebuildProgress, RunProjectionOptions } from '../../src/journal/projection-runner.ts'
 import { servedGeneration, tableProjection } from '../../src/journal/projection-table.ts'
@@ -271,5 +272,19 @@ describe.each(worlds)('a projection into a table in a $name store', ({ open }) =
     await again.caughtUp()
     await again.stop()
     expect(await world.store.read(counts, null)).toMatchObject({ sales: 5 })
+  })
+
+  it('refuses a batch that does not know the last commit, and changes no row', async () => {
+    const world = await open()
+    const { id } = await world.store.write(begin, { owner: 'projection/sales', version: 1, position: '' })
+    const [recorded] = [{ stream: 'a', version: 1, position: '1', event: paid(1) }]
+    const step = { generation: id, revision: 0, to: '1', replaying: false, publishes: false }
+    const apply = (revision: number) =>
+      world.store.write(sales, { kind: 'apply', step: { ...step, revision }, events: [recorded] })
+    expect(await apply(1)).toEqual({ kind: 'taken' })
+    expect(await rows(world)).toEqual([])
+    expect(await apply(0)).toEqual({ kind: 'kept' })
+    expect(await apply(0)).toEqual({ kind: 'taken' })
+    expect(await rows(world)).toHaveLength(1)
   })
 })
