@@ -1,11 +1,13 @@
 /**
- * Keeping: what a node runs over its journal as long as it lives: projections, and the retention of streams. Unlike the
+ * Keeping: what a node runs over its journal as long as it lives: projections, reactors, and the retention of streams. Unlike the
  * journal it has a clock and a store at hand, and it ends what it began. It decides nothing that the rooms do not.
  */
+import type { Bus } from '../bus/bus.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { messageOf } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
+import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { FollowOptions } from '../journal/projection-follower.ts'
@@ -13,6 +15,9 @@ import { runProjection } from '../journal/projection-runner.ts'
 import type { ProjectionRunner, RunProjectionOptions, TableProjectionRunner } from '../journal/projection-runner.ts'
 import type { TableProjection } from '../journal/projection-table.ts'
 import type { Projection } from '../journal/projection.ts'
+import { runReactor } from '../journal/reactor-runner.ts'
+import type { ReactorRunner, RunReactorOptions } from '../journal/reactor-runner.ts'
+import type { Reactor } from '../journal/reactor.ts'
 import type { Store } from '../store/store.ts'
 import { NodeStopped } from './error.ts'
 
@@ -23,6 +28,8 @@ export interface KeepingParts {
   readonly node: string
   readonly journal: Journal
   readonly store: Store
+  readonly bus: Bus
+  readonly random: Random
   readonly clock: Clock
   readonly logger: Logger
   readonly telemetry: Telemetry
@@ -52,6 +59,16 @@ export class Keeping {
         ? runProjection(definition, this.#follow(options))
         : runProjection(definition, this.#follow(options)),
     )
+  }
+
+  reactor(
+    definition: Reactor,
+    options: Omit<RunReactorOptions, OfNode | 'bus' | 'source' | 'random'> = {},
+  ): Promise<ReactorRunner> {
+    const { node, bus, random } = this.#parts
+    const source = `/${node}/${encodeURIComponent(definition.name)}`
+    const chance = random.split(`reactor ${definition.name}`)
+    return this.#start(() => runReactor(definition, { ...this.#follow(options), bus, source, random: chance }))
   }
 
   #follow<Options extends Omit<FollowOptions, OfNode>>(options: Options): Options & Pick<FollowOptions, OfNode> {

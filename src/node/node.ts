@@ -35,6 +35,8 @@ import type { TableProjection } from '../journal/projection-table.ts'
 import { projectionView } from '../journal/projection-view.ts'
 import type { ProjectionView } from '../journal/projection-view.ts'
 import type { InlineProjection, Projection } from '../journal/projection.ts'
+import type { ReactorRunner, RunReactorOptions } from '../journal/reactor-runner.ts'
+import type { Reactor } from '../journal/reactor.ts'
 import { journalSchema, storeJournal } from '../journal/sqlite.ts'
 import type { Model } from '../model/model.ts'
 import { memoryStore } from '../store/memory.ts'
@@ -97,6 +99,9 @@ export interface NodeOptions {
   readonly telemetry?: Telemetry
 }
 
+/** What is not the node's own to say of a reactor. */
+export type NodeReactorOptions = Omit<RunReactorOptions, OfNode | 'bus' | 'source' | 'random'>
+
 export interface StopOptions {
   /** How long draining may take. Default 10,000. */
   readonly deadlineMs?: number
@@ -134,6 +139,11 @@ export interface Node extends AsyncDisposable {
     options?: Omit<RunProjectionOptions, OfNode>,
   ): Promise<ProjectionRunner<State>>
   projection(definition: TableProjection, options?: Omit<RunProjectionOptions, OfNode>): Promise<TableProjectionRunner>
+  /**
+   * Runs a reactor over the node's journal until the node stops; what it publishes goes over the node's bus, its source
+   * being `/<node>/<reactor>`. Rejects as `runReactor` does, or with `node.stopped`.
+   */
+  reactor(definition: Reactor, options?: NodeReactorOptions): Promise<ReactorRunner>
   /** The states of a projection that this node runs, inline or not. */
   view<State>(definition: Projection<State>): ProjectionView<State>
   /** The model of a name. Throws `node.unknown_model`. */
@@ -166,9 +176,19 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     if (owned) opened = bus
     const journal = storeJournal(store, { clock, inline: options.inline ?? [] })
     const telemetry = options.telemetry ?? noTelemetry
-    const retainEveryMs = options.retainEveryMs ?? 3_600_000
-    const keeping = new Keeping({ node: name, journal, store, clock, logger, telemetry, retainEveryMs })
     const traced = tracedBus(bus, telemetry)
+    const retainEveryMs = options.retainEveryMs ?? 3_600_000
+    const keeping = new Keeping({
+      node: name,
+      journal,
+      store,
+      bus: traced,
+      random,
+      clock,
+      logger,
+      telemetry,
+      retainEveryMs,
+    })
     // An address from before a restart of the node must not reach an actor of after it.
     const actors = actorSystem({
       node: name,
@@ -297,6 +317,10 @@ class HouseNode implements Node {
     options?: Omit<RunProjectionOptions, OfNode>,
   ): Promise<ProjectionRunner<State> | TableProjectionRunner> {
     return this.#parts.keeping.projection(definition, options)
+  }
+
+  reactor(definition: Reactor, options?: NodeReactorOptions): Promise<ReactorRunner> {
+    return this.#parts.keeping.reactor(definition, options)
   }
 
   view<State>(definition: Projection<State>): ProjectionView<State> {

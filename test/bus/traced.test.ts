@@ -461,6 +461,7 @@ describe('a traced bus', () => {
         return work({ set: () => {}, traceparent: undefined })
       },
       count: () => {},
+      gauge: () => {},
     }
     expect(() => tracedBus(memoryBus(), late).publish('x', none)).toThrow(
       expect.objectContaining({ code: 'base.assertion_failed' }),

@@ -233,6 +233,7 @@ describe('convening', () => {
         return work({ set: () => {}, traceparent })
       },
       count: (_name, by) => void counted.push(by),
+      gauge: () => {},
     }
     await using node = await createNode({ name: 'alpha', telemetry })
     const agenda = agendaOf({

@@ -5,6 +5,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { gather, numbered, versions } from '../../src/journal/conformance-kit.ts'
 import { projection } from '../../src/journal/projection.ts'
+import { reactor } from '../../src/journal/reactor.ts'
+import { eventOf } from '../../src/bus/event.ts'
 import { createNode } from '../../src/node/node.ts'
 import type { NodeOptions } from '../../src/node/node.ts'
 import { inlineCounts } from './keeping-inline.ts'
@@ -37,6 +39,28 @@ describe.each(['in memory', 'in a data folder'])('a node that keeps %s', (where)
     await node.stop()
     await expect(node.projection(counts)).rejects.toMatchObject({ code: 'node.stopped' })
     await expect(running.caughtUp()).rejects.toMatchObject({ code: 'journal.closed' })
+  })
+
+  it('runs reactors over its journal and its bus', async () => {
+    await using node = await open()
+    const heard = node.bus.subscribe('told.>')
+    await node.reactor(
+      reactor({
+        name: 'teller',
+        on: { 'conformance.counted': ({ id }, { publish }) => publish('told.it', { type: 'told', data: id }) },
+      }),
+    )
+    await node.journal.append('a', numbered(1, 2))
+    const told: unknown[] = []
+    for await (const message of heard) {
+      const event = eventOf(message)
+      told.push([event?.source, event?.causationid, event?.data])
+      if (told.length === 2) break
+    }
+    expect(told).toEqual([
+      ['/alpha/teller', 'event-1', 'event-1'],
+      ['/alpha/teller', 'event-2', 'event-2'],
+    ])
   })
 
   it('commits inline projections with the append', async () => {
