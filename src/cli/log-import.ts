@@ -64,7 +64,7 @@ export function importCommand(world: LogWorld): Command {
 /** The option that a person writes for what a program would give. */
 function needsStream(error: unknown): unknown {
   const { argument } = error as { readonly argument?: unknown }
-  return argument === 'stream' && !String((error as Error).message).includes('characters')
+  return argument === 'stream' && !(error as Error).message.includes('characters')
     ? new UsageError('these events were not exported by a journal: name the stream they go to with --stream', {
         cause: error,
       })

@@ -15,12 +15,14 @@ interface Subcommand {
   readonly load: (world: LogWorld) => Promise<Command>
 }
 
+const show: Subcommand = {
+  summary: 'list and filter events',
+  load: async (world) => (await import('./log-show.ts')).showCommand(world),
+}
+
 const subcommands = new Map<string, Subcommand>([
   ['ls', { summary: 'list the streams', load: async (world) => (await import('./log-ls.ts')).lsCommand(world) }],
-  [
-    'show',
-    { summary: 'list and filter events', load: async (world) => (await import('./log-show.ts')).showCommand(world) },
-  ],
+  ['show', show],
   [
     'tail',
     {
@@ -110,7 +112,7 @@ export async function logCommand(args: readonly string[], world: LogWorld = real
   const found = subcommands.get(name)
   const refusal = found ? undefined : refusalOf(name, rest)
   if (refusal) return { name: 'log', help, run: () => Promise.reject(refusal) }
-  const command = await (found ?? (subcommands.get('show') as Subcommand)).load(world)
+  const command = await (found ?? show).load(world)
   return {
     name: command.name,
     help: command.help,

@@ -26,7 +26,8 @@ export interface ImportProgress {
 export interface ImportOptions {
   /**
    * `exact`: every event keeps its version, or the import stops with `journal.transfer_conflict`. `append`: events get new
-   * versions behind those that are there. Default `exact`, and `append` where `stream` is given.
+   * versions behind those that are there; the same file again appends nothing, another export of the same events does.
+   * Default `exact`, and `append` where `stream` is given.
    */
   readonly mode?: 'exact' | 'append'
   /** All events go into this stream. Needed for events that no journal of ours exported. */

@@ -104,6 +104,16 @@ export type {
   TypeOf,
 } from './typed-journal.ts'
 export type { Upcasters } from './upcast.ts'
+export { archive } from './archive.ts'
+export type { Archived, ArchiveOptions, ArchiveProgress, ArchiveSink } from './archive.ts'
+export { archiveFile } from './archive-file.ts'
+export { ArchiveConflict, ArchiveUnwritable, RestoreConflict, TransferBroken, TransferConflict } from './error.ts'
+export { exportEvents } from './export-events.ts'
+export type { ExportFormat, ExportOptions, ExportProgress } from './export-events.ts'
+export { importEvents } from './import-events.ts'
+export type { Imported, ImportOptions, ImportProgress } from './import-events.ts'
+export { restoreEvents } from './restore-events.ts'
+export type { RestoreOptions, RestoreProgress } from './restore-events.ts'
 export { start } from './journal.ts'
 export type {
   AppendCondition,

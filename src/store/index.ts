@@ -4,4 +4,5 @@
  */
 export * from './error.ts'
 export { procedure, storeCall } from './procedure.ts'
+export type { BackupOptions, BackupProgress } from './store.ts'
 export type { Procedure, Row, Schema, SqlValue, Statement, Store, StoreCall, StoreStats, Transaction } from './store.ts'

@@ -91,15 +91,16 @@ export class SqliteAside {
       })
       .on('error', (cause) => reject(new StoreFailed(file, { cause })))
     signal?.addEventListener('abort', onAbort, { once: true })
-    const over = ended.then(() => {
+    const leave = async () => {
+      await ended
       signal?.removeEventListener('abort', onAbort)
+      reject(new StoreFailed(file, { cause: new Error('the worker ended without an answer') }))
       // Whoever was told that it is cancelled is not to find it done.
       if (aborted) undo()
-      reject(new StoreFailed(file, { cause: new Error('the worker ended without an answer') }))
-    })
-    const leaving = over.catch(() => {})
+    }
+    const leaving = leave().catch(() => {})
     this.#jobs.add(leaving)
-    void leaving.then(() => this.#jobs.delete(leaving))
+    void leaving.finally(() => this.#jobs.delete(leaving))
     return promise
   }
 

@@ -58,14 +58,15 @@ describe('a causation tree', () => {
   })
 
   it('has every event whatever causes what', () => {
-    const id = fc.constantFrom(...'abcdefgh')
+    const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
     fc.assert(
       fc.property(fc.uniqueArray(id, { minLength: 1 }), fc.array(fc.option(id, { nil: undefined })), (ids, causes) => {
         const links = ids.map((each, at) => [each, causes[at]] as const)
         const drawn = tree(links as never)
           .filter((line) => !line.includes('(again)'))
           .map((line) => /[a-h]/.exec(line)?.[0])
-        expect(drawn.toSorted()).toEqual(ids.toSorted())
+        expect(new Set(drawn)).toEqual(new Set(ids))
+        expect(drawn).toHaveLength(ids.length)
       }),
     )
   })

@@ -120,14 +120,14 @@ describe('colloquy log in a shell', () => {
   it('backs up and verifies beside a process that writes', async () => {
     await fill(data, 2000)
     await using owner = await openData(data, { access: 'write' })
-    let over = false
+    const writer = { over: false }
     const writing = (async () => {
-      for (let at = 0; !over; at++) await owner.journal.append('live', [event(at)])
+      for (let at = 0; !writer.over; at++) await owner.journal.append('live', [event(at)])
     })()
     const copy = join(folder.path, 'copy')
     const made = await run(['log', 'backup', data, copy])
     const verified = await Promise.all([data, copy].map((path) => run(['log', 'verify', path, '--json'])))
-    over = true
+    writer.over = true
     await writing
     expect(made).toMatchObject({ code: 0, stdout: '' })
     for (const { code, stdout } of verified)

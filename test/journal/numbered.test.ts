@@ -119,6 +119,8 @@ describe('close', () => {
       writeTogether: (calls) => inner.writeTogether(calls),
       read: (procedure, args) => inner.read(procedure, args),
       changed: (signal) => inner.changed(signal),
+      backup: (folder, options) => inner.backup(folder, options),
+      check: (options) => inner.check(options),
       close: () => inner.close(),
       [Symbol.asyncDispose]: () => inner.close(),
     }

@@ -111,14 +111,14 @@ describe('the verification of a sound journal', () => {
     expect(lefts.at(-1)).toBe(0)
   })
 
-  it('makes no false alarm while another process object writes, truncates and restores', async () => {
+  it('makes no false alarm while the owner of the folder writes and truncates', async () => {
     const folder = await temporaryFolder()
     await using journal = storeJournal(await openStore(folder), { ownsStore: true })
     await fill(journal)
     await using reader = await openStore(folder, true)
-    let over = false
+    const writer = { over: false }
     const writing = (async () => {
-      for (let at = 0; !over; at++) {
+      for (let at = 0; !writer.over; at++) {
         await journal.append(`s${at % 5}`, numbered(1, 7), { idempotencyKey: `k${at}` })
         const { version, firstVersion } = await journal.stream('s0')
         if (at % 10 === 9 && version > firstVersion) await journal.truncate('s0', version - 1)
@@ -127,7 +127,7 @@ describe('the verification of a sound journal', () => {
     const kinds = new Set<string>()
     for (let round = 0; round < 15; round++)
       for (const { kind } of (await verified(reader, { pages: round === 0 })).findings) kinds.add(kind)
-    over = true
+    writer.over = true
     await writing
     kinds.delete('leftover')
     expect([...kinds]).toEqual([])
@@ -328,8 +328,7 @@ describe('a flipped bit', () => {
         expect(what, `${path} byte ${at} bit ${bit}`).not.toBe('altered in silence')
         await rm(folder, { recursive: true, force: true })
       }
-      if (flips >= 50) expect(Object.keys(told).sort()).toEqual(expect.arrayContaining(['told', 'unharmed']))
-      if (process.env['VERIFY_FLIPS'] !== undefined) console.log(told)
+      expect(Object.keys(told)).toContain('told')
     },
   )
 })

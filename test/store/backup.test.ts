@@ -51,12 +51,12 @@ describe('the backup of a sqlite store', () => {
     await using store = await openSqliteStore({ folder: join(folder, 'data'), schemas })
     await fill(store, 2000)
     const copy = join(folder, 'copy')
-    let over = false
+    const copying = { over: false }
     let written = 2000
     const sizes: number[] = []
     const backup = store.backup(copy, { onProgress: ({ bytes, totalBytes }) => sizes.push(bytes / totalBytes) })
-    void backup.then(() => (over = true))
-    while (!over) await store.write(addBatch, batch(written++))
+    void backup.finally(() => (copying.over = true))
+    while (!copying.over) await store.write(addBatch, batch(written++))
     await backup
     expect(written).toBeGreaterThan(2001)
     expect(sizes.every((part) => part >= 0 && part <= 1)).toBe(true)
