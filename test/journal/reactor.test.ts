@@ -240,6 +240,23 @@ describe('a reactor', () => {
     expect(() => reactor({ name: 'x', on: {} })).toThrow(expect.objectContaining({ code: 'base.invalid_argument' }))
   })
 
+  it('is run once: of two the second to commit fails with journal.projection_taken, and nothing of it leaves', async () => {
+    const world = await open()
+    const runs = [await run(echo, world), await run(echo, world)]
+    const numbers = Array.from({ length: 30 }, (_, at) => at)
+    await world.journal.append(
+      'a',
+      numbers.map((n) => said('asked', n)),
+    )
+    const outcomes = await Promise.allSettled(runs.map(({ runner }) => runner.caughtUp()))
+    const losers = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+    expect(losers).toMatchObject([{ cause: { code: 'journal.projection_taken' } }])
+    const winner = runs[outcomes.findIndex(({ status }) => status === 'fulfilled')]
+    await winner?.runner.sent()
+    const sent = runs.flatMap(({ bus }) => bus.sent.map(({ event }) => event))
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(30)
+  })
+
   it('publishes each message of a stored checkpoint at least once and none of another, whatever is lost on the way', async () => {
     const fault = fc.constantFrom('none' as const, 'none' as const, 'before' as const, 'after' as const)
     const plan = fc.record({
