@@ -5,7 +5,7 @@
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { StoreUnavailable } from './error.ts'
+import { StoreFull, StoreUnavailable } from './error.ts'
 import { databaseFile, syncFolder } from './sqlite-file.ts'
 import { sqliteCode } from './sqlite-error.ts'
 import { codeOfSystem } from './system-error.ts'
@@ -39,6 +39,7 @@ export function makeBackup(folder: string, copy: (file: string) => void): void {
     syncFolder(dirname(whole))
   } catch (cause) {
     removeUnfinished(whole)
+    if (isFull(cause)) throw new StoreFull(whole, { cause })
     if (cause instanceof StoreUnavailable || sqliteCode(cause) !== undefined) throw cause
     throw new StoreUnavailable(whole, `cannot be made (${codeOfSystem(cause)}); look at its place and its disk`, {
       cause,
@@ -57,6 +58,11 @@ export function removeUnfinished(folder: string): void {
   } catch (cause) {
     throw new StoreUnavailable(passing.folder, `is in the way (${codeOfSystem(cause)}); move it elsewhere`, { cause })
   }
+}
+
+/** The disk of the copy, whose own name the error is to have. */
+function isFull(cause: unknown): boolean {
+  return ((sqliteCode(cause) ?? 0) & 0xff) === 13 || codeOfSystem(cause) === 'ENOSPC'
 }
 
 function syncFile(file: string): void {
