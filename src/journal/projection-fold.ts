@@ -7,7 +7,7 @@ import type { CloudEvent } from '../base/envelope.ts'
 import { InvalidArgument, toError } from '../base/error.ts'
 import { dataEncoder, decodeData } from './data-text.ts'
 import type { Position, Recorded } from './journal.ts'
-import type { StateText } from './projection-state.ts'
+import type { StateTexts } from './projection-state.ts'
 
 export interface ProjectionContext {
   /** True when this position had been handled by this projection before: do nothing that is to happen once. */
@@ -139,20 +139,20 @@ export function textsOf<State>(
   definition: Folding<State>,
   cells: ReadonlyMap<string, Cell<State>>,
   keys: Iterable<string>,
-): { readonly states: readonly StateText[] } | FoldFailure {
-  const states: StateText[] = []
+): { readonly states: StateTexts } | FoldFailure {
+  const states: (string | null)[] = []
   for (const key of keys) {
     const cell = cells.get(key) as Cell<State>
     if (!cell.dirty) continue
     if (!cell.present) {
-      states.push([key, null])
+      states.push(key, null)
       cell.bytes = 0
       continue
     }
     try {
       const { text, bytes } = definition.encode(cell.state)
       cell.bytes = bytes
-      states.push([key, text])
+      states.push(key, text)
     } catch (thrown) {
       return { at: undefined, error: toError(thrown) }
     }

@@ -25,7 +25,7 @@ async function world() {
   const store = memoryStore({ schemas: [projectionSchema] })
   const old = await store.write(begin, { owner, version: 1, position: '' })
   const commit = (id: number, revision: number, to: string, state = 's') =>
-    store.write(commitStates, { step: step(id, revision, to), states: [['k', state]] })
+    store.write(commitStates, { step: step(id, revision, to), states: ['k', state] })
   return { store, old, commit }
 }
 
@@ -77,7 +77,7 @@ describe('the generations of a projection', () => {
   it('are erased in small steps, but for the one that is served, and their ids are not given again', async () => {
     const { store, old } = await world()
     const next = await store.write(beginNext, { owner, version: 2, reached: '' })
-    const states = Array.from({ length: 1200 }, (_, at) => [`k${at}`, 's'] as const)
+    const states = Array.from({ length: 1200 }, (_, at) => [`k${at}`, 's']).flat()
     await store.write(commitStates, { step: step(next.id, 0, ''), states })
     expect(await store.read(unserved, owner)).toEqual([next.id])
     let steps = 1
