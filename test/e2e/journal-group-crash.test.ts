@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { event, gather } from '../../src/journal/conformance-kit.ts'
@@ -12,10 +8,10 @@ import type { ParkedEvent } from '../../src/journal/group.ts'
 import type { Journal, Recorded } from '../../src/journal/journal.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
-const worker = fileURLToPath(new URL('../journal/group-worker.ts', import.meta.url))
-const kills = 15
-const seed = process.env['COLLOQUY_CRASH_SEED'] ?? 'journal-group-crash-1'
+const kills = killsOf(15, 40)
+const seed = crashSeed('journal-group-crash-1')
 const streams = ['a', 'b', 'c', 'd', 'e', 'f']
 const poisons = [
   ['a', 20],
@@ -31,29 +27,33 @@ interface Said {
   readonly attempt: number
 }
 
-it(`settles every event at least once, and none after its ack, through ${kills} kills and poison that kills too (seed ${seed})`, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'colloquy-group-crash-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  await fill(folder)
-  const random = seededRandom(seed)
-  const said: Said[] = []
-  let lives = 0
-  let killed = 0
-  for (let finished = false; !finished; lives++) {
-    const lines = lives < kills ? 1 + random.integer(90) : Number.POSITIVE_INFINITY
-    const life = await live(folder, `${seed}/${lives}`, lines)
-    said.push(...life.said)
-    finished = life.finished
-    if (!finished) killed++
-    // Each life but the last is ended by a kill, and poison has five of them at most.
-    expect(lives).toBeLessThan(kills + poisons.length * 5 + 1)
-  }
-  // The two of one stream come one after another and take five deliveries each.
-  expect(killed).toBeGreaterThanOrEqual(10)
-  const store = await openSqliteStore({ folder, schemas: [journalSchema] })
-  await using journal = storeJournal(store, { ownsStore: true })
-  verify(await gather(journal.readAll()), await parkedOf(journal), said)
-})
+it(
+  `settles every event at least once, and none after its ack, through ${kills} kills and poison that kills too (seed ${seed})`,
+  { timeout: 20_000 * kills },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-group-crash-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    await fill(folder)
+    const random = seededRandom(seed)
+    const said: Said[] = []
+    let lives = 0
+    let killed = 0
+    for (let finished = false; !finished; lives++) {
+      const lines = lives < kills ? 1 + random.integer(90) : Number.POSITIVE_INFINITY
+      const life = await runUntilKilled<Said>('../journal/group-worker.ts', [folder, `${seed}/${lives}`], lines)
+      said.push(...life.said)
+      finished = !life.killed
+      if (!finished) killed++
+      // Each life but the last is ended by a kill, and poison has five of them at most.
+      expect(lives).toBeLessThan(kills + poisons.length * 5 + 1)
+    }
+    // The two of one stream come one after another and take five deliveries each.
+    expect(killed).toBeGreaterThanOrEqual(10)
+    const store = await openSqliteStore({ folder, schemas: [journalSchema] })
+    await using journal = storeJournal(store, { ownsStore: true })
+    verify(await gather(journal.readAll()), await parkedOf(journal), said)
+  },
+)
 
 async function fill(folder: string): Promise<void> {
   const store = await openSqliteStore({ folder, schemas: [journalSchema] })
@@ -65,26 +65,6 @@ async function fill(folder: string): Promise<void> {
         return journal.append(stream, [event(version, { type: poison ? 'poison' : 'plain' })])
       }),
     )
-}
-
-/** What the process said before it was killed, by the test when it had said `lines` lines, or by poison. */
-async function live(folder: string, seed: string, lines: number): Promise<{ said: Said[]; finished: boolean }> {
-  const child = spawn(process.execPath, [worker, folder, seed], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = once(child, 'close')
-  let complaint = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString()
-  })
-  const said: Said[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    // Only the last line can be cut off by the kill, and a cut line was not said.
-    if (!line.endsWith('}')) continue
-    said.push(JSON.parse(line) as Said)
-    if (said.length === lines) child.kill('SIGKILL')
-  }
-  const [code, signal] = (await closed) as [number | null, string | null]
-  expect({ complaint, ended: signal ?? code }).toEqual({ complaint: '', ended: signal === null ? 0 : 'SIGKILL' })
-  return { said, finished: signal === null }
 }
 
 async function parkedOf(journal: Journal): Promise<ParkedEvent[]> {
@@ -103,28 +83,37 @@ async function parkedOf(journal: Journal): Promise<ParkedEvent[]> {
 }
 
 function verify(all: readonly Recorded[], parked: readonly ParkedEvent[], said: readonly Said[]): void {
+  expect(broken(said)).toEqual([])
+  const begun = new Set(said.map(({ position }) => position))
+  const aside = new Map(parked.map((each) => [each.position, each]))
+  const missed = all.filter(({ position }) => !begun.has(position) && aside.get(position)?.attempts !== 5)
+  expect(missed).toEqual([])
+  const undone = said.filter(({ what, position }) => what === 'acked' && aside.has(position))
+  expect(undone).toEqual([])
+  const unparked = said.filter(({ what, position }) => what === 'parked' && aside.get(position)?.reason !== 'set aside')
+  expect(unparked).toEqual([])
+  const early = parked.filter(({ reason, attempts }) => reason !== 'set aside' && attempts !== 5)
+  expect(early).toEqual([])
+  const poisoned = all.filter(({ event }) => event.type === 'poison').map(({ position }) => aside.get(position)?.reason)
+  expect(poisoned).toHaveLength(poisons.length)
+  for (const reason of poisoned) expect(reason).toMatch(/lost with the process/)
+}
+
+/** What was said that must not be, given what was said before. */
+function broken(said: readonly Said[]): string[] {
   const settled = new Set<string>()
   const begun = new Map<string, number>()
   const versions = new Map<string, number>()
+  const faults: string[] = []
   for (const { what, stream, version, position, attempt } of said) {
-    // What was acknowledged or parked, and said to be, never comes again.
-    expect(settled.has(position)).toBe(false)
-    if (what === 'begun') {
-      expect(attempt).toBeGreaterThan(begun.get(position) ?? 0)
-      expect(attempt).toBeLessThanOrEqual(5)
-      begun.set(position, attempt)
-      // Inside a stream, which is the key, the order of the journal; a failed one before all later ones.
-      expect(version).toBeGreaterThanOrEqual(versions.get(stream) ?? 0)
-      versions.set(stream, version)
-    }
+    if (settled.has(position)) faults.push(`${position} came again after it was settled`)
     if (what === 'acked' || what === 'parked') settled.add(position)
+    if (what !== 'begun') continue
+    if (attempt <= (begun.get(position) ?? 0) || attempt > 5) faults.push(`${position} came with attempt ${attempt}`)
+    begun.set(position, attempt)
+    // Inside a stream, which is the key, the order of the journal; a failed one before all later ones.
+    if (version < (versions.get(stream) ?? 0)) faults.push(`${version} of ${stream} came after a later one`)
+    versions.set(stream, version)
   }
-  const aside = new Map(parked.map((each) => [each.position, each]))
-  for (const { position } of all) expect(begun.has(position) || aside.get(position)?.attempts === 5).toBe(true)
-  for (const { what, position } of said) if (what === 'parked') expect(aside.get(position)?.reason).toBe('set aside')
-  for (const { what, position } of said) if (what === 'acked') expect(aside.has(position)).toBe(false)
-  for (const { attempts, reason } of parked) if (reason !== 'set aside') expect(attempts).toBe(5)
-  const poisoned = all.filter(({ event }) => event.type === 'poison').map(({ position }) => position)
-  expect(poisoned).toHaveLength(poisons.length)
-  for (const position of poisoned) expect(aside.get(position)?.reason).toMatch(/lost with the process/)
+  return faults
 }
