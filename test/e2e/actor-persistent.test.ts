@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { actorSystem } from '../../src/actor/system.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -14,10 +10,10 @@ import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { accountKind } from '../actor/persistent-kit.ts'
 import type { AccountState } from '../actor/persistent-kit.ts'
+import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
-const writer = fileURLToPath(new URL('../actor/persistent-writer.ts', import.meta.url))
-const kills = 20
-const seed = process.env['COLLOQUY_CRASH_SEED'] ?? 'actor-persistent-1'
+const kills = killsOf(20)
+const seed = crashSeed('actor-persistent-1')
 
 interface Acknowledged {
   readonly owner: string
@@ -25,40 +21,30 @@ interface Acknowledged {
   readonly version: number
 }
 
-it(`loses no command that it acknowledged and doubles none, through ${kills} kills (seed ${seed})`, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'colloquy-actor-crash-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const random = seededRandom(seed)
-  const acknowledged: Acknowledged[] = []
-  for (let kill = 0; kill < kills; kill++) {
-    const told = await commandUntilKilled(folder, `${seed}/${kill}`, 1 + random.integer(80))
-    expect(told.length).toBeGreaterThan(0)
-    acknowledged.push(...told)
-    const store = await openSqliteStore({ folder, schemas: [journalSchema] })
-    await using journal = storeJournal(store, { ownsStore: true })
-    await verify(journal, acknowledged)
-  }
-})
-
-/** What the process said before it was killed, which is when it has said `lines` lines; a few more may be under way. */
-async function commandUntilKilled(folder: string, seed: string, lines: number): Promise<Acknowledged[]> {
-  const child = spawn(process.execPath, [writer, folder, seed], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = once(child, 'close')
-  let complaint = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString()
-  })
-  const told: Acknowledged[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    // Only the last line can be cut off by the kill, and a cut line was not said.
-    if (!line.endsWith('}')) continue
-    told.push(JSON.parse(line) as Acknowledged)
-    if (told.length === lines) child.kill('SIGKILL')
-  }
-  const [, signal] = (await closed) as [number | null, string | null]
-  expect({ signal, complaint }).toEqual({ signal: 'SIGKILL', complaint: '' })
-  return told
-}
+it(
+  `loses no command that it acknowledged and doubles none, through ${kills} kills (seed ${seed})`,
+  { timeout: 20_000 * kills },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-actor-crash-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const random = seededRandom(seed)
+    const acknowledged: Acknowledged[] = []
+    for (let kill = 0; kill < kills; kill++) {
+      const lines = 1 + random.integer(80)
+      const { said, killed } = await runUntilKilled<Acknowledged>(
+        '../actor/persistent-writer.ts',
+        [folder, `${seed}/${kill}`],
+        lines,
+      )
+      expect(killed).toBe(true)
+      expect(said.length).toBeGreaterThan(0)
+      acknowledged.push(...said)
+      const store = await openSqliteStore({ folder, schemas: [journalSchema] })
+      await using journal = storeJournal(store, { ownsStore: true })
+      await verify(journal, acknowledged)
+    }
+  },
+)
 
 async function verify(journal: Journal, acknowledged: readonly Acknowledged[]): Promise<void> {
   await using system = actorSystem({ node: 'verify', journal })

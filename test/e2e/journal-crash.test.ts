@@ -1,20 +1,16 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
 import type { Recorded } from '../../src/journal/journal.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
-const writer = fileURLToPath(new URL('../journal/crash-writer.ts', import.meta.url))
-const kills = 20
-const seed = process.env['COLLOQUY_CRASH_SEED'] ?? 'journal-crash-1'
+const kills = killsOf(20, 200)
+const seed = crashSeed('journal-crash-1')
 
 interface Acknowledged {
   readonly stream: string
@@ -29,39 +25,29 @@ interface Batched {
   readonly size: number
 }
 
-it(`keeps all that it acknowledged through ${kills} kills, and whole batches only (seed ${seed})`, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'colloquy-crash-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const random = seededRandom(seed)
-  const acknowledged: Acknowledged[] = []
-  for (let kill = 0; kill < kills; kill++) {
-    const before = acknowledged.length
-    const told = await writeUntilKilled(folder, `${seed}/${kill}`, 1 + random.integer(120))
-    acknowledged.push(...told)
-    expect(acknowledged.length).toBeGreaterThan(before)
-    verify(await readAll(folder), acknowledged)
-  }
-})
-
-/** What the process said before it was killed, which is when it has said `lines` lines; a few more may be under way. */
-async function writeUntilKilled(folder: string, seed: string, lines: number): Promise<Acknowledged[]> {
-  const child = spawn(process.execPath, [writer, folder, seed], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = once(child, 'close')
-  let complaint = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString()
-  })
-  const told: Acknowledged[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    // Only the last line can be cut off by the kill, and a cut line was not said.
-    if (!line.endsWith('}')) continue
-    told.push(JSON.parse(line) as Acknowledged)
-    if (told.length === lines) child.kill('SIGKILL')
-  }
-  const [, signal] = (await closed) as [number | null, string | null]
-  expect({ signal, complaint }).toEqual({ signal: 'SIGKILL', complaint: '' })
-  return told
-}
+it(
+  `keeps all that it acknowledged through ${kills} kills, and whole batches only (seed ${seed})`,
+  { timeout: 20_000 * kills },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-crash-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const random = seededRandom(seed)
+    const acknowledged: Acknowledged[] = []
+    for (let kill = 0; kill < kills; kill++) {
+      const before = acknowledged.length
+      const lines = 1 + random.integer(120)
+      const { said, killed } = await runUntilKilled<Acknowledged>(
+        '../journal/crash-writer.ts',
+        [folder, `${seed}/${kill}`],
+        lines,
+      )
+      expect(killed).toBe(true)
+      acknowledged.push(...said)
+      expect(acknowledged.length).toBeGreaterThan(before)
+      verify(await readAll(folder), acknowledged)
+    }
+  },
+)
 
 async function readAll(folder: string): Promise<Recorded[]> {
   const store = await openSqliteStore({ folder, schemas: [journalSchema] })

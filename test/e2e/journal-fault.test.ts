@@ -98,7 +98,7 @@ describe('journal under a tracer of system calls', () => {
   it.skipIf(!hasStrace)('acknowledges nothing before the log is synced, whichever call it was', async () => {
     const trace = join(root, 'trace')
     const script = fileURLToPath(new URL('../journal/serial-writer.ts', import.meta.url))
-    const [command = '', ...args] = [...tracing(trace), process.execPath, script, join(root, 'traced')]
+    const [command, ...args] = [...tracing(trace), process.execPath, script, join(root, 'traced')]
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
     expect(await once(child, 'exit')).toEqual([0, null])
     const found = acknowledgements(readFileSync(trace, 'utf8'), 'acknowledged')

@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
@@ -18,10 +14,10 @@ import type { Procedure, Store } from '../../src/store/store.ts'
 import { balances, inlineBalances } from '../journal/projection-definitions.ts'
 import type { Balance } from '../journal/projection-definitions.ts'
 import { schemas } from '../journal/projection-schemas.ts'
+import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
-const writer = fileURLToPath(new URL('../journal/projection-crash-writer.ts', import.meta.url))
-const kills = Number(process.env['COLLOQUY_CRASH_KILLS'] ?? 12)
-const seed = process.env['COLLOQUY_CRASH_SEED'] ?? 'projection-crash-1'
+const kills = killsOf(12, 200)
+const seed = crashSeed('projection-crash-1')
 
 interface Sent {
   readonly event: string
@@ -43,7 +39,12 @@ it(
     const random = seededRandom(seed)
     const told: Told = { acknowledged: [], sent: [], rebuilds: 0 }
     for (let kill = 0; kill < kills; kill++) {
-      await runUntilKilled(folder, `${seed}/${kill}`, 1 + random.integer(400), told)
+      // Of many lives each is shorter, so that the whole is not read too often.
+      const lines = 1 + random.integer(kills > 20 ? 120 : 400)
+      const args = [folder, `${seed}/${kill}`]
+      const life = await runUntilKilled<Line>('../journal/projection-crash-writer.ts', args, lines)
+      expect(life.killed).toBe(true)
+      for (const line of life.said) note(told, line)
       await verify(folder, told)
     }
     expect(told.acknowledged.length).toBeGreaterThan(kills)
@@ -52,25 +53,16 @@ it(
   },
 )
 
-async function runUntilKilled(folder: string, seed: string, lines: number, told: Told): Promise<void> {
-  const child = spawn(process.execPath, [writer, folder, seed], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const closed = once(child, 'close')
-  let complaint = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint += chunk.toString()
-  })
-  let count = 0
-  for await (const line of createInterface({ input: child.stdout })) {
-    // Only the last line can be cut off by the kill, and a cut line was not said.
-    if (!line.endsWith('}')) continue
-    const { acknowledged, sent } = JSON.parse(line) as { acknowledged?: Told['acknowledged'][number]; sent?: Sent }
-    if (acknowledged) told.acknowledged.push(acknowledged)
-    else if (sent) told.sent.push(sent)
-    else told.rebuilds++
-    if (++count === lines) child.kill('SIGKILL')
-  }
-  const [, signal] = (await closed) as [number | null, string | null]
-  expect({ signal, complaint }).toEqual({ signal: 'SIGKILL', complaint: '' })
+/** What the process says: an append that was acknowledged, a message that left, or that a rebuild was over. */
+interface Line {
+  readonly acknowledged?: Told['acknowledged'][number]
+  readonly sent?: Sent
+}
+
+function note(told: Told, { acknowledged, sent }: Line): void {
+  if (acknowledged) told.acknowledged.push(acknowledged)
+  else if (sent) told.sent.push(sent)
+  else told.rebuilds++
 }
 
 interface Kept {
