@@ -133,6 +133,20 @@ describe('the verification of a sound journal', () => {
     expect([...kinds]).toEqual([])
   })
 
+  it('makes none of a stream that is truncated while it goes through it', async () => {
+    const store = memoryStore({ schemas })
+    await using journal = storeJournal(store, { ownsStore: true })
+    await journal.append('long', numbered(1, 10_000))
+    let truncating: Promise<unknown> | undefined
+    const { findings, summary } = await verified(store, {
+      onProgress: ({ stage }) => {
+        if (stage === 'streams') truncating ??= journal.truncate('long', 9001)
+      },
+    })
+    expect(await truncating).toEqual({ events: 9000 })
+    expect({ findings, streams: summary.streams }).toEqual({ findings: [], streams: 1 })
+  })
+
   it('counts events from before there were checksums', async () => {
     const folder = await filledFolder()
     change(folder, 'UPDATE journal_event SET checksum = NULL WHERE position < 30')
