@@ -71,8 +71,7 @@ export function exportCommand({ clock }: LogWorld): Command {
 }
 
 function formatOf(given: string | undefined, file: string): 'batch' | 'ndjson' {
-  if (given === undefined)
-    return /\.(nd|l)?jsonl?(\.gz)?$/i.test(file) && !/\.json(\.gz)?$/i.test(file) ? 'ndjson' : 'batch'
+  if (given === undefined) return /\.(?:ndjson|jsonl)(?:\.gz)?$/i.test(file) ? 'ndjson' : 'batch'
   if (given === 'batch' || given === 'ndjson') return given
   throw new UsageError(`--format must be batch or ndjson; it is ${JSON.stringify(given.slice(0, 40))}`)
 }

@@ -399,10 +399,7 @@ export class TransferConflict extends ColloquyError {
   /** Of the stream here. */
   readonly actual: number
   constructor(stream: string, version: number, actual: number, why: string, options?: ErrorOptions) {
-    super(
-      `event ${version} of ${stream} cannot keep its version: ${why}; import into a journal without that stream, or give new versions by mode append`,
-      options,
-    )
+    super(`event ${version} of ${stream} cannot keep its version: ${why}`, options)
     this.stream = stream
     this.version = version
     this.actual = actual

@@ -44,6 +44,8 @@ const runMax = 500
 const runMaxBytes = 1024 * 1024
 /** Appends under way at once; they are kept in order all the same. */
 const inFlightMax = 64
+const before = 'import what comes before it first, or give new versions by mode append'
+const elsewhere = 'import into a journal without that stream, or give new versions by mode append'
 /** Streams whose versions are remembered. */
 const versionsMax = 100_000
 
@@ -165,7 +167,7 @@ class Importing {
     const { stream, version } = run
     const known = await this.#versionOf(stream)
     if (version > known + 1)
-      throw new TransferConflict(stream, version, known, `the stream is at version ${known} here`)
+      throw new TransferConflict(stream, version, known, `the stream is at version ${known} here; ${before}`)
     const there = Math.min(run.events.length, known - version + 1)
     if (there > 0) await this.#compare(run, there)
     const left = run.events.slice(there)
@@ -200,7 +202,12 @@ class Importing {
       const event = events[there.version - version] as CloudEvent
       const wanted = placedOf({ ...there, event })
       if (contentText(stream, wanted.stored) !== contentText(stream, placedOf(there).stored))
-        throw new TransferConflict(stream, there.version, there.version, 'the stream has another event there')
+        throw new TransferConflict(
+          stream,
+          there.version,
+          there.version,
+          `the stream has another event there; ${elsewhere}`,
+        )
     }
   }
 
@@ -239,7 +246,9 @@ class Importing {
 
 function conflict({ stream, version }: Run, cause: unknown): TransferConflict {
   const actual = Number((cause as { readonly actual?: unknown }).actual)
-  return new TransferConflict(stream, version, actual, 'somebody else appends to the stream', { cause })
+  return new TransferConflict(stream, version, actual, 'somebody else appends to the stream; import when nobody does', {
+    cause,
+  })
 }
 
 /** Says which events of which file these are; the same import gives the same keys. */

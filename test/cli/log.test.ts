@@ -102,7 +102,7 @@ describe('colloquy log show', () => {
     expect((await log(['--limit', '2', data])).lines).toHaveLength(2)
   })
 
-  it('filters, goes backward, starts behind a position, and prints what an import takes', async () => {
+  it('filters, goes backward, starts behind a position, and prints the lines of an export', async () => {
     const { json } = await log(['show', data, '--stream', 'orders/*', '--backward', '--json'])
     expect(json).toMatchObject([
       { type: 'order.priced', clqstream: 'orders/7', clqversion: '2', clqposition: '2' },
