@@ -165,6 +165,10 @@ const failures = [
     await Promise.all(again.map((delivery) => delivery.ack()))
     await one.return?.()
     assert.deepEqual(await parkedOf(group), [])
+    await group.close()
+    await using later = await journal.group('g')
+    assert.deepEqual(await parkedOf(later), [])
+    assert.equal((await later.status()).lag, 0)
   }),
 
   check('what is not settled in time is delivered again, to whoever asks', needs, async (journal) => {

@@ -284,6 +284,8 @@ export class RunningGroup implements ConsumerHost {
   async status(): Promise<GroupStatus> {
     this.#check()
     const { journal } = this.#parts
+    this.#machine.tick(this.#now())
+    this.wake()
     const { waiting, inFlight, delayed, parked } = this.#machine.counts
     const scanned = positionOf(this.#machine.scanned)
     const consumers = [...this.#consumers.values()].map((consumer) => ({

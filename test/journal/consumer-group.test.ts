@@ -12,6 +12,7 @@ import { memoryJournal } from '../../src/journal/memory.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { procedure } from '../../src/store/procedure.ts'
 import type { Procedure, Store } from '../../src/store/store.ts'
 
 const schemas = [journalSchema]
@@ -290,6 +291,22 @@ describe('after a crash', () => {
 })
 
 describe('a consumer group', () => {
+  it('works on a journal that an older version made', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-group-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const old = { room: 'journal', migrations: journalSchema.migrations.slice(0, 2) }
+    const before = storeJournal(await openSqliteStore({ folder, schemas: [old] }), { ownsStore: true })
+    await before.append('a', numbered(1, 3))
+    await expect(before.group('g')).rejects.toMatchObject({ code: 'store.sql' })
+    await before.close()
+    await using journal = storeJournal(await openSqliteStore({ folder, schemas }), { ownsStore: true })
+    await using group = await journal.group('g')
+    const worker = consumer(group)
+    for (let number = 1; number <= 3; number++) await (await one(worker)).ack()
+    await worker.return?.()
+    expect((await group.status()).lag).toBe(0)
+  })
+
   it('ends its consumers with what partitionBy throws, or with a key that is none', async () => {
     await using journal = memoryJournal()
     await journal.append('a', numbered(1, 1))
@@ -336,6 +353,59 @@ describe('a consumer group', () => {
     const { consumers } = await group.status()
     expect(consumers).toEqual(['a', 'b', 'c'].map((name) => ({ name, inFlight: 10 })))
     for (const worker of workers) await worker.return?.()
+  })
+
+  it('gives what comes to a loop that waits before one that is busy', async () => {
+    await using journal = memoryJournal()
+    await using group = await journal.group('g')
+    const busy = consumer(group, { name: 'busy', prefetch: 10 })
+    const first = one(busy)
+    await journal.append('a', [event(1)])
+    await first
+    const idle = consumer(group, { name: 'idle', prefetch: 10 })
+    for (let number = 2; number <= 5; number++) {
+      const next = one(idle)
+      await journal.append('a', [event(number)])
+      const delivery = await next
+      expect(told(delivery)).toEqual([`event-${number}`, 1])
+      await delivery.ack()
+    }
+    await Promise.all([busy.return?.(), idle.return?.()])
+  })
+
+  it('gives the queue of an aborted consumer to others at once, though its loop is still on a delivery', async () => {
+    await using journal = memoryJournal()
+    await journal.append('a', numbered(1, 3))
+    await using group = await journal.group('g')
+    const leaving = new AbortController()
+    const first = consumer(group, { prefetch: 3, signal: leaving.signal })
+    const delivery = await one(first)
+    leaving.abort()
+    const other = consumer(group)
+    expect(told(await one(other))).toEqual(['event-2', 1])
+    expect(told(await one(other))).toEqual(['event-3', 1])
+    await delivery.ack()
+    expect((await first.next()).done).toBe(true)
+    await other.return?.()
+  })
+
+  it('leaves nothing in the store when it is removed', async () => {
+    await using store = memoryStore({ schemas })
+    await using journal = storeJournal(store)
+    await journal.append('a', numbered(1, 4))
+    const group = await journal.group('g')
+    const worker = consumer(group)
+    await (await one(worker)).park('aside')
+    await (await one(worker)).nack({ delayMs: 1000 })
+    await worker.return?.()
+    const rows = procedure(import.meta.url, 'rows', (tx) =>
+      ['journal_group', 'journal_group_delivery', 'journal_group_parked'].map(
+        (table) => tx.sql(`SELECT count(*) AS n FROM ${table}`).get()?.['n'],
+      ),
+    )
+    expect(await store.read(rows, null)).not.toContain(0)
+    await group.remove()
+    expect(await store.read(rows, null)).toEqual([0, 0, 0])
   })
 
   it('fetches no more than it may hold, and goes on when some are settled', async () => {
