@@ -26,7 +26,9 @@ export const streamsPage: Procedure<StreamsQuery, NamedState[]> = procedure(
             .sql(`SELECT ${columns} FROM journal_stream WHERE name > ? AND name >= ? ORDER BY name LIMIT ?`)
             .all(after, prefix, limit)
         : tx
-            .sql(`SELECT ${columns} FROM journal_stream WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?`)
+            .sql(
+              `SELECT ${columns} FROM journal_stream WHERE name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?`,
+            )
             .all(after, prefix, end, limit)
     return rows.map((row) => ({ stream: String(row['name']), ...stateOf(row) }))
   },

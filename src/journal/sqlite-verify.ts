@@ -14,6 +14,7 @@
 import { Aborted, codeOf, messageOf } from '../base/error.ts'
 import { checkKeys } from '../base/limit.ts'
 import type { Procedure, Store } from '../store/store.ts'
+import { InvalidPosition } from './error.ts'
 import type { Position } from './journal.ts'
 import { positionNumber, positionOf } from './numbered-reading.ts'
 import { eventsPage, totals } from './sqlite-verify-events.ts'
@@ -190,6 +191,7 @@ class Verifying {
   async *#content(from: number): AsyncGenerator<Found, void> {
     // A position that is no safe integer is damaged itself, and said to be so already.
     const until = Math.min(this.#head, Number.MAX_SAFE_INTEGER)
+    if (from > this.#head) throw new InvalidPosition(positionOf(from))
     let after: number | null = from
     let checked = false
     while (after !== null && after < until) {

@@ -108,7 +108,9 @@ class MemoryStore implements Store {
     try {
       // Whoever opens the folder asks whose it is.
       database.exec(`PRAGMA application_id = ${applicationId}`)
-      const pages = database.prepare('SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size').get()
+      const pages = database
+        .prepare('SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size')
+        .get()
       makeBackup(folder, (file) => database.prepare('VACUUM INTO ?').run(file))
       onProgress?.({ bytes: Number(pages?.['n']), totalBytes: Number(pages?.['n']) })
     } catch (thrown) {

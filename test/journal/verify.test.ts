@@ -90,6 +90,7 @@ describe('the verification of a sound journal', () => {
       code: 'base.aborted',
     })
     expect(() => verifyJournal(store, { reaches: 'x' })).toThrow(/position/)
+    await expect(verified(store, { from: '42' })).rejects.toMatchObject({ code: 'journal.invalid_position' })
     expect(() => verifyJournal(store, { form: '1' } as VerifyOptions)).toThrow(/form/)
   })
 
