@@ -83,6 +83,7 @@ export class Outbox {
   #changed = deferred()
   #wake = deferred()
   #failures = 0
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(settings: OutboxSettings) {
     this.#settings = settings
@@ -120,11 +121,33 @@ export class Outbox {
     }
   }
 
-  /** So many messages were stored. */
-  added(messages: number): void {
-    if (messages === 0) return
-    this.#count({ waiting: this.#counts.waiting + messages, parked: this.#counts.parked })
-    this.#rouse()
+  /** Stores so many messages by this write; false when it was refused. */
+  stored(messages: number, write: () => Promise<boolean>): Promise<boolean> {
+    return this.#counted(async () => {
+      if (!(await write())) return false
+      if (messages === 0) return true
+      this.#count({ waiting: this.#counts.waiting + messages, parked: this.#counts.parked })
+      this.#rouse()
+      return true
+    })
+  }
+
+  /**
+   * One change of the outbox at a time, or the count of one would be lost to the count of another. How many are there after
+   * a write that was rejected stands in the store.
+   */
+  #counted<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      try {
+        return await work()
+      } catch (thrown) {
+        // What breaks here too is told by the next write; the sender looks for itself.
+        await this.#recount().catch(() => this.#rouse())
+        throw thrown
+      }
+    })
+    this.#turn = turn.catch(() => {})
+    return turn
   }
 
   #rouse(): void {
@@ -133,8 +156,7 @@ export class Outbox {
     wake.resolve()
   }
 
-  /** How many are there stands in the store; a commit whose answer was lost has not been counted. */
-  async recount(): Promise<void> {
+  async #recount(): Promise<void> {
     await this.open()
     this.#count(this.#counts)
     this.#rouse()
@@ -150,11 +172,13 @@ export class Outbox {
   }
 
   /** Lets what was parked wait again. */
-  async unpark(): Promise<number> {
+  unpark(): Promise<number> {
     const { store, generation } = this.#settings
-    const count = await store.write(unparkMessages, generation)
-    await this.recount()
-    return count
+    return this.#counted(async () => {
+      const count = await store.write(unparkMessages, generation)
+      await this.#recount()
+      return count
+    })
   }
 
   /** Sends until the signal is aborted, or until it gives up. */
@@ -226,27 +250,24 @@ export class Outbox {
     await this.#delete(ids)
   }
 
-  async #delete(ids: readonly number[]): Promise<void> {
+  #delete(ids: readonly number[]): Promise<void> {
     const { store, telemetry, name } = this.#settings
-    let deleted = 0
-    try {
-      deleted = await store.write(deleteSent, ids)
-    } catch (thrown) {
-      // It may have been kept all the same.
-      await this.recount()
-      throw thrown
-    }
-    telemetry.count('colloquy.outbox.sent', ids.length, { reactor: name })
-    this.#count({ waiting: this.#counts.waiting - deleted, parked: this.#counts.parked })
+    return this.#counted(async () => {
+      const deleted = await store.write(deleteSent, ids)
+      telemetry.count('colloquy.outbox.sent', ids.length, { reactor: name })
+      this.#count({ waiting: this.#counts.waiting - deleted, parked: this.#counts.parked })
+    })
   }
 
   async #park({ id, kind, target }: OutboxRow, error: Error): Promise<void> {
     const { store, generation, logger, name, parkedMax: max } = this.#settings
     const code = codeOf(error)
     const reason = messageOf(error).slice(0, reasonMaxLength).toWellFormed()
-    if (!(await store.write(parkMessage, { generation, id, max, code, reason })))
-      throw new ParkedFull(name, max, { cause: error })
+    await this.#counted(async () => {
+      if (!(await store.write(parkMessage, { generation, id, max, code, reason })))
+        throw new ParkedFull(name, max, { cause: error })
+      await this.#recount()
+    })
     logger.error({ err: error, kind, target }, 'a message can never be sent and was parked')
-    await this.recount()
   }
 }

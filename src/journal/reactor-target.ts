@@ -73,14 +73,7 @@ export class ReactorTarget implements LineTarget {
     const kept = step.replaying && !step.publishes ? [] : messages
     // When it stops here, the handlers run again at the next start: nothing of theirs was stored.
     if (kept.length > 0) await outbox.room(kept.length, signal)
-    try {
-      if (!(await store.write(commitOutbox, { step, messages: kept }))) return false
-    } catch (thrown) {
-      await outbox.recount().catch(() => {})
-      throw thrown
-    }
-    outbox.added(kept.length)
-    return true
+    return outbox.stored(kept.length, () => store.write(commitOutbox, { step, messages: kept }))
   }
 
   /** What the handler published, or what it threw. */

@@ -298,7 +298,7 @@ describe('a reactor', () => {
           bus,
           batch,
           onError: { retryMax: 1000, backoffMs: 0 },
-          sending: { backoffMs: 0 },
+          sending: { retryMax: 100_000, backoffMs: 0 },
         }
         for (let stop = 0; stop < stops; stop++) {
           const part = events.slice(
