@@ -179,6 +179,8 @@ export class Line {
   async reload(): Promise<void> {
     const stored = await this.#settings.store.read(generationOf, this.#generation.id)
     if (!stored) throw new ProjectionTaken(this.#settings.name)
+    // A subscription under way is past what only stood in memory.
+    if (stored.position !== this.position) this.#again.abort()
     this.#generation = stored
     this.#target.forget()
     this.#empties = 0

@@ -170,6 +170,23 @@ describe('a rebuild that does not come to its end', () => {
     expect(await world.store.read(counts, null)).toMatchObject({ generations: 1, states: 1 })
   })
 
+  it('goes on where it was when a position that only stood in memory could not be stored', async () => {
+    const world = await openMemory()
+    const store = new FaultyStore(world.store)
+    const runner = await run(balances, { ...world, store })
+    await world.journal.append('a', [paid(1)])
+    await runner.caughtUp()
+    // An event for nobody: its position is not worth a write.
+    await world.journal.append('a', [said('account.named', 'x')])
+    await runner.caughtUp()
+    let faults = 1
+    store.fault = (name) => (name === 'commitStates' && faults-- > 0 ? 'before' : 'none')
+    await expect(runner.rebuild()).rejects.toThrow('lost on the way')
+    await runner.caughtUp({ timeoutMs: 5000 })
+    await runner.rebuild()
+    expect(await runner.get('a')).toEqual({ cents: 1, count: 1 })
+  })
+
   it('takes a switch that was kept for one, though its answer was lost', async () => {
     const world = await openMemory()
     const store = new FaultyStore(world.store)
