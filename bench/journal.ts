@@ -4,7 +4,14 @@
 import type { BenchCase } from './harness.ts'
 import { appendCases } from './journal/append.ts'
 import { emmettCases } from './journal/emmett.ts'
+import { groupCases } from './journal/group.ts'
 import { projectionCases } from './journal/projection.ts'
 import { readCases } from './journal/read.ts'
 
-export const cases: readonly BenchCase[] = [...appendCases, ...readCases, ...projectionCases, ...emmettCases]
+export const cases: readonly BenchCase[] = [
+  ...appendCases,
+  ...readCases,
+  ...groupCases,
+  ...projectionCases,
+  ...emmettCases,
+]

@@ -12,11 +12,7 @@ import { projection } from '../../src/journal/projection.ts'
 import { databaseFile } from '../../src/store/sqlite-file.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { BenchCase, Side } from '../harness.ts'
-import { eventOf, streams } from './events.ts'
-import { openJournal, temporaryFolder } from './raw.ts'
-
-const count = 100_000
-const size = 1000
+import { filled, temporaryFolder } from './raw.ts'
 
 interface Spent {
   tokens: number
@@ -24,16 +20,6 @@ interface Spent {
 }
 
 const keyOf = (data: { tokens: number }) => `k${data.tokens % 1000}`
-
-async function filled(): ReturnType<typeof openJournal> {
-  const opened = await openJournal()
-  for (let first = 0; first < count; first += size)
-    await opened.journal.append(
-      streams[(first / size) % streams.length] as string,
-      Array.from({ length: size }, (_, at) => eventOf(first + at)),
-    )
-  return opened
-}
 
 async function ours(): Promise<Side> {
   const { journal, close } = await filled()

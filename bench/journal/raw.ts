@@ -11,7 +11,7 @@ import type { CloudEvent } from '../../src/base/envelope.ts'
 import { migrations } from '../../src/journal/sqlite-schema.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { streams } from './events.ts'
+import { batches, streams } from './events.ts'
 
 export function temporaryFolder(): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'colloquy-bench-journal-'))
@@ -72,4 +72,12 @@ export async function openJournal() {
     remove()
   }
   return { journal, folder, close }
+}
+
+/** A journal of 100,000 events. */
+export async function filled(): ReturnType<typeof openJournal> {
+  const opened = await openJournal()
+  for (const [at, events] of batches(100, 1000).entries())
+    await opened.journal.append(streams[at % streams.length] as string, events)
+  return opened
 }
