@@ -26,7 +26,8 @@ Options:
   --no-pages           leaves out the check of the whole file by SQLite
   --json               one object a finding, and a last one: summary
 
-Findings: checksum, unreadable, gap, tail, order, stream, key, page; and leftover, which is none if the stream was truncated.
+Findings: checksum, unreadable, gap, tail, order, stream, key, page. What may be in order is told too and is no failure: leftover
+(a truncation was cut off) and unchecked (an event from before there were checksums, behind a restored one).
 
 Exit codes: 0 all is well, 1 something was found or could not be read, 2 usage, 4 interrupted before the end.
 `
@@ -56,9 +57,7 @@ export function verifyCommand({ clock }: LogWorld): Command {
         onProgress: (told) => progress.show(progressText(told)),
       })
       const paint = painter(stdout.colour)
-      let faults = 0
       for await (const finding of verification) {
-        if (finding.kind !== 'leftover') faults++
         progress.clear()
         stdout.write(json ? jsonLine(finding) : findingText(finding, paint))
         await stdout.room(signal)
@@ -66,8 +65,8 @@ export function verifyCommand({ clock }: LogWorld): Command {
       progress.clear()
       const { summary } = verification
       if (json) stdout.write(jsonLine({ summary }))
-      else stderr.write(summaryText(summary, faults))
-      return faults === 0 && summary.complete ? exitCode.ok : exitCode.failure
+      else stderr.write(summaryText(summary))
+      return summary.faults === 0 && summary.complete ? exitCode.ok : exitCode.failure
     },
   }
 }
@@ -86,23 +85,30 @@ function progressText({ stage, events, bytes, left }: VerifyProgress): string {
   }
 }
 
-function findingText({ kind, stream, version, position, message }: Finding, paint: Paint): string {
+function findingText({ kind, fault, stream, version, position, message }: Finding, paint: Paint): string {
   const place = stream === undefined ? '' : `${oneLine(stream)}${version === undefined ? '' : `@${version}`}`
   const at = [place, position === undefined ? '' : `#${position}`].filter((text) => text !== '').join(' ')
-  const style = kind === 'leftover' ? 'yellow' : 'red'
+  const style = fault ? 'red' : 'yellow'
   return `${paint(style, kind.padEnd(10))} ${at === '' ? '' : `${at}  `}${oneLine(message)}\n`
 }
 
-function summaryText(
-  { events, bytes, streams, unchecked, keys, head, complete }: VerifySummary,
-  faults: number,
-): string {
+function summaryText({
+  events,
+  bytes,
+  streams,
+  unchecked,
+  keys,
+  head,
+  findings,
+  faults,
+  complete,
+}: VerifySummary): string {
   const lines = [
     `looked at ${counted(events, 'event')} (${sizeText(bytes)}) in ${counted(streams, 'stream')}, ${counted(keys, 'idempotency key')}; last position ${head === '' ? 'none' : head}`,
   ]
-  if (unchecked > 0)
-    lines.push(`${counted(unchecked, 'event')} from before there were checksums: readable, not checked`)
+  if (unchecked > 0) lines.push(`${counted(unchecked, 'event')} without a checksum: readable, not checked`)
   if (!complete) lines.push('not everything could be read: keep a copy of the folder, then restore a backup')
-  lines.push(faults === 0 && complete ? 'nothing was found' : `${counted(faults, 'fault')} found`)
+  if (faults > 0 || !complete) lines.push(`${counted(faults, 'fault')} found`)
+  else lines.push(findings === 0 ? 'nothing was found' : 'no fault was found')
   return `${lines.join('\n')}\n`
 }

@@ -82,9 +82,9 @@ function judge(tx: Transaction, row: Row, checkedBefore: boolean): Found | undef
     return { kind: 'unreadable', ...place, message: 'it has no form of an event' }
   const event = eventOf(row, data)
   if (row['checksum'] === null) {
-    if (checkedBefore)
-      return { kind: 'checksum', ...place, message: 'it has no checksum, and an event before it has one' }
-    return readable(event, place)
+    const unreadable = readable(event, place)
+    if (unreadable || !checkedBefore) return unreadable
+    return { kind: 'unchecked', ...place, message: 'it has no checksum, and an event before it has one' }
   }
   const checksum = placedChecksum(contentChecksum(stream, event), place.version, place.position)
   return checksum === Number(row['checksum'])

@@ -24,6 +24,8 @@ import type { FindingKind, Found } from './verify-finding.ts'
 
 export interface Finding {
   readonly kind: FindingKind
+  /** False for `leftover` and `unchecked`, which may be in order: whoever keeps the journal knows. */
+  readonly fault: boolean
   /** Absent where no stream is meant; `#7` for the seventh that the file has, when its name is lost. */
   readonly stream?: string
   readonly version?: number
@@ -61,6 +63,8 @@ export interface VerifySummary {
   readonly keys: number
   readonly head: Position
   readonly findings: number
+  /** Of them, what cannot be in order. */
+  readonly faults: number
   /** Everything was looked at that was to be; false until then, and when a damaged page was in the way. */
   readonly complete: boolean
 }
@@ -96,6 +100,7 @@ const emptySummary: VerifySummary = {
   keys: 0,
   head: '',
   findings: 0,
+  faults: 0,
   complete: false,
 }
 
@@ -112,6 +117,7 @@ class Verifying {
   #keys = 0
   #head = 0
   #findings = 0
+  #faults = 0
   #complete = false
   #cutShort = false
 
@@ -129,6 +135,7 @@ class Verifying {
       keys: this.#keys,
       head: positionOf(this.#head),
       findings: this.#findings,
+      faults: this.#faults,
       complete: this.#complete,
     }
   }
@@ -143,8 +150,10 @@ class Verifying {
     ]
     for (const stage of stages)
       for await (const found of this.#guarded(stage())) {
+        const finding = findingOf(found)
         this.#findings++
-        yield findingOf(found)
+        if (finding.fault) this.#faults++
+        yield finding
       }
     this.#complete = !this.#cutShort
   }
@@ -245,6 +254,7 @@ const nowhere = { stream: '', version: 0, position: 0 }
 function findingOf({ kind, stream, version, position, message }: Found): Finding {
   return {
     kind,
+    fault: kind !== 'leftover' && kind !== 'unchecked',
     ...(stream !== '' && { stream }),
     ...(version !== 0 && { version }),
     ...(position !== 0 && { position: positionOf(position) }),

@@ -3,6 +3,11 @@
 export type FindingKind =
   /** An event is not what was appended. */
   | 'checksum'
+  /**
+   * An event has no checksum though one before it has: it is readable, and nobody can say more. No fault where events from
+   * before there were checksums were archived and restored, since those have one now.
+   */
+  | 'unchecked'
   /** An event from before there were checksums cannot be read, or a column has no sense. */
   | 'unreadable'
   /** A version inside a stream is missing. */

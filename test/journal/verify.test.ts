@@ -81,6 +81,7 @@ describe('the verification of a sound journal', () => {
       keys: 2,
       head: '41',
       findings: 0,
+      faults: 0,
       complete: true,
     })
     expect(summary.bytes).toBeGreaterThan(80_000)
@@ -185,7 +186,7 @@ describe('the verification of a changed journal', () => {
     [
       'a missing checksum',
       'UPDATE journal_event SET checksum = NULL WHERE position = 13',
-      [{ kind: 'checksum', version: 13 }],
+      [{ kind: 'unchecked', version: 13 }],
     ],
     [
       'a position',
@@ -290,6 +291,8 @@ describe('the verification of a changed journal', () => {
     const { findings, summary } = await verified(store, { reaches: '41' })
     expect(findings).toMatchObject(expected)
     expect(summary.findings).toBe(expected.length)
+    const harmless = expected.filter(({ kind }) => kind === 'leftover' || kind === 'unchecked')
+    expect(summary.faults).toBe(expected.length - harmless.length)
   })
 
   it('finds a damaged page, and goes on with what can be read', async () => {
