@@ -12,6 +12,7 @@ import { accountKind } from '../actor/persistent-kit.ts'
 import type { AccountState } from '../actor/persistent-kit.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
+const script = new URL('../actor/persistent-writer.ts', import.meta.url)
 const kills = killsOf(20)
 const seed = crashSeed('actor-persistent-1')
 
@@ -31,11 +32,7 @@ it(
     const acknowledged: Acknowledged[] = []
     for (let kill = 0; kill < kills; kill++) {
       const lines = 1 + random.integer(80)
-      const { said, killed } = await runUntilKilled<Acknowledged>(
-        '../actor/persistent-writer.ts',
-        [folder, `${seed}/${kill}`],
-        lines,
-      )
+      const { said, killed } = await runUntilKilled<Acknowledged>(script, [folder, `${seed}/${kill}`], lines)
       expect(killed).toBe(true)
       expect(said.length).toBeGreaterThan(0)
       acknowledged.push(...said)

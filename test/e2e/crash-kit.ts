@@ -25,16 +25,11 @@ export interface Life<Line> {
 }
 
 /**
- * Runs a script of the tests, a path from here, until it has said so many lines; then it is killed with -9, and a few more
+ * Runs a script of the tests until it has said so many lines; then it is killed with -9, and a few more
  * may be under way. It must end by a kill, this one or its own, or in order; and complain of nothing.
  */
-export async function runUntilKilled<Line>(
-  script: string,
-  args: readonly string[],
-  lines: number,
-): Promise<Life<Line>> {
-  const path = fileURLToPath(new URL(script, import.meta.url))
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export async function runUntilKilled<Line>(script: URL, args: readonly string[], lines: number): Promise<Life<Line>> {
+  const child = spawn(process.execPath, [fileURLToPath(script), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = once(child, 'close')
   let complaint = ''
   child.stderr.on('data', (chunk: Buffer) => {

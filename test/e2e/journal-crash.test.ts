@@ -9,6 +9,7 @@ import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
+const script = new URL('../journal/crash-writer.ts', import.meta.url)
 const kills = killsOf(20, 200)
 const seed = crashSeed('journal-crash-1')
 
@@ -36,11 +37,7 @@ it(
     for (let kill = 0; kill < kills; kill++) {
       const before = acknowledged.length
       const lines = 1 + random.integer(120)
-      const { said, killed } = await runUntilKilled<Acknowledged>(
-        '../journal/crash-writer.ts',
-        [folder, `${seed}/${kill}`],
-        lines,
-      )
+      const { said, killed } = await runUntilKilled<Acknowledged>(script, [folder, `${seed}/${kill}`], lines)
       expect(killed).toBe(true)
       acknowledged.push(...said)
       expect(acknowledged.length).toBeGreaterThan(before)

@@ -11,6 +11,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { counter } from '../journal/decider-kit.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
+const script = new URL('../journal/execute-writer.ts', import.meta.url)
 const kills = killsOf(25)
 const seed = crashSeed('journal-execute-1')
 
@@ -31,11 +32,7 @@ it(
     let truncated = 0
     for (let kill = 0; kill < kills; kill++) {
       const lines = 1 + random.integer(80)
-      const { said, killed } = await runUntilKilled<Acknowledged>(
-        '../journal/execute-writer.ts',
-        [folder, `${seed}/${kill}`],
-        lines,
-      )
+      const { said, killed } = await runUntilKilled<Acknowledged>(script, [folder, `${seed}/${kill}`], lines)
       expect(killed).toBe(true)
       for (const told of said) last.set(told.stream, told)
       const store = await openSqliteStore({ folder, schemas: [journalSchema] })

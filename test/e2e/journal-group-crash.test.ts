@@ -10,6 +10,7 @@ import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
+const script = new URL('../journal/group-worker.ts', import.meta.url)
 const kills = killsOf(15, 40)
 const seed = crashSeed('journal-group-crash-1')
 const streams = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -40,7 +41,7 @@ it(
     let killed = 0
     for (let finished = false; !finished; lives++) {
       const lines = lives < kills ? 1 + random.integer(90) : Number.POSITIVE_INFINITY
-      const life = await runUntilKilled<Said>('../journal/group-worker.ts', [folder, `${seed}/${lives}`], lines)
+      const life = await runUntilKilled<Said>(script, [folder, `${seed}/${lives}`], lines)
       said.push(...life.said)
       finished = !life.killed
       if (!finished) killed++

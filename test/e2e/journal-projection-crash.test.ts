@@ -16,6 +16,7 @@ import type { Balance } from '../journal/projection-definitions.ts'
 import { schemas } from '../journal/projection-schemas.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
+const script = new URL('../journal/projection-crash-writer.ts', import.meta.url)
 const kills = killsOf(12, 200)
 const seed = crashSeed('projection-crash-1')
 
@@ -42,7 +43,7 @@ it(
       // Of many lives each is shorter, so that the whole is not read too often.
       const lines = 1 + random.integer(kills > 20 ? 120 : 400)
       const args = [folder, `${seed}/${kill}`]
-      const life = await runUntilKilled<Line>('../journal/projection-crash-writer.ts', args, lines)
+      const life = await runUntilKilled<Line>(script, args, lines)
       expect(life.killed).toBe(true)
       for (const line of life.said) note(told, line)
       await verify(folder, told)
