@@ -3,7 +3,7 @@ import { memoryJournal } from '../../src/journal/memory.ts'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import type { BenchCase, Side } from '../harness.ts'
 import { batches, streams } from './events.ts'
-import { openJournal, Raw } from './raw.ts'
+import { appending, openJournal, Raw } from './raw.ts'
 
 function appendCase(size: number, count: number): BenchCase {
   const given = batches(count, size)
@@ -11,17 +11,7 @@ function appendCase(size: number, count: number): BenchCase {
     name: `append, ${size} a call, one after another`,
     unit: 'events/s',
     peerName: 'raw statements',
-    ours: async (): Promise<Side> => {
-      const { journal, close } = await openJournal()
-      return {
-        batch: async () => {
-          for (const [at, events] of given.entries())
-            await journal.append(streams[at % streams.length] as string, events)
-          return count * size
-        },
-        dispose: close,
-      }
-    },
+    ours: () => appending(given),
     peer: () => {
       const raw = new Raw()
       return {

@@ -10,7 +10,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type { BenchCase } from '../harness.ts'
 import { batches, streams } from './events.ts'
-import { openJournal, temporaryFolder } from './raw.ts'
+import { appending, temporaryFolder } from './raw.ts'
 
 interface EmmettStore {
   appendToStream(stream: string, events: readonly { readonly type: string; readonly data: unknown }[]): Promise<unknown>
@@ -33,17 +33,7 @@ function emmettCase(emmett: Emmett, size: number, count: number): BenchCase {
     unit: 'events/s',
     peerName: 'Emmett on sqlite',
     rounds: 3,
-    ours: async () => {
-      const { journal, close } = await openJournal()
-      return {
-        batch: async () => {
-          for (const [at, events] of given.entries())
-            await journal.append(streams[at % streams.length] as string, events)
-          return count * size
-        },
-        dispose: close,
-      }
-    },
+    ours: () => appending(given),
     peer: () => {
       const { folder, remove } = temporaryFolder()
       const store = emmett.getSQLiteEventStore({ fileName: join(folder, 'emmett.db') })

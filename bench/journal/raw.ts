@@ -11,6 +11,7 @@ import type { CloudEvent } from '../../src/base/envelope.ts'
 import { migrations } from '../../src/journal/sqlite-schema.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { Side } from '../harness.ts'
 import { batches, streams } from './events.ts'
 
 export function temporaryFolder(): { folder: string; remove: () => void } {
@@ -80,4 +81,16 @@ export async function filled(): ReturnType<typeof openJournal> {
   for (const [at, events] of batches(100, 1000).entries())
     await opened.journal.append(streams[at % streams.length] as string, events)
   return opened
+}
+
+/** Our side of a case that appends given batches one after another, each to the next stream. */
+export async function appending(given: readonly (readonly CloudEvent[])[]): Promise<Side> {
+  const { journal, close } = await openJournal()
+  return {
+    batch: async () => {
+      for (const [at, events] of given.entries()) await journal.append(streams[at % streams.length] as string, events)
+      return given.reduce((sum, { length }) => sum + length, 0)
+    },
+    dispose: close,
+  }
 }

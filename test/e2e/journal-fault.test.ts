@@ -1,5 +1,5 @@
 /** The journal on a disk that fills up, in a folder that is taken away, in a file of an older schema, under a tracer. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,15 +16,11 @@ import { databaseFile } from '../../src/store/sqlite-file.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { requirement } from '../requirement.ts'
 import { acknowledgements, tracing } from '../store/trace.ts'
+import { smallDisk } from './small-disk.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-journal-fault-'))
-const small = mkdtempSync(join(tmpdir(), 'colloquy-journal-small-'))
-const mounted = requirement(
-  process.platform === 'linux' &&
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', small], { stdio: 'ignore' }).status === 0,
-  'a really full disk',
-  'run as root on Linux, where a small tmpfs can be mounted',
-)
+const disk = smallDisk('6m')
+const small = disk.folder
 const hasStrace = requirement(
   spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0,
   'the order of sync and acknowledgement',
@@ -32,8 +28,7 @@ const hasStrace = requirement(
 )
 
 afterAll(() => {
-  if (mounted) execFileSync('umount', [small])
-  rmSync(small, { recursive: true })
+  disk.remove()
   rmSync(root, { recursive: true })
 })
 
@@ -42,7 +37,7 @@ const openIn = async (folder: string) =>
 
 describe('journal on a full disk', () => {
   // Without the right to mount there is no disk to fill; sizeMaxBytes of the store is tested everywhere.
-  it.skipIf(!mounted)(
+  it.skipIf(!disk.mounted)(
     'refuses in mid-commit with store.full, keeps what it acknowledged and nothing else',
     async () => {
       const folder = join(small, 'data')

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,17 +7,12 @@ import { numbered } from '../../src/journal/conformance-kit.ts'
 import { openData } from '../../src/node/open-data.ts'
 import { requirement } from '../requirement.ts'
 import { root as checkout, run } from './cli.ts'
+import { smallDisk } from './small-disk.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-keeping-'))
-const small = mkdtempSync(join(tmpdir(), 'colloquy-small-'))
+const disk = smallDisk('1m')
+const small = disk.folder
 const data = join(root, 'data')
-// A disk that can really be filled needs the right to mount one.
-const mounted = requirement(
-  process.platform === 'linux' &&
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', small], { stdio: 'ignore' }).status === 0,
-  'a really full disk',
-  'run as root on Linux, where a small tmpfs can be mounted',
-)
 const hasStrace = requirement(
   spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0,
   'the order of sync and rename',
@@ -37,14 +32,13 @@ beforeAll(async () => {
     )
 })
 afterAll(() => {
-  if (mounted) execFileSync('umount', [small])
-  rmSync(small, { recursive: true })
+  disk.remove()
   rmSync(root, { recursive: true })
 })
 
 describe('a disk that is full', () => {
   // Without the right to mount there is no disk to fill.
-  it.skipIf(!mounted)(
+  it.skipIf(!disk.mounted)(
     'takes no part of a backup, an export or an archive for the whole, and nothing is erased',
     async () => {
       const backup = await run(['log', 'backup', data, join(small, 'copy')])

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,16 +9,11 @@ import { requirement } from '../requirement.ts'
 import { addBatch, batchesAfter, batchSchema } from '../store/procedures.ts'
 import { killChildren, startChild } from '../store/spawn.ts'
 import { acknowledgements, tracing } from '../store/trace.ts'
+import { smallDisk } from './small-disk.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'colloquy-store-'))
-const small = mkdtempSync(join(tmpdir(), 'colloquy-small-'))
-// A disk that can really be filled needs the right to mount one.
-const mounted = requirement(
-  process.platform === 'linux' &&
-    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', small], { stdio: 'ignore' }).status === 0,
-  'a really full disk',
-  'run as root on Linux, where a small tmpfs can be mounted',
-)
+const disk = smallDisk('4m')
+const small = disk.folder
 const hasStrace = requirement(
   spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0,
   'the order of sync and acknowledgement',
@@ -27,41 +22,43 @@ const hasStrace = requirement(
 
 afterAll(async () => {
   await killChildren()
-  if (mounted) execFileSync('umount', [small])
-  rmSync(small, { recursive: true })
+  disk.remove()
   rmSync(root, { recursive: true })
 })
 
 describe('sqlite store on a full disk', () => {
   // Without the right to mount there is no disk to fill; sizeMaxBytes is tested everywhere.
-  it.skipIf(!mounted)('refuses with store.full, keeps what it acknowledged, goes on when there is room', async () => {
-    const folder = join(small, 'data')
-    const ballast = join(small, 'ballast')
-    writeFileSync(ballast, Buffer.alloc(1_000_000))
-    const kept: string[] = []
-    const add = async (batch: string) => {
-      kept.push(await store.write(addBatch, { batch, parts: 2, payload: `${batch} `.repeat(1000) }))
-    }
-    const names = async () => (await store.read(batchesAfter, '')).map(({ batch }) => batch)
-    let store = await openSqliteStore({ folder, schemas: [batchSchema] })
-    const fill = async () => {
-      for (let at = 0; ; at++)
-        await Promise.all(['a', 'b', 'c'].map((part) => add(`b${String(at).padStart(5, '0')}${part}`)))
-    }
-    await expect(fill()).rejects.toMatchObject({ code: 'store.full' })
-    await expect(add('no room')).rejects.toMatchObject({ code: 'store.full' })
-    expect(await names()).toEqual(kept.toSorted())
-    rmSync(ballast)
-    await add('room again')
-    expect(await names()).toEqual(kept.toSorted())
-    await store.close()
-    store = await openSqliteStore({ folder, schemas: [batchSchema] })
-    expect(await names()).toEqual(kept.toSorted())
-    await store.close()
-    const database = new DatabaseSync(join(folder, 'colloquy.db'), { readOnly: true })
-    expect(database.prepare('PRAGMA integrity_check').all()).toMatchObject([{ integrity_check: 'ok' }])
-    database.close()
-  })
+  it.skipIf(!disk.mounted)(
+    'refuses with store.full, keeps what it acknowledged, goes on when there is room',
+    async () => {
+      const folder = join(small, 'data')
+      const ballast = join(small, 'ballast')
+      writeFileSync(ballast, Buffer.alloc(1_000_000))
+      const kept: string[] = []
+      const add = async (batch: string) => {
+        kept.push(await store.write(addBatch, { batch, parts: 2, payload: `${batch} `.repeat(1000) }))
+      }
+      const names = async () => (await store.read(batchesAfter, '')).map(({ batch }) => batch)
+      let store = await openSqliteStore({ folder, schemas: [batchSchema] })
+      const fill = async () => {
+        for (let at = 0; ; at++)
+          await Promise.all(['a', 'b', 'c'].map((part) => add(`b${String(at).padStart(5, '0')}${part}`)))
+      }
+      await expect(fill()).rejects.toMatchObject({ code: 'store.full' })
+      await expect(add('no room')).rejects.toMatchObject({ code: 'store.full' })
+      expect(await names()).toEqual(kept.toSorted())
+      rmSync(ballast)
+      await add('room again')
+      expect(await names()).toEqual(kept.toSorted())
+      await store.close()
+      store = await openSqliteStore({ folder, schemas: [batchSchema] })
+      expect(await names()).toEqual(kept.toSorted())
+      await store.close()
+      const database = new DatabaseSync(join(folder, 'colloquy.db'), { readOnly: true })
+      expect(database.prepare('PRAGMA integrity_check').all()).toMatchObject([{ integrity_check: 'ok' }])
+      database.close()
+    },
+  )
 })
 
 describe('sqlite store and its syncs', () => {
