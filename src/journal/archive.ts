@@ -23,6 +23,8 @@ import { readTransfer } from './transfer-reader.ts'
 export interface ArchiveSink {
   /** What it keeps already; undefined when it keeps nothing. */
   read(): Promise<AsyncIterable<Uint8Array> | undefined>
+  /** Whether it keeps still, unchanged, what `read` gave last. Asked before each erasing; without it, it is taken to. */
+  still?(): Promise<boolean>
   /** Keeps all these bytes so that they outlive a crash, or nothing. */
   write(bytes: AsyncIterable<Uint8Array>): Promise<void>
 }
@@ -76,15 +78,18 @@ export async function archive(journal: Journal, options: ArchiveOptions): Promis
   }
   const going = await plan(journal, options, cut)
   if (going.length === 0) return { events: 0, erased: 0, streams: 0 }
-  if ((await sink.read()) === undefined) {
+  let kept = await sink.read()
+  if (kept === undefined) {
     const lines = exportLines(counted(readGoing(journal, going, cut), 'writing', onProgress), 'ndjson')
     await sink.write(gzipped(lines))
+    cut()
+    kept = await sink.read()
   }
-  cut()
-  const events = await check(journal, going, options)
+  const events = await check(journal, going, kept, options)
   let erased = 0
   for (const { stream, before } of going) {
     cut()
+    if ((await sink.still?.()) === false) throw new ArchiveConflict(stream, 'was changed or replaced after the check')
     erased += (await journal.truncate(stream, before)).events
     onProgress?.({ stage: 'erasing', events: erased })
   }
@@ -129,7 +134,8 @@ async function* readGoing(journal: Journal, going: readonly Going[], cut: () => 
     let next = from
     for await (const recorded of journal.read(stream, { fromVersion: from, limit: before - from })) {
       cut()
-      if (recorded.version !== next++) throw new ArchiveConflict(stream, 'somebody else erased events meanwhile')
+      if (recorded.version !== next++)
+        throw new ArchiveConflict(stream, 'is cut short: somebody else erased events meanwhile')
       yield recorded
     }
   }
@@ -159,10 +165,10 @@ async function* gzipped(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 async function check(
   journal: Journal,
   going: readonly Going[],
-  { sink, signal, onProgress }: ArchiveOptions,
+  kept: AsyncIterable<Uint8Array> | undefined,
+  { signal, onProgress }: ArchiveOptions,
 ): Promise<number> {
   const wanted = new Map(going.map((each) => [each.stream, each]))
-  const kept = await sink.read()
   if (kept === undefined) throw new InvalidArgument('sink', 'must keep what was written to it; it gives nothing back')
   const elementMaxBytes = journal.limits.eventMaxBytes * 6 + 512 * 1024
   let comparison: StreamComparison | undefined
@@ -182,7 +188,7 @@ async function check(
         const begin = wanted.get(stream)
         if (begin && version <= begin.from) found.set(stream, begin.from)
       }
-      if (version !== here.next++) throw new ArchiveConflict(stream, 'has a gap between the events')
+      if (version !== here.next++) throw new ArchiveConflict(stream, 'has a gap between events')
       const end = found.get(stream)
       if (end === undefined || version < end) continue
       if ((await comparison?.compare(each.placed)) !== 'same') throw new ArchiveConflict(stream, 'has other events')

@@ -411,7 +411,7 @@ export class ArchiveConflict extends ColloquyError {
   override readonly code = 'journal.archive_conflict'
   readonly stream: string
   constructor(stream: string, why: string) {
-    super(`the archive is there already and ${why} of ${stream}; name another file`)
+    super(`the archive ${why}, of stream ${stream}; name another file`)
     this.stream = stream
   }
 }

@@ -74,7 +74,7 @@ describe('what is said to be kept', () => {
     const done = spawnSync('strace', [...traced, join(checkout, 'src/cli/main.ts'), ...asked], { encoding: 'utf8' })
     expect({ code: done.status, stderr: done.stderr }).toMatchObject({ code: 0 })
     const lines = readFileSync(trace, 'utf8').split('\n')
-    const opened = lines.findIndex((line) => line.includes('old.gz.part') && line.includes('openat('))
+    const opened = lines.findIndex((line) => /\.old\.gz\.[^"]*\.part/.test(line) && line.includes('openat('))
     const named = lines.findIndex((line) => /\blink(?:at)?\(/.test(line))
     const after = lines.slice(named + 1)
     const folderSynced = after.findIndex((line) => line.includes('fsync('))

@@ -84,8 +84,8 @@ describe('colloquy log in a shell', () => {
   it('leaves no file of an export that is interrupted', async () => {
     await fill(data, 60_000)
     const exporting = start(['log', 'export', data, join(folder.path, 'all.json')])
-    while (!existsSync(join(folder.path, 'all.json.part')) && exporting.child.exitCode === null)
-      await new Promise(setImmediate)
+    const begun = async () => (await readdir(folder.path)).some((name) => name.startsWith('.all.json.'))
+    while (!(await begun()) && exporting.child.exitCode === null) await new Promise(setImmediate)
     exporting.child.kill('SIGINT')
     const { code, stderr } = await exporting.finished
     expect({ code, stderr }).toEqual({ code: 4, stderr: 'colloquy log export: stopped\n' })

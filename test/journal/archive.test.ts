@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -294,6 +295,63 @@ describe('an archive in a file', () => {
     await expect(archiveFile(join(folder, 'kept', 'x', 'y')).read()).rejects.toMatchObject({
       code: 'journal.archive_unwritable',
     })
+  })
+
+  it('touches no file that somebody else has beside it, and clears away what attempts that are gone have left', async () => {
+    const folder = await temporaryFolder()
+    await using journal = await filled(journals.memory)
+    const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+    await once(gone, 'exit')
+    const mark = '0123456789abcdef'
+    const theirs = ['old.gz.part', `.old.gz.${process.pid}-${mark}.part`, `.old.gz.${gone.pid}-mine.part`]
+    for (const name of [...theirs, `.old.gz.${gone.pid}-${mark}.part`]) await writeFile(join(folder, name), 'mine')
+    await archive(journal, { ...old, sink: archiveFile(join(folder, 'old.gz')) })
+    expect((await readdir(folder)).sort()).toEqual([...theirs, 'old.gz'].sort())
+    for (const name of theirs) expect(await readFile(join(folder, name), 'utf8')).toBe('mine')
+  })
+
+  it('that two write at once is of one of them, whole; the other is refused and erases nothing', async () => {
+    const folder = await temporaryFolder()
+    await using first = await filled(journals.memory)
+    await using second = journals.memory()
+    for (let at = 1; at <= 30; at++) await second.append(`a/${at % 3}`, [event(at + 100)])
+    const path = join(folder, 'old.gz')
+    const [before, beforeToo] = [await gather(first.readAll()), await gather(second.readAll())]
+    const done = await Promise.allSettled(
+      [first, second].map((journal) => archive(journal, { ...old, sink: archiveFile(path) })),
+    )
+    expect(done.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const [won, lost] = done[0]?.status === 'fulfilled' ? [first, second] : [second, first]
+    expect(await gather(lost.readAll())).toEqual(lost === first ? before : beforeToo)
+    await restoreEvents(won, pieces(await readFile(path)))
+    expect(await gather(won.readAll())).toEqual(won === first ? before : beforeToo)
+    expect(await readdir(folder)).toEqual(['old.gz'])
+  })
+
+  it('that is replaced or changed after it was read back has nothing erased', async () => {
+    const folder = await temporaryFolder()
+    await using journal = await filled(journals.memory)
+    const before = await gather(journal.readAll())
+    const path = join(folder, 'old.gz')
+    const swaps = [
+      () => {
+        renameSync(path, join(folder, 'elsewhere'))
+        writeFileSync(path, 'other')
+      },
+      () => appendFileSync(path, 'more'),
+      () => rmSync(path),
+    ]
+    for (const swap of swaps) {
+      let told = 0
+      const onProgress: ArchiveOptions['onProgress'] = ({ stage }) => {
+        if (stage === 'checking' && told++ === 0) swap()
+      }
+      await expect(archive(journal, { ...old, sink: archiveFile(path), onProgress })).rejects.toMatchObject({
+        code: 'journal.archive_conflict',
+      })
+      expect(await gather(journal.readAll())).toEqual(before)
+      await rm(path, { force: true })
+    }
   })
 
   it('loses nothing through kill -9 at any point, when it is done again', async () => {
