@@ -2,7 +2,7 @@
  * History: one stream read into something that has come to a version of it, such as a state. Unlike a plain reading it does
  * not pass over what is missing: events that are erased and that nothing stands for are an error, never a wrong state.
  */
-import { assert } from '../base/error.ts'
+import { Aborted, assert } from '../base/error.ts'
 import { HistoryErased, StreamEnded } from './error.ts'
 import type { Journal, Recorded } from './journal.ts'
 
@@ -46,6 +46,10 @@ async function readInto<Begun extends { readonly version: number }>(
 ): Promise<void> {
   const first = begun.version + 1
   if (first > until) return
+  // Asked before anything is read: a reading ends early, and without a word, when what lies ahead of it is erased.
+  const head = Math.min(until, await journal.version(stream))
+  if (signal?.aborted) throw new Aborted('reading a history', { cause: signal.reason })
+  if (head < first) return
   let next = first
   for await (const recorded of journal.read(stream, { fromVersion: first, ...(signal && { signal }) })) {
     const { version } = recorded
@@ -56,8 +60,7 @@ async function readInto<Begun extends { readonly version: number }>(
     assert(begun.version === version, `a history of ${stream} stands at ${begun.version} after event ${version}`)
     next++
   }
-  // A stream of which nothing is kept reads like one that has gone no further.
-  if (next === first && (await journal.stream(stream)).firstVersion > first) throw await missing(journal, stream, first)
+  if (next <= head) throw await missing(journal, stream, next)
 }
 
 async function missing(journal: Journal, stream: string, version: number): Promise<HistoryErased | StreamEnded> {

@@ -7,7 +7,7 @@ import { gather } from '../../src/journal/conformance-kit.ts'
 import { decider } from '../../src/journal/decider.ts'
 import { EventUnreadable } from '../../src/journal/error.ts'
 import { execute } from '../../src/journal/execute.ts'
-import type { Journal } from '../../src/journal/journal.ts'
+import type { Journal, Recorded } from '../../src/journal/journal.ts'
 import { keepSnapshot, snapshotStream } from '../../src/journal/snapshot.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { counter, drivers, handle } from './decider-kit.ts'
@@ -46,7 +46,8 @@ describe('snapshots of a decider', () => {
   it('are made every so many events, save the events before them, and do not pile up', async () => {
     const { journal, reads } = watched(memoryJournal())
     for (let at = 0; at < 10; at++) await execute(journal, stream, add(`${at}`), counter(4))
-    expect(reads).toEqual([1, 1, 1, 1, 5, 5, 5, 5, 9, 9])
+    // Nothing is read where nothing has come since the snapshot, or at all.
+    expect(reads).toEqual([1, 1, 1, 5, 5, 5, 9])
     const kept = await gather(journal.read(snapshots))
     expect(kept).toMatchObject([{ version: 2, event: { data: { version: 8, definition: 1, state: { sum: 8 } } } }])
     // Those there are are used, also where none are made.
@@ -140,6 +141,15 @@ describe('snapshots of a decider', () => {
   })
 })
 
+type Meddling = (journal: Journal, name: string, all: readonly Recorded[]) => Promise<unknown>
+const nothing: Meddling = async () => {}
+const erase: Meddling = async (journal, name) => journal.truncate(name, (await journal.version(name)) + 1)
+const restore: Meddling = (journal, name, all) => journal.restore(name, all)
+const replace: Meddling = async (journal, name, all) => {
+  await execute(journal, name, add('last'), counter(1))
+  await erase(journal, name, all)
+}
+
 describe('a history that was truncated', () => {
   it('is loaded from its snapshot, or refused: never half of it', async () => {
     const journal = memoryJournal()
@@ -178,6 +188,36 @@ describe('a history that was truncated', () => {
       version: 9,
       state: { sum: 9 },
     })
+  })
+
+  it.each(drivers)('while it was read is the whole, or refused, or read again, on $name', async ({ open }) => {
+    const { journal, another, end } = await open()
+    const long = Array.from({ length: 1200 }, () => event('counter.added', '/a', { who: 'x', by: 1 }))
+    try {
+      for (const [name, during, after, wanted] of [
+        ['erased', erase, nothing, undefined],
+        ['restored', erase, restore, 1200],
+        ['snapshot', replace, nothing, 1201],
+        ['read', nothing, erase, 1200],
+      ] as const) {
+        await journal.append(name, long)
+        const all = await gather(journal.read(name))
+        let reads = 0
+        const read: Journal['read'] = async function* (read, options) {
+          const first = read === name && reads++ === 0
+          for await (const recorded of journal.read(read, options)) {
+            yield recorded
+            if (first && recorded.version === 10) await during(another(), name, all)
+          }
+          if (first) await after(another(), name, all)
+        }
+        const asked = execute(handle(journal, { read }), name, look, counter())
+        if (wanted !== undefined) expect(await asked).toMatchObject({ version: wanted, state: { sum: wanted } })
+        else await expect(asked).rejects.toMatchObject({ code: 'journal.history_erased', firstVersion: 1201 })
+      }
+    } finally {
+      await end()
+    }
   })
 
   it('of which only the tombstone is left takes no command', async () => {
