@@ -12,7 +12,7 @@ import { StoreClosed } from './error.ts'
 import { applicationId, checkSchemas, migrate } from './migrate.ts'
 import { together } from './procedure.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
-import { makeBackup } from './sqlite-backup-folder.ts'
+import { backupPlace, makeBackup } from './sqlite-backup-folder.ts'
 import { typedSqliteError } from './sqlite-error.ts'
 import type { BackupOptions, Procedure, Schema, Store, StoreCall, StoreStats } from './store.ts'
 
@@ -111,7 +111,7 @@ class MemoryStore implements Store {
       const pages = database
         .prepare('SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size')
         .get()
-      makeBackup(folder, (file) => database.prepare('VACUUM INTO ?').run(file))
+      makeBackup(backupPlace(folder), (file) => database.prepare('VACUUM INTO ?').run(file))
       onProgress?.({ bytes: Number(pages?.['n']), totalBytes: Number(pages?.['n']) })
     } catch (thrown) {
       throw asThrown(thrown)

@@ -37,7 +37,7 @@ function answer(): AsideAnswer {
 function done(): readonly string[] {
   const { job } = data
   if (job.kind === 'check') return onSnapshot(check)
-  makeBackup(job.folder, (file) => onSnapshot((database) => copyTo(database, file)))
+  makeBackup(job.place, (file) => onSnapshot((database) => copyTo(database, file)))
   return []
 }
 

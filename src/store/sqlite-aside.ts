@@ -11,7 +11,8 @@ import { checkKeys } from '../base/limit.ts'
 import { StoreFailed } from './error.ts'
 import { fromPortable } from './portable-error.ts'
 import type { PortableError } from './portable-error.ts'
-import { refuseExisting, removeUnfinished, unfinishedBackup } from './sqlite-backup-folder.ts'
+import { backupPlace, refuseExisting, removeUnfinished } from './sqlite-backup-folder.ts'
+import type { BackupPlace } from './sqlite-backup-folder.ts'
 import type { BackupOptions } from './store.ts'
 
 export interface AsideOptions {
@@ -24,7 +25,7 @@ export interface AsideOptions {
 export interface AsideData {
   readonly file: string
   readonly busyTimeoutMs: number
-  readonly job: { readonly kind: 'backup'; readonly folder: string } | { readonly kind: 'check' }
+  readonly job: { readonly kind: 'backup'; readonly place: BackupPlace } | { readonly kind: 'check' }
 }
 
 export type AsideAnswer =
@@ -51,9 +52,10 @@ export class SqliteAside {
     if (typeof folder !== 'string' || folder === '') throw new InvalidArgument('folder', 'must name a folder')
     refuseExisting(folder)
     const { onProgress, signal } = options
-    const watch = onProgress && this.#watch(folder, onProgress)
+    const place = backupPlace(folder)
+    const watch = onProgress && this.#watch(place.file, onProgress)
     try {
-      await this.#run({ kind: 'backup', folder }, signal, () => removeUnfinished(folder))
+      await this.#run({ kind: 'backup', place }, signal, () => removeUnfinished(place))
     } finally {
       watch?.cancel()
     }
@@ -104,9 +106,8 @@ export class SqliteAside {
     return promise
   }
 
-  #watch(folder: string, onProgress: NonNullable<BackupOptions['onProgress']>): Timer {
+  #watch(passing: string, onProgress: NonNullable<BackupOptions['onProgress']>): Timer {
     const { file, clock } = this.#options
-    const passing = unfinishedBackup(folder).file
     let timer: Timer | undefined
     let over = false
     const sizeOf = async (path: string) => (await stat(path).catch(() => undefined))?.size ?? 0

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { memoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { backupPlace, makeBackup } from '../../src/store/sqlite-backup-folder.ts'
 import type { Store } from '../../src/store/store.ts'
 import { addBatch, batchesAfter, batchSchema } from './procedures.ts'
 import { startChild } from './spawn.ts'
@@ -115,12 +116,13 @@ describe('the backup of a sqlite store', () => {
     await owner.close()
     const child = spawn(process.execPath, [program, data, copy], { stdio: 'ignore' })
     const ended = once(child, 'exit')
-    const passing = join(folder, 'copy.unfinished', 'colloquy.db.part')
-    while (!existsSync(passing) && child.exitCode === null) await nextTurn()
+    const begun = () => readdirSync(folder).find((name) => name.endsWith('.unfinished'))
+    const passing = () => readdirSync(join(folder, begun() ?? '')).includes('colloquy.db.part')
+    while (!passing() && child.exitCode === null) await nextTurn()
     child.kill('SIGKILL')
     expect((await ended)[1]).toBe('SIGKILL')
     expect(existsSync(copy)).toBe(false)
-    expect(await readdir(join(folder, 'copy.unfinished'))).not.toContain('colloquy.db')
+    expect(await readdir(join(folder, begun() ?? ''))).not.toContain('colloquy.db')
     await expect(openSqliteStore({ folder: copy, schemas, readonly: true })).rejects.toMatchObject({
       code: 'store.unavailable',
     })
@@ -137,7 +139,7 @@ describe('the backup of a sqlite store', () => {
     await fill(store, 2000)
     const stop = new AbortController()
     const backup = store.backup(join(folder, 'copy'), { signal: stop.signal })
-    while (!existsSync(join(folder, 'copy.unfinished'))) await nextTurn()
+    while (!readdirSync(folder).some((name) => name.endsWith('.unfinished'))) await nextTurn()
     stop.abort()
     await expect(backup).rejects.toMatchObject({ code: 'base.aborted' })
     await store.close()
@@ -146,11 +148,53 @@ describe('the backup of a sqlite store', () => {
 
   it('does not clear away what is not its own', async () => {
     const folder = await temporaryFolder()
-    await mkdir(join(folder, 'copy.unfinished'))
-    await writeFile(join(folder, 'copy.unfinished', 'mine.txt'), 'mine')
+    const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
+    await once(gone, 'exit')
+    const mark = '0123456789abcdef.unfinished'
+    const theirs = ['copy.unfinished', `copy.${process.pid}-${mark}`, `copy.${gone.pid}-${mark}`]
+    for (const name of theirs) {
+      await mkdir(join(folder, name))
+      await writeFile(join(folder, name, 'mine.txt'), 'mine')
+    }
     await using store = await openSqliteStore({ folder: join(folder, 'data'), schemas })
-    await expect(store.backup(join(folder, 'copy'))).rejects.toMatchObject({ code: 'store.unavailable' })
-    expect(await readdir(join(folder, 'copy.unfinished'))).toEqual(['mine.txt'])
+    await store.backup(join(folder, 'copy'))
+    for (const name of theirs) expect(await readdir(join(folder, name))).toEqual(['mine.txt'])
+  })
+
+  it('that goes on beside another to the same folder is refused whole, or is the one', async () => {
+    const folder = await temporaryFolder()
+    await using store = await openSqliteStore({ folder: join(folder, 'data'), schemas })
+    await fill(store, 500)
+    const copy = join(folder, 'copy')
+    const done = await Promise.allSettled(Array.from({ length: 4 }, () => store.backup(copy)))
+    const refused = done.filter((each) => each.status === 'rejected')
+    expect(refused).toHaveLength(3)
+    for (const { reason } of refused) {
+      expect(reason).toMatchObject({ code: 'store.unavailable' })
+      expect(String(reason)).toContain(copy)
+    }
+    expect((await readdir(folder)).sort()).toEqual(['copy', 'data'])
+    await using again = await openSqliteStore({ folder: copy, schemas, readonly: true })
+    expect(await namesOf(again)).toHaveLength(500)
+  })
+
+  it('is no backup when its file was replaced meanwhile, and names the copy where the copy failed', async () => {
+    const folder = await temporaryFolder()
+    const whole = join(folder, 'copy')
+    const replace = (file: string) => {
+      rmSync(file)
+      writeFileSync(`${file}.other`, 'other')
+      renameSync(`${file}.other`, file)
+    }
+    expect(() => makeBackup(backupPlace(whole), replace)).toThrow(/copy.*was replaced/)
+    const failing = (errcode: number) => () => {
+      throw Object.assign(new Error('disk I/O error'), { errcode })
+    }
+    const [write, open, read] = [778, 14, 266]
+    for (const errcode of [write, open])
+      expect(() => makeBackup(backupPlace(whole), failing(errcode))).toThrow(`${whole} cannot be made (disk I/O error)`)
+    expect(() => makeBackup(backupPlace(whole), failing(read))).toThrow(/^disk I\/O error$/)
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('is let finish by close', async () => {
