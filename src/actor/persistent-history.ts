@@ -14,6 +14,7 @@ import { replayed } from '../journal/history.ts'
 import type { Journal } from '../journal/journal.ts'
 import { historyStream, isSnapshotData, lastSnapshot, snapshotStream } from '../journal/snapshot.ts'
 import type { SnapshotData } from '../journal/snapshot.ts'
+import { synchronous } from '../journal/synchronous.ts'
 import { sourceEnd } from './records.ts'
 
 export interface HistoryPlan {
@@ -110,7 +111,7 @@ export function loadHistory(
     { journal, stream, until, signal },
     () => begin(plan, { journal, logger, ...(signal && { signal }) }, stream, input),
     (history, { version, event }) => {
-      history.state = plan.evolve(history.state, { type: event.type, data: event.data })
+      history.state = synchronous('evolve', plan.evolve(history.state, { type: event.type, data: event.data }))
       history.version = version
       if (event.causationid !== undefined) history.commands.add(event.causationid, version, 1)
     },

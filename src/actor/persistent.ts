@@ -23,6 +23,7 @@ import { plainName, wholeNumber } from '../base/limit.ts'
 import type { DomainEvent } from '../journal/decider.ts'
 import { EventTooLarge, InvalidEvent, WrongVersion } from '../journal/error.ts'
 import { keepSnapshot, snapshotStream } from '../journal/snapshot.ts'
+import { synchronous } from '../journal/synchronous.ts'
 import type { ActorDefinition, ActorSpec, Context, Handlers, Later, ProtocolOf } from './actor.ts'
 import type { Cell } from './cell.ts'
 import { actor } from './define.ts'
@@ -208,14 +209,14 @@ async function handleCommand(
     if (command !== undefined) plainName('commandId', command, 256)
     const before = command === undefined ? undefined : history.commands.get(command)
     if (before) return await again(recordsFor(plan, cell), history.stream, before)
-    events = (plan.decide[name] as AnyDeciders[string])(history.state, message)
+    events = synchronous('decide', (plan.decide[name] as AnyDeciders[string])(history.state, message))
   } catch (error) {
     if (error instanceof ColloquyError) return refuseInHand(ctx, error)
     throw error
   }
   if (events.length === 0) return { version: history.version, events }
   // Before they are appended: an event that cannot be taken must never stand in the history.
-  const state = events.reduce((state, event) => plan.evolve(state, event), history.state)
+  const state = events.reduce((state, event) => synchronous('evolve', plan.evolve(state, event)), history.state)
   const first = history.version + 1
   try {
     await append(plan, ctx, history, events, command)

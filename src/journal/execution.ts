@@ -15,6 +15,7 @@ import type { AppendCondition, Appended, Journal, Position, Recorded } from './j
 import { isSnapshotData, keepSnapshot, lastSnapshot, snapshotStream } from './snapshot.ts'
 import type { SnapshotData } from './snapshot.ts'
 import { eventEncoder } from './stored-event.ts'
+import { synchronous } from './synchronous.ts'
 
 export interface Executed<State, Event> {
   /** Of the stream after these events; without events, the version that was decided on. */
@@ -91,14 +92,14 @@ export class Execution<State, Command, Event extends DomainEvent> {
 
   /** From a snapshot or the beginning; or on from where it was. */
   #load(previous?: Loaded<State>): Promise<Loaded<State>> {
-    const { journal, stream, signal, decider, hooks } = this.#plan
+    const { journal, stream, signal, hooks } = this.#plan
     return replayed<Loaded<State>>(
       { journal, stream, signal },
       async (attempt) => (previous && attempt === 0 ? { ...previous } : this.#begin()),
       (loaded, recorded) => {
         const arrived = hooks.arrive(recorded)
         const take = (arrived: Recorded | undefined): void => {
-          if (arrived) loaded.state = decider.evolve(loaded.state, domainEvent(arrived.event) as Event)
+          if (arrived) loaded.state = this.#evolved(loaded.state, domainEvent(arrived.event) as Event)
           loaded.version = recorded.version
         }
         return arrived instanceof Promise ? arrived.then(take) : take(arrived)
@@ -106,10 +107,14 @@ export class Execution<State, Command, Event extends DomainEvent> {
     )
   }
 
+  #evolved(state: State, event: Event): State {
+    return synchronous('evolve', this.#plan.decider.evolve(state, event))
+  }
+
   async #begin(): Promise<Loaded<State>> {
     const { journal, stream, signal, decider, logger } = this.#plan
     const { name, version: definition } = decider
-    const fresh = { state: decider.initial(), version: 0, snapshotVersion: 0, snapshotsAt: 0 }
+    const fresh = { state: synchronous('initial', decider.initial()), version: 0, snapshotVersion: 0, snapshotsAt: 0 }
     if (name === undefined) return fresh
     const source = snapshotSource(name)
     const { at, data } = await lastSnapshot<SnapshotData>({
@@ -167,12 +172,12 @@ export class Execution<State, Command, Event extends DomainEvent> {
     retries: number,
   ): Promise<Executed<State, Event> | { readonly conflict: unknown }> {
     const { decider, command } = this.#plan
-    const decided: unknown = decider.decide(command, loaded.state)
+    const decided: unknown = synchronous('decide', decider.decide(command, loaded.state))
     if (!Array.isArray(decided)) throw new InvalidArgument('decide', 'must return a list of events')
     if (decided.length === 0) return { version: loaded.version, events: [], state: loaded.state, retries }
     const made = await this.#eventsOf(decided as readonly Event[])
     const events = this.#asStored(made)
-    const state = events.reduce((state, event) => decider.evolve(state, event), loaded.state)
+    const state = events.reduce((state, event) => this.#evolved(state, event), loaded.state)
     try {
       const { version, position, duplicate } = await this.#append(made, loaded.version)
       // The first time of this command has come after all: it is found under its key.

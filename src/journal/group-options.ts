@@ -9,6 +9,7 @@ import type { GroupLimits } from './core/group.ts'
 import { checkFilter } from './filter.ts'
 import type { ConsumeOptions, GroupOptions, NackOptions } from './group.ts'
 import type { Filter, Position, Recorded } from './recorded.ts'
+import { synchronous } from './synchronous.ts'
 
 export interface CheckedGroupOptions {
   readonly from: Position
@@ -96,7 +97,7 @@ export function reasonOf(reason: string): string {
 
 /** The key of an event. */
 export function keyOf(partitionBy: CheckedGroupOptions['partitionBy'], recorded: Recorded): string | undefined {
-  const key = partitionBy?.(recorded)
+  const key = synchronous('partitionBy', partitionBy?.(recorded))
   if (key === undefined || (typeof key === 'string' && key !== '' && key.length <= 512)) return key
   throw new InvalidArgument('partitionBy', 'must give text of 1 to 512 characters, or undefined')
 }

@@ -4,6 +4,7 @@
  * what came of it.
  */
 import { messageOf } from '../base/error.ts'
+import { isThenable } from './thenable.ts'
 
 export interface StandardSchema<Output = unknown> {
   readonly '~standard': {
@@ -35,11 +36,6 @@ export function checkedBy(schema: StandardSchema, value: unknown): Checked | Pro
   } catch (error) {
     return failure(error)
   }
-}
-
-/** By the specification it is a Promise; a library may have one of its own. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** What keeps to no specification must not pass for the value `undefined`. */

@@ -111,19 +111,25 @@ class TypedShell {
   }
 
   append(stream: string, events: readonly AnyAppendable[], options?: AppendOptions): Promise<Appended> {
-    return this.#depart(events, (checked) => this.port.append(stream, checked, options))
+    const own = ownCopy(options)
+    return this.#depart(events, (checked) => this.port.append(stream, checked, own))
   }
 
   async appendMany(
     appends: readonly { readonly stream: string; readonly events: readonly AnyAppendable[] }[],
     options?: AppendManyOptions,
   ): Promise<readonly Appended[]> {
-    if (!Array.isArray(appends)) throw new InvalidArgument('appends', 'must be a list of streams and their events')
-    const all = appends.flatMap(({ events }) => events)
+    if (!isListOfAppends(appends)) throw new InvalidArgument('appends', 'must be a list of streams and their events')
+    const own = ownCopy(options)
+    const all: AnyAppendable[] = []
+    const parts = appends.map(({ events, ...rest }) => {
+      const first = all.length
+      for (const event of events) all.push(event)
+      return { ...rest, first, end: all.length }
+    })
     return this.#depart(all, (checked) => {
-      let first = 0
-      const split = appends.map((each) => ({ ...each, events: checked.slice(first, (first += each.events.length)) }))
-      return this.port.appendMany(split, options)
+      const split = parts.map(({ first, end, ...rest }) => ({ ...rest, events: checked.slice(first, end) }))
+      return this.port.appendMany(split, own)
     })
   }
 
@@ -132,13 +138,15 @@ class TypedShell {
     last: AnyAppendable,
     options?: { readonly expectedVersion?: ExpectedVersion },
   ): Promise<Erased> {
-    return this.#depart([last], ([event]) => this.port.tombstone(stream, event as CloudEvent, options))
+    const own = ownCopy(options)
+    return this.#depart([last], ([event]) => this.port.tombstone(stream, event as CloudEvent, own))
   }
 
   /** Those of one call belong together, as those of one command do. */
   #made(events: readonly AnyAppendable[]): Events {
     const make = eventMaker(this.#origin)
-    return events.map((event) => {
+    if (!Array.isArray(events)) throw new InvalidArgument('events', 'must be a list of events')
+    return Array.from(events as readonly AnyAppendable[], (event) => {
       if (typeof event !== 'object' || event === null) throw new InvalidEvent('an event must be an object')
       return 'specversion' in event ? event : make(event)
     })
@@ -162,15 +170,15 @@ class TypedShell {
 
   /** Throws or rejects with `journal.invalid_event`, or `journal.event_too_large`. */
   #validated(events: Events, waitsAnyway: boolean): Events | Promise<Events> {
-    const checked = events.map((event) => this.#outgoing(event))
+    const checked = events.map((event) => soon(() => this.#outgoing(event)))
     const waits = checked.some((each) => each instanceof Promise)
     if (!waits && !waitsAnyway) return checked as CloudEvent[]
     // What the caller changes while it waits changes nothing; a schema was given a copy already.
     const own = checked.map((each) => {
       if (each instanceof Promise || this.#schemas.has(each.type)) return each
-      return { ...each, data: this.#copied(each.type, each.data) }
+      return soon(() => ({ ...each, data: this.#copied(each.type, each.data) }))
     })
-    return waits ? Promise.all(own.map((each) => Promise.resolve(each))) : (own as CloudEvent[])
+    return own.some((each) => each instanceof Promise) ? allOf(own) : (own as CloudEvent[])
   }
 
   #outgoing(event: CloudEvent): CloudEvent | Promise<CloudEvent> {
@@ -353,4 +361,45 @@ class TypedShell {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function isListOfAppends(appends: readonly unknown[]): boolean {
+  return (
+    Array.isArray(appends) &&
+    appends.every((each) => typeof each === 'object' && each !== null && 'events' in each && Array.isArray(each.events))
+  )
+}
+
+/** Deeper than any option of an append lies. */
+const optionDepth = 8
+
+/**
+ * Lists and plain objects anew, so that what the caller changes while a schema takes its time changes nothing. What is
+ * neither is taken as it is: a copy could lack what its class says.
+ */
+function ownCopy<Value>(value: Value, depth: number = optionDepth): Value {
+  if (depth === 0 || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item: unknown) => ownCopy(item, depth - 1)) as Value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  const entries = Object.entries(value).map(([key, item]: [string, unknown]) => [key, ownCopy(item, depth - 1)])
+  return Object.fromEntries(entries) as Value
+}
+
+/** What is refused at once is refused like what is refused later, so that whoever waits for all of them hears of each. */
+function soon(work: () => CloudEvent | Promise<CloudEvent>): CloudEvent | Promise<CloudEvent> {
+  try {
+    return work()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+/** When all are settled: the first in order that is refused says why. */
+async function allOf(events: readonly (CloudEvent | Promise<CloudEvent>)[]): Promise<CloudEvent[]> {
+  const outcomes = await Promise.allSettled(events.map(async (event) => event))
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
 }

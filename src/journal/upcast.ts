@@ -11,6 +11,8 @@ import { ColloquyError, InvalidArgument, messageOf } from '../base/error.ts'
 import type { DomainEvent } from './decider.ts'
 import { UpcastFailed } from './error.ts'
 import type { Recorded } from './journal.ts'
+import { unheard } from './synchronous.ts'
+import { isThenable } from './thenable.ts'
 
 /** By the type as it is stored, such as `account.opened.v1`: pure functions. Only type and data of what they give are taken. */
 export type Upcasters = Readonly<Record<string, (event: CloudEvent) => DomainEvent>>
@@ -58,6 +60,10 @@ function step(
   } catch (cause) {
     const why = cause instanceof ColloquyError ? `${cause.code}, ${cause.message}` : messageOf(cause)
     throw new UpcastFailed(stream, version, event.type, why, { cause })
+  }
+  if (isThenable(given)) {
+    unheard(given)
+    throw new UpcastFailed(stream, version, event.type, 'it must not be async, and gave a promise')
   }
   if (typeof given !== 'object' || given === null || !('data' in given) || !('type' in given))
     throw new UpcastFailed(stream, version, event.type, 'it gave no event with type and data')

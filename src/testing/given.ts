@@ -15,6 +15,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { jsonCodec } from '../base/codec.ts'
 import { messageOf } from '../base/error.ts'
 import type { Decider, DomainEvent } from '../journal/decider.ts'
+import { synchronous } from '../journal/synchronous.ts'
 import { differenceOf } from './difference.ts'
 import { GivenMismatch } from './error.ts'
 
@@ -40,7 +41,7 @@ export function given<State, Command, Event extends DomainEvent>(
   decider: Decider<State, Command, Event>,
   events: readonly Event[] = [],
 ): GivenEvents<State, Command, Event> {
-  const state = fold(decider, decider.initial(), events.map(asStored('a given event')))
+  const state = fold(decider, synchronous('initial', decider.initial()), events.map(asStored('a given event')))
   return { when: (command) => new Tried(outcomeOf(decider, state, command)) }
 }
 
@@ -56,7 +57,7 @@ function outcomeOf<State, Command, Event extends DomainEvent>(
   let events: readonly Event[]
   let state: State
   try {
-    const decided = decider.decide(deepFreeze(command), before)
+    const decided = synchronous('decide', decider.decide(deepFreeze(command), before))
     events = decided.map(asStored('a decided event'))
     state = fold(decider, before, events)
   } catch (error) {
@@ -72,7 +73,10 @@ function fold<State, Command, Event extends DomainEvent>(
   state: State,
   events: readonly Event[],
 ): State {
-  return events.reduce((state, event) => deepFreeze(evolve(state, deepFreeze(event))), deepFreeze(state))
+  return events.reduce(
+    (state, event) => deepFreeze(synchronous('evolve', evolve(state, deepFreeze(event)))),
+    deepFreeze(state),
+  )
 }
 
 const codec = jsonCodec()

@@ -6,9 +6,9 @@ import type { CloudEvent } from '../../src/base/envelope.ts'
 import { decider } from '../../src/journal/decider.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
-import type { SchemaResult, StandardSchema } from '../../src/journal/schema.ts'
 import { journal } from '../../src/journal/typed.ts'
 import type { EventOf, TypedJournalOptions } from '../../src/journal/typed-journal.ts'
+import { gated } from './gated-schema.ts'
 
 interface AccountEvents {
   'account.opened': { readonly owner: string; readonly currency?: string | undefined }
@@ -34,19 +34,6 @@ async function all<T>(reading: AsyncIterable<T>): Promise<T[]> {
 
 const plain = async (reading: AsyncIterable<{ readonly event: CloudEvent }>) =>
   (await all(reading)).map(({ event: { type, data } }) => [type, data])
-
-/** A schema by hand, whose answers come when the test lets them. */
-function gated(check: (value: unknown) => SchemaResult<never>) {
-  const waiting: (() => void)[] = []
-  const schema: StandardSchema<never> = {
-    '~standard': {
-      version: 1,
-      vendor: 'test',
-      validate: (value) => new Promise((resolve) => waiting.push(() => resolve(check(value)))),
-    },
-  }
-  return { schema, waiting }
-}
 
 const settle = async () => {
   for (let turns = 0; turns < 50; turns++) await Promise.resolve()
@@ -81,7 +68,9 @@ describe('typed journal', () => {
     expect(accounts.event(opened('bob'))).toMatchObject({ id: 'id-4', source: '/bank', ...opened('bob') })
     await expect(accounts.append('a', [null as never])).rejects.toMatchObject({ code: 'journal.invalid_event' })
     await expect(accounts.append('a', [])).rejects.toMatchObject({ code: 'base.invalid_argument' })
-    await expect(accounts.appendMany(null as never)).rejects.toMatchObject({ argument: 'appends' })
+    await expect(accounts.append('a', null as never)).rejects.toMatchObject({ argument: 'events' })
+    for (const wrong of [null, [null], [{ stream: 'a' }], [{ stream: 'a', events: 'b' }]])
+      await expect(accounts.appendMany(wrong as never)).rejects.toMatchObject({ code: 'base.invalid_argument' })
     await expect(accounts.append('a', [opened('x')], { expectedVersion: 0 })).rejects.toMatchObject({
       code: 'journal.wrong_version',
       actual: 4,
