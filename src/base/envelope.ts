@@ -151,12 +151,14 @@ const rfc3339 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
 /**
- * The value as an event, if it is one: required attributes present, every attribute within bounds. Extension attributes we
- * do not know are kept. Throws `base.envelope_invalid`.
+ * A copy of the value as an event, if it is one: required attributes present, every attribute within bounds. Extension
+ * attributes we do not know are kept. What is checked is what is given back, whatever getters the value has. Throws
+ * `base.envelope_invalid`.
  */
 export function checkEvent(value: unknown): CloudEvent {
   if (typeof value !== 'object' || value === null) throw new EnvelopeInvalid('form', 'must be an object')
-  const event = value as Record<string, unknown>
+  const event: Record<string, unknown> = { ...value }
+  if (Object.getPrototypeOf(value) !== Object.prototype) refuseInherited(value)
   if (event['specversion'] !== '1.0') throw new EnvelopeInvalid('specversion', 'must be "1.0"')
   for (const name of required)
     if (typeof event[name] !== 'string' || event[name] === '')
@@ -165,8 +167,15 @@ export function checkEvent(value: unknown): CloudEvent {
   if (names.length > envelopeLimits.attributesMax)
     throw new EnvelopeInvalid('form', `must have ${envelopeLimits.attributesMax} attributes at most`)
   for (const name of names) if (name !== 'data' && event[name] !== undefined) checkAttribute(name, event[name])
-  if (!('data' in event)) return { ...event, data: undefined } as unknown as CloudEvent
+  if (!('data' in event)) event['data'] = undefined
   return event as unknown as CloudEvent
+}
+
+/** An attribute that an event has by its class is no property of it, and would be left behind in silence. */
+function refuseInherited(event: object): void {
+  for (const name of [...knownNames, 'data'])
+    if (name in event && !Object.hasOwn(event, name))
+      throw new EnvelopeInvalid(name, 'must be a property of the event itself, not of its class')
 }
 
 function checkAttribute(name: string, value: unknown): void {

@@ -1,7 +1,7 @@
 /** The conformance checks of `read`, `readAll` and `version`, of what closing and reopening leave. */
 import { assert, check, event, gather, ids, numbered, refusal, take, upTo, versions } from './conformance-kit.ts'
 import type { JournalCheck } from './conformance-kit.ts'
-import type { Filter, Journal, ReadAllOptions, Recorded } from './journal.ts'
+import type { Filter, Journal, Position, ReadAllOptions, Recorded } from './journal.ts'
 
 const streams = [
   check(
@@ -105,13 +105,16 @@ const positions = [
     for (const [at, { position }] of all.entries())
       assert.deepEqual(await gather(journal.readAll({ from: position, backward: true })), all.slice(0, at).reverse())
     assert.deepEqual(await gather(journal.readAll({ backward: true })), all.toReversed())
-    let from = ''
+    let from: Position | undefined
     const seen: Recorded[] = []
-    for (let turn = 0; turn < 4; turn++)
-      for await (const { events, position } of journal.readAll({ backward: true, batch: 3, from, limit: 3 })) {
+    for (let turn = 0; turn < 5; turn++) {
+      const reading = journal.readAll({ backward: true, batch: 3, limit: 3, ...(from !== undefined && { from }) })
+      for await (const { events, position } of reading) {
         seen.push(...events)
         from = position
       }
+    }
+    assert.deepEqual(await gather(journal.readAll({ backward: true, from: '' })), [])
     assert.deepEqual(seen, all.toReversed())
   }),
 

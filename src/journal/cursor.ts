@@ -11,7 +11,8 @@ export interface CursorSource<Row> {
   page(): Promise<readonly Row[] | undefined> | readonly Row[] | undefined
   /** True when the reader must get no more, though rows may be left. May throw what the reader must get instead. */
   cut(): boolean
-  record(row: Row): Promise<Recorded> | Recorded
+  /** Undefined when the row has been erased since its page was read. */
+  record(row: Row): Promise<Recorded | undefined> | Recorded
   /** Called once, when the reader left, the end was met or something threw. A `page` that waits has to come back. */
   leave(): void
 }
@@ -64,9 +65,10 @@ export class Cursor<Row> implements AsyncIterableIterator<Recorded, undefined> {
     }
   }
 
-  async #awaited(record: Promise<Recorded>): Promise<Result> {
+  async #awaited(record: Promise<Recorded | undefined>): Promise<Result> {
     try {
-      return { value: await record, done: false }
+      const value = await record
+      return value === undefined ? await this.#step() : { value, done: false }
     } catch (error) {
       return this.#failed(error)
     }

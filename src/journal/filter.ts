@@ -3,12 +3,14 @@
  * the exact names. Unlike the patterns of choreography it looks at attributes alone, never into the data.
  */
 import { InvalidArgument, LimitExceeded } from '../base/error.ts'
-import { wholeNumber } from '../base/limit.ts'
+import { checkKeys, wholeNumber } from '../base/limit.ts'
 import type { Filter } from './journal.ts'
 import type { StoredRow } from './stored-event.ts'
 
 /** Alternatives of one list. */
 const alternativesMax = 1000
+
+const conditionNames = ['types', 'streams', 'correlationid', 'fromTimeMs', 'untilTimeMs'] as const
 
 export interface CheckedFilter {
   readonly types: readonly string[] | null
@@ -22,7 +24,9 @@ export interface CheckedFilter {
 
 /** The filter, if its conditions make sense; undefined when there is none. Throws `base.invalid_argument`. */
 export function checkFilter(filter: Filter | undefined): CheckedFilter | undefined {
-  if (filter === undefined || Object.values(filter).every((condition) => condition === undefined)) return undefined
+  if (filter === undefined) return undefined
+  checkKeys('filter', filter, conditionNames)
+  if (Object.values(filter).every((condition) => condition === undefined)) return undefined
   const types = alternatives('filter.types', filter.types)
   const streams = alternatives('filter.streams', filter.streams)
   const { correlationid } = filter

@@ -40,7 +40,9 @@ export type ExpectedVersion = number | 'none' | 'exists' | 'any'
 
 /**
  * What must not have happened: an event that matches, after a position. Whoever decided on what was read up to there learns
- * that it has become untrue, whichever streams it concerned (dynamic consistency boundary, dcb.events).
+ * that it has become untrue, whichever streams it concerned (dynamic consistency boundary, dcb.events). Only events that are
+ * kept are looked at: one that was erased meets nothing. The search takes as long as the events are many that lie after the
+ * position and pass the narrowest of its conditions, and other appends wait for it.
  */
 export interface AppendCondition {
   /** Any of them. */
@@ -101,7 +103,7 @@ export interface ReadBackwardOptions {
 }
 
 export interface ReadAllOptions {
-  /** Events after this position, or before it when the reading goes backward. Default: `start`, or the end. */
+  /** Events after this position, or before it when the reading goes backward. Default: from the first, or from the last. */
   readonly from?: Position
   readonly filter?: Filter
   /** The last event first. Default false. */
@@ -122,7 +124,7 @@ export interface SubscribeJournalOptions {
 
 /** Asks for the events in batches, which cost a fast reader less, and tell it how far it has come. */
 export interface BatchOption {
-  /** Events in a batch at most, 1 to 4096. */
+  /** Events in a batch at most, 1 to 4096; fewer when their data pass 8 MiB together. */
   readonly batch: number
 }
 

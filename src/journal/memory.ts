@@ -234,7 +234,7 @@ class MemoryBackend implements NumberedBackend {
     return this.#compiled.matches
   }
 
-  async data(row: StoredRow): Promise<string> {
+  async data(row: StoredRow): Promise<string | null> {
     assert(row.data !== null, 'a row in memory has its data')
     return row.data
   }

@@ -136,8 +136,8 @@ export interface NumberedBackend {
   head(): Promise<number>
   streamPage(query: StreamQuery): Promise<StreamPage> | StreamPage
   allPage(query: AllQuery): Promise<AllPage> | AllPage
-  /** The data of a row that came without. */
-  data(row: StoredRow): Promise<string>
+  /** The data of a row that came without; null when it has been erased since. */
+  data(row: StoredRow): Promise<string | null>
   setMetadata(stream: string, metadata: StreamMetadata): Promise<void>
   /** From now on readers see nothing below `first`; false when that is beyond the last version plus one. */
   keepFrom(stream: string, first: number): Promise<boolean>

@@ -1,20 +1,19 @@
 /**
- * The ways through a journal over numbered events: one stream, all streams, all streams and then live; event by event or in
- * batches. Unlike the journal's shell they check only what they were asked for, and unlike a backend they keep no event but
+ * The ways through a journal over numbered events: one stream, all streams, all streams and then live. Read event by event
+ * (`cursor.ts`) or in batches (`batches.ts`). Unlike the journal's shell they check only what they were asked for, and unlike a backend they keep no event but
  * those of the page they are on.
  *
  * How a subscription turns live without a gap or a double: it asks to be woken at the next change first, then reads from
  * its position, and only waits when that page came empty. Its position is where the last page ended, so what is appended
  * meanwhile is either on this page or has woken it, and is then on the next.
  */
-import { Aborted } from '../base/error.ts'
+import { Aborted, InvalidArgument } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { CursorSource } from './cursor.ts'
 import { InvalidPosition } from './error.ts'
 import { checkFilter } from './filter.ts'
 import type { CheckedFilter } from './filter.ts'
 import type {
-  Batch,
   Filter,
   Position,
   ReadAllOptions,
@@ -31,7 +30,6 @@ import type { StoredRow } from './stored-event.ts'
 
 /** Events of a page: enough to spread the cost of fetching it, few enough that a page never holds the event loop long. */
 const pageMax = 512
-const batchMax = 4096
 
 const positionForm = /^[1-9]\d{0,15}$/
 
@@ -47,12 +45,19 @@ export function positionOf(number: number): Position {
   return number === 0 ? '' : String(number)
 }
 
+/** Throws `base.invalid_argument` on what cannot end anything. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || (typeof signal === 'object' && signal !== null && 'throwIfAborted' in signal)) return
+  throw new InvalidArgument('signal', 'must be an AbortSignal')
+}
+
 /** What a reading asks of its journal before each event: true or a throw ends it. */
 export type Cut = () => boolean
 
-function record(backend: NumberedBackend, row: StoredRow): Promise<Recorded> | Recorded {
+/** The event of a row; undefined when its data had to be fetched for themselves and were erased meanwhile. */
+function record(backend: NumberedBackend, row: StoredRow): Promise<Recorded | undefined> | Recorded {
   if (row.data !== null) return fromStored(row, row.data)
-  return backend.data(row).then((data) => fromStored(row, data))
+  return backend.data(row).then((data) => (data === null ? undefined : fromStored(row, data)))
 }
 
 function limitOf(limit: number | undefined): number {
@@ -114,7 +119,7 @@ export class StreamReading implements CursorSource<StoredRow> {
     this.#left = limitOf(limit)
   }
 
-  record(row: StoredRow): Promise<Recorded> | Recorded {
+  record(row: StoredRow): Promise<Recorded | undefined> | Recorded {
     return record(this.#backend, row)
   }
 
@@ -138,7 +143,8 @@ class Walk {
     this.#backward = backward
     this.#given = positionNumber(from ?? '')
     this.after = backward ? 0 : this.#given
-    this.until = backward && this.#given > 0 ? this.#given - 1 : null
+    // Before the start there is nothing; without a position the reading begins at the end.
+    this.until = backward && from !== undefined ? Math.max(0, this.#given - 1) : null
     this.#filter = checkFilter(filter) ?? null
   }
 
@@ -199,7 +205,7 @@ export class AllReading implements CursorSource<StoredRow> {
     return new Walk(this.#backend, from, filter, backward)
   }
 
-  record(row: StoredRow): Promise<Recorded> | Recorded {
+  record(row: StoredRow): Promise<Recorded | undefined> | Recorded {
     return record(this.#backend, row)
   }
 
@@ -256,6 +262,7 @@ export class Following implements CursorSource<StoredRow> {
 
   #begin(): Walk {
     this.#checkOpen()
+    checkSignal(this.#options.signal)
     const walk = new Walk(this.#backend, this.#options.from, this.#options.filter)
     this.#stops.add(this.#stop)
     this.#options.signal?.addEventListener('abort', this.#stop, { once: true })
@@ -269,7 +276,7 @@ export class Following implements CursorSource<StoredRow> {
     return change
   }
 
-  record(row: StoredRow): Promise<Recorded> | Recorded {
+  record(row: StoredRow): Promise<Recorded | undefined> | Recorded {
     return record(this.#backend, row)
   }
 
@@ -277,38 +284,6 @@ export class Following implements CursorSource<StoredRow> {
     this.#stops.delete(this.#stop)
     this.#options.signal?.removeEventListener('abort', this.#stop)
     this.#stop()
-  }
-}
-
-/** The same reading as batches. `backward` says from which end its positions are told. */
-export async function* batchesOf(
-  reading: AllReading | Following,
-  size: number,
-  backward = false,
-): AsyncGenerator<Batch, void> {
-  const batch = wholeNumber('batch', size, 1, batchMax)
-  try {
-    while (!reading.cut()) {
-      const page = await reading.next(batch)
-      if (page === undefined) return
-      const events: Recorded[] = []
-      for (const row of page.rows) {
-        const recorded = reading.record(row)
-        events.push(recorded instanceof Promise ? await recorded : recorded)
-      }
-      if (reading.cut()) return
-      yield {
-        events,
-        // Backward, what lies before a position comes next.
-        position: positionOf(backward ? page.next + 1 : page.next),
-        caughtUp: reading instanceof AllReading ? reading.over : page.next >= page.head,
-      }
-    }
-  } catch (error) {
-    // What breaks while the reader is cut off, such as the wait for a change, is not told: the cut is.
-    if (!reading.cut()) throw error
-  } finally {
-    reading.leave()
   }
 }
 
@@ -339,6 +314,7 @@ export async function* streamsOf(
 /** What a finite reading asks before each event: nobody may take a part for the whole. */
 export function finite(what: string, checkOpen: () => void, signal: AbortSignal | undefined): Cut {
   return () => {
+    checkSignal(signal)
     checkOpen()
     if (signal?.aborted) throw new Aborted(what, { cause: signal.reason })
     return false

@@ -7,8 +7,9 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { assert, InvalidArgument, LimitExceeded } from '../base/error.ts'
-import { plainName, wholeNumber } from '../base/limit.ts'
+import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
+import { Batches } from './batches.ts'
 import { Cursor } from './cursor.ts'
 import type { CursorSource } from './cursor.ts'
 import {
@@ -33,6 +34,7 @@ import type {
   BatchOption,
   Erased,
   ExpectedVersion,
+  Filter,
   Journal,
   JournalCapabilities,
   JournalLimits,
@@ -53,7 +55,6 @@ import { checkMetadata } from './metadata.ts'
 import type { AppendOutcome, AppendRequest, NumberedBackend, RetainPage } from './numbered-backend.ts'
 import {
   AllReading,
-  batchesOf,
   finite,
   Following,
   positionNumber,
@@ -121,16 +122,16 @@ export class NumberedJournal implements Journal {
   }
 
   async append(stream: string, events: readonly CloudEvent[], options: AppendOptions = {}): Promise<Appended> {
+    checkKeys('options', options, ['expectedVersion', 'idempotencyKey', 'unless'])
     const { expectedVersion = 'any' } = options
     const [appended] = await this.#append([{ stream, events, expectedVersion }], options, false)
     return appended as Appended
   }
 
   async appendMany(appends: readonly StreamAppend[], options: AppendManyOptions = {}): Promise<readonly Appended[]> {
+    checkKeys('options', options, ['idempotencyKey', 'unless'])
     if (!Array.isArray(appends) || appends.length === 0)
-      throw new InvalidArgument('appends', 'must hold at least one stream and its events')
-    if (new Set(appends.map(({ stream }) => stream)).size < appends.length)
-      throw new InvalidArgument('appends', 'must name a stream once; put its events together')
+      throw new InvalidArgument('appends', 'must be a list of at least one stream and its events')
     return this.#append(appends, options, false)
   }
 
@@ -140,24 +141,34 @@ export class NumberedJournal implements Journal {
     ends: boolean,
   ): Promise<readonly Appended[]> {
     this.#checkWritable()
-    const request = this.#requestOf(appends, options, ends)
-    return appendedOf(appends, request, await this.#until(this.#backend.append(request)))
+    // A copy: what the caller does to its lists meanwhile changes neither what is kept nor what is told.
+    const asked = appends.map((append) => this.#checkAppend(append))
+    if (new Set(asked.map(({ stream }) => stream)).size < asked.length)
+      throw new InvalidArgument('appends', 'must name a stream once; put its events together')
+    const request = this.#requestOf(asked, options, ends)
+    return appendedOf(asked, request, await this.#until(this.#backend.append(request)))
   }
 
-  #requestOf(appends: readonly StreamAppend[], options: AppendManyOptions, ends: boolean): AppendRequest {
+  #checkAppend(append: StreamAppend): Required<StreamAppend> {
+    checkKeys('append', append, ['stream', 'events', 'expectedVersion'])
+    const { stream, events, expectedVersion = 'any' } = append
+    this.#checkStream(stream)
+    if (!Array.isArray(events) || events.length === 0)
+      throw new InvalidArgument('events', 'must be a list of at least one event')
+    // A hole becomes an undefined, which is refused as no event.
+    return { stream, events: Array.from(events as readonly CloudEvent[]), expectedVersion }
+  }
+
+  #requestOf(appends: readonly Required<StreamAppend>[], options: AppendManyOptions, ends: boolean): AppendRequest {
     const { idempotencyKey, unless } = options
     const { batchMax } = this.limits
-    for (const { stream, events } of appends) {
-      this.#checkStream(stream)
-      if (events.length === 0) throw new InvalidArgument('events', 'must hold at least one event')
-    }
     const count = appends.reduce((sum, { events }) => sum + events.length, 0)
     if (count > batchMax) throw new LimitExceeded('batchMax', batchMax, count)
-    const encoded = this.#encode(appends.length === 1 ? (appends[0] as StreamAppend).events : appends.flatMap(eventsOf))
+    const encoded = this.#encode(appends.flatMap(({ events }) => events))
     let first = 0
     const requests = appends.map(({ stream, events, expectedVersion }) => ({
       stream,
-      expected: expectation(expectedVersion ?? 'any'),
+      expected: expectation(expectedVersion),
       events: encoded.slice(first, (first += events.length)),
       ends,
     }))
@@ -240,7 +251,7 @@ export class NumberedJournal implements Journal {
     const open = () => new AllReading(this.#backend, cut, options)
     const { batch, backward } = options
     if (batch === undefined) return iterable(open)
-    return { [Symbol.asyncIterator]: () => batchesOf(open(), batch, backward) }
+    return { [Symbol.asyncIterator]: () => new Batches(open(), batch, backward ?? false) }
   }
 
   subscribe(options: SubscribeJournalOptions & BatchOption): AsyncIterable<Batch>
@@ -251,7 +262,7 @@ export class NumberedJournal implements Journal {
     const open = () => new Following(this.#backend, this.#checkOpen, this.#stops, options)
     const { batch } = options
     if (batch === undefined) return iterable(open)
-    return { [Symbol.asyncIterator]: () => batchesOf(open(), batch) }
+    return { [Symbol.asyncIterator]: () => new Batches(open(), batch, false) }
   }
 
   async group(name: string, options: GroupOptions = {}): Promise<ConsumerGroup> {
@@ -294,13 +305,19 @@ export class NumberedJournal implements Journal {
     last: CloudEvent,
     options: { readonly expectedVersion?: ExpectedVersion } = {},
   ): Promise<Erased> {
+    checkKeys('options', options, ['expectedVersion'])
     const { expectedVersion = 'any' } = options
-    await this.#append([{ stream, events: [last], expectedVersion }], {}, true)
-    return { events: await this.#until(this.#erase(stream)) }
+    return this.#until(this.#tombstone({ stream, events: [last], expectedVersion }))
+  }
+
+  async #tombstone(last: StreamAppend): Promise<Erased> {
+    await this.#append([last], {}, true)
+    return { events: await this.#erase(last.stream) }
   }
 
   async retain(options: { readonly nowMs: number; readonly signal?: AbortSignal }): Promise<Retained> {
     this.#checkWritable()
+    checkKeys('options', options, ['nowMs', 'signal'])
     const { nowMs, signal } = options
     if (typeof nowMs !== 'number' || !Number.isFinite(nowMs))
       throw new InvalidArgument('nowMs', 'must be the time now in milliseconds')
@@ -392,10 +409,6 @@ function iterable<Row>(source: () => CursorSource<Row>): AsyncIterable<Recorded>
   return { [Symbol.asyncIterator]: () => new Cursor(source()) }
 }
 
-function eventsOf({ events }: StreamAppend): readonly CloudEvent[] {
-  return events
-}
-
 function plainKey(key: string): string {
   plainName('idempotencyKey', key, keyMaxLength)
   if (!key.isWellFormed()) throw new InvalidArgument('idempotencyKey', 'must be well-formed text')
@@ -408,25 +421,27 @@ function fingerprintOf(appends: readonly StreamAppend[]): string {
   return createHash('sha256').update(JSON.stringify(asked)).digest('base64url')
 }
 
-function conditionOf({ filter, after = '' }: AppendCondition): AppendRequest['unless'] {
+function conditionOf(unless: AppendCondition): AppendRequest['unless'] {
+  checkKeys('unless', unless, ['filter', 'after'])
+  const { filter, after = '' } = unless
   const filters = Array.isArray(filter) ? (filter as readonly unknown[]) : [filter]
   if (filters.length === 0 || filters.length > filtersMax)
     throw new InvalidArgument('unless.filter', `must be a filter, or a list of 1 to ${filtersMax}`)
   return {
     filters: filters.map((each) => {
-      if (typeof each !== 'object' || each === null) throw new InvalidArgument('unless.filter', 'must be a filter')
-      return checkFilter(each) ?? null
+      if (each === undefined) throw new InvalidArgument('unless.filter', 'must be a filter; an empty one is any event')
+      return checkFilter(each as Filter) ?? null
     }),
     after: positionNumber(after),
   }
 }
 
 function appendedOf(
-  appends: readonly StreamAppend[],
+  appends: readonly Required<StreamAppend>[],
   { key }: AppendRequest,
   outcome: AppendOutcome,
 ): readonly Appended[] {
-  const at = (index: number) => appends[index] as StreamAppend
+  const at = (index: number) => appends[index] as Required<StreamAppend>
   switch (outcome.kind) {
     case 'appended':
       return outcome.ends.map(({ version, position }) => ({
@@ -435,7 +450,7 @@ function appendedOf(
         ...(outcome.duplicate && { duplicate: true as const }),
       }))
     case 'wrong-version':
-      throw new WrongVersion(at(outcome.at).stream, at(outcome.at).expectedVersion ?? 'any', outcome.actual)
+      throw new WrongVersion(at(outcome.at).stream, at(outcome.at).expectedVersion, outcome.actual)
     case 'ended':
       throw new StreamEnded(at(outcome.at).stream)
     case 'condition':

@@ -56,11 +56,15 @@ interface Known {
   readonly version: number
 }
 
+/** A key is known as long as readers see the last event of its append; its row is erased a little later. */
+const keyKept = `SELECT k.fingerprint, k.ends FROM journal_key k
+  JOIN journal_stream s ON s.id = k.stream AND k.version >= s.first WHERE k.key = ?`
+
 /** Appends events to streams if all is as expected. The refusal is a result: it leaves nothing to undo. */
 export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.meta.url, 'append', (tx, args) => {
   const { appends, key, fingerprint, unless } = args
   if (key !== null) {
-    const before = tx.sql('SELECT fingerprint, ends FROM journal_key WHERE key = ?').get(key)
+    const before = tx.sql(keyKept).get(key)
     if (before && before['fingerprint'] !== fingerprint) return { kind: 'key-reused' }
     if (before) return { kind: 'appended', ends: JSON.parse(String(before['ends'])) as End[], duplicate: true }
   }
@@ -92,7 +96,7 @@ export const append: Procedure<AppendArgs, AppendOutcome> = procedure(import.met
 
 /** Where the append under this key ended; null when no such key is known. */
 export const keyEnds: Procedure<string, readonly End[] | null> = procedure(import.meta.url, 'keyEnds', (tx, key) => {
-  const before = tx.sql('SELECT ends FROM journal_key WHERE key = ?').get(key)
+  const before = tx.sql(keyKept).get(key)
   return before ? (JSON.parse(String(before['ends'])) as End[]) : null
 })
 
@@ -120,7 +124,7 @@ function appendOne(tx: Transaction, args: StreamArgs, known: Known, after: numbe
 function keepKey(tx: Transaction, { appends, fingerprint }: AppendArgs, key: string, ends: readonly End[]): void {
   const { version } = ends.at(-1) as End
   tx.sql(
-    `INSERT INTO journal_key (key, fingerprint, ends, stream, version)
+    `INSERT OR REPLACE INTO journal_key (key, fingerprint, ends, stream, version)
      VALUES (?, ?, ?, (SELECT id FROM journal_stream WHERE name = ?), ?)`,
   ).run(key, fingerprint, JSON.stringify(ends), appends.at(-1)?.stream ?? '', version)
 }

@@ -2,7 +2,7 @@
  * The search of the sqlite driver: which events of a stretch a filter lets pass, by the indexes where they help. Part of the
  * procedures that read and of the one that appends under a condition; like them it sees a transaction and nothing else.
  */
-import type { Row, Transaction } from '../store/store.ts'
+import type { Row, SqlValue, Transaction } from '../store/store.ts'
 import type { CheckedFilter } from './filter.ts'
 import { joined, rowsOf } from './sqlite-rows.ts'
 import type { StoredRow } from './stored-event.ts'
@@ -46,14 +46,7 @@ export function filteredPage(
   filter: CheckedFilter,
 ): { readonly rows: readonly StoredRow[]; readonly next: number } {
   const { after, until, limit, backward } = stretch
-  const values = [
-    json(filter.types),
-    filter.correlationid,
-    filter.fromTimeMs,
-    filter.untilTimeMs,
-    json(filter.streams),
-    json(filter.prefixes),
-  ]
+  const values = valuesOf(filter)
   const arms = armsOf(tx, stretch, filter)
   let next: number
   let rows: StoredRow[]
@@ -80,24 +73,50 @@ export function filteredPage(
   return { rows, next: backward ? last.position - 1 : last.position }
 }
 
-/** The position of the first event in (after, until] that the filter lets pass; null as a filter is any event. */
+/**
+ * The position of the first event in (after, until] that the filter lets pass; null as a filter is any event. One statement a
+ * stream or type, which leaves off at the first match.
+ */
 export function firstMatch(
   tx: Transaction,
   after: number,
   until: number,
   filter: CheckedFilter | null,
 ): number | undefined {
-  if (filter === null) {
-    const text = `SELECT e.position FROM journal_event e ${joined} WHERE e.position > ? ORDER BY e.position LIMIT 1`
-    const found = tx.sql(text).get(after)
-    return found && Number(found['position'])
-  }
-  for (let from = after; from < until;) {
-    const page = filteredPage(tx, { after: from, until, limit: 1, backward: false }, filter)
-    if (page.rows[0]) return page.rows[0].position
-    from = page.next
-  }
-  return undefined
+  const found = (arm: string, values: readonly SqlValue[], order: string) =>
+    tx.sql(`SELECT e.position FROM journal_event e ${joined} WHERE ${arm} ORDER BY ${order} LIMIT 1`).get(...values)?.[
+      'position'
+    ]
+  if (filter === null) return positionFound([found('e.position > ? AND e.position <= ?', [after, until], 'e.position')])
+  const rest = `${conditions} AND e.position > ?7 AND e.position <= ?8`
+  const values = [...valuesOf(filter), after, until]
+  if (filter.correlationid !== null)
+    return positionFound([found(`e.correlationid = ?9 AND ${rest}`, [...values, filter.correlationid], 'e.position')])
+  const streams = streamsOf(tx, filter)
+  if (streams)
+    return positionFound(
+      streams.map((id) =>
+        found(
+          `e.stream = ?9 AND e.version >= ?10 AND ${rest}`,
+          [...values, id, versionAfter(tx, id, after)],
+          'e.version',
+        ),
+      ),
+    )
+  if (filter.types && filter.types.length <= armsMax)
+    return positionFound(filter.types.map((type) => found(`e.type = ?9 AND ${rest}`, [...values, type], 'e.position')))
+  return positionFound([found(rest, values, 'e.position')])
+}
+
+/** The first of them that are there. */
+function positionFound(positions: readonly (SqlValue | undefined)[]): number | undefined {
+  const there = positions.filter((position) => position !== undefined).map(Number)
+  return there.length === 0 ? undefined : Math.min(...there)
+}
+
+function valuesOf(filter: CheckedFilter): SqlValue[] {
+  const { types, correlationid, fromTimeMs, untilTimeMs, streams, prefixes } = filter
+  return [json(types), correlationid, fromTimeMs, untilTimeMs, json(streams), json(prefixes)]
 }
 
 function json(list: readonly string[] | null): string | null {
@@ -157,8 +176,8 @@ function streamArm(tx: Transaction, id: number, { after, until, backward }: Stre
   return (size) => {
     if (backward) {
       const text = `SELECT position FROM journal_event WHERE stream = ? AND version < ? ORDER BY version DESC LIMIT ?`
-      const found = numbers(tx.sql(text).all(id, versionAfter(tx, id, until), size), 'position')
-      return found.filter((position) => position > after)
+      // Backward a reading goes to the beginning, so nothing of it lies before `after`.
+      return numbers(tx.sql(text).all(id, versionAfter(tx, id, until), size), 'position')
     }
     const text = `SELECT position FROM journal_event WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?`
     const found = numbers(tx.sql(text).all(id, versionAfter(tx, id, after), size), 'position')

@@ -34,11 +34,10 @@ export const streamPage: Procedure<StreamQuery, StreamPage> = procedure(
   },
 )
 
-/** The data of one event, whole. */
-export const eventData: Procedure<number, string> = procedure(import.meta.url, 'eventData', (tx, position) => {
-  const data = tx.sql('SELECT data FROM journal_event WHERE position = ?').get(position)?.['data']
-  if (typeof data !== 'string') throw new Error(`the journal has no event at ${position}`)
-  return data
+/** The data of one event, whole; null when readers see it no more. */
+export const eventData: Procedure<number, string | null> = procedure(import.meta.url, 'eventData', (tx, position) => {
+  const found = tx.sql(`SELECT e.data FROM journal_event e ${joined} WHERE e.position = ?`).get(position)
+  return found ? String(found['data']) : null
 })
 
 /** Events of all streams by position. */

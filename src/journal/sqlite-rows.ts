@@ -23,7 +23,9 @@ const inlineMaxBytes = 8192
 const always = ['e.position', 's.name', 'e.version', 'e.type', 'e.id', 'e.source']
 const optional = ['e.subject', 'e.time', 'e.correlationid', 'e.causationid', 'e.hop', 'e.extra']
 const isInline = `octet_length(e.data) <= ${inlineMaxBytes}`
-const fields = [...always, ...optional.map((name) => `coalesce(${name}, char(30))`), isInline]
+/** Bytes of data that do not come with their page, else 0. */
+const bytesApart = `CASE WHEN ${isInline} THEN 0 ELSE octet_length(e.data) END`
+const fields = [...always, ...optional.map((name) => `coalesce(${name}, char(30))`), bytesApart]
 const fieldCount = fields.length
 
 /** The events of a stream that readers see, with the stream's name. */
@@ -53,7 +55,7 @@ function unpacked(rests: string, datas: string, count: number): StoredRow[] | un
   for (let at = 0; at < count; at++) {
     const fields = (texts[at] as string).split(fieldEnd)
     if (fields.length !== fieldCount) return undefined
-    const inline = fields[fieldCount - 1] === '1'
+    const inline = fields[fieldCount - 1] === '0'
     rows.push(rowOf(fields, inline ? (apart?.[at] ?? '') : null, inline ? parsed?.[at] : undefined))
   }
   return rows
@@ -88,18 +90,19 @@ function rowOf(fields: readonly string[], data: string | null, parsed: unknown):
     hop: numberOrNull(10),
     extra: textOrNull(11),
     data,
+    apartBytes: Number(fields[12]),
     parsed,
   }
 }
 
-const plainColumns = [...always, ...optional].map((name, at) => `${name} AS c${at}`).join(', ')
+const plainColumns = [...always, ...optional, bytesApart].map((name, at) => `${name} AS c${at}`).join(', ')
 
 function plainRows(tx: Transaction, from: string, values: readonly SqlValue[]): StoredRow[] {
   const rows = tx
     .sql(`SELECT ${plainColumns}, CASE WHEN ${isInline} THEN e.data END AS data FROM ${from}`)
     .all(...values)
   return rows.map((row) => {
-    const fields = Array.from({ length: fieldCount - 1 }, (_, at) => {
+    const fields = Array.from({ length: fieldCount }, (_, at) => {
       const value = row[`c${at}`]
       return value === null || value === undefined ? absent : String(value)
     })

@@ -66,6 +66,9 @@ export function storeJournal(store: Store, options: StoreJournalOptions = {}): J
   return new NumberedJournal(new StoreBackend(store, options), journalLimits(options.limits), options.clock)
 }
 
+/** Bytes of large data after which a reading steps aside: some milliseconds. */
+const fetchMaxBytes = 512 * 1024
+
 class StoreBackend implements NumberedBackend {
   readonly driver: string
   readonly durable: boolean
@@ -73,6 +76,7 @@ class StoreBackend implements NumberedBackend {
   readonly groups: GroupStorage
   readonly #store: Store
   readonly #ownsStore: boolean
+  #fetchedBytes = 0
   readonly #inline: InlineAppends | undefined
 
   constructor(store: Store, { ownsStore = false, inline = [] }: StoreJournalOptions) {
@@ -150,7 +154,13 @@ class StoreBackend implements NumberedBackend {
     return page
   }
 
-  data(row: StoredRow): Promise<string> {
+  /** A page of large events is fetched one by one on this thread, which steps aside for others now and then. */
+  async data(row: StoredRow): Promise<string | null> {
+    this.#fetchedBytes += row.apartBytes ?? 0
+    if (this.#fetchedBytes > fetchMaxBytes) {
+      this.#fetchedBytes = 0
+      await nextTurn()
+    }
     return this.#store.read(eventData, row.position)
   }
 

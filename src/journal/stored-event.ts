@@ -35,6 +35,8 @@ export interface StoredRow extends Omit<StoredEvent, 'data'> {
   readonly stream: string
   readonly version: number
   readonly data: string | null
+  /** Bytes of the data, where `data` is null. */
+  readonly apartBytes?: number
   /** What the data say, where the driver has parsed them for this reader alone. */
   readonly parsed?: unknown
 }

@@ -3,7 +3,6 @@
  * acknowledged only after it was. It begins by saying the last command again that it finds: whoever was killed before the
  * answer would do the same. Run as `node persistent-writer.ts <folder> <seed>`.
  */
-import { writeSync } from 'node:fs'
 import type { ActorRef } from '../../src/actor/actor.ts'
 import { actorSystem } from '../../src/actor/system.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -12,6 +11,7 @@ import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { accountKind } from './persistent-kit.ts'
 import type { AccountProtocol } from './persistent-kit.ts'
+import { say } from '../say.ts'
 
 const owners = ['alice', 'bob', 'carol', 'dave']
 
@@ -27,7 +27,7 @@ async function commandForEver(account: ActorRef<AccountProtocol>, owner: string,
   const { taken } = await account.call('account')
   for (let next = Math.max(0, taken.length - 1); ; next++) {
     const { version } = await account.call('deposit', { id: `${next}`, amount: 1 })
-    writeSync(1, `${JSON.stringify({ owner, id: `${next}`, version })}\n`)
+    say(JSON.stringify({ owner, id: `${next}`, version }))
     if (random.integer(3) === 0) await account.call('marks', 1 + random.integer(4))
     if (random.integer(9) === 0) await account.call('fail').catch(() => {})
   }

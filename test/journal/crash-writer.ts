@@ -2,13 +2,13 @@
  * The process that the crash test kills: appends batches to several streams at once, each with the version it expects, and
  * says of each batch that it was acknowledged only after it was. Run as `node crash-writer.ts <folder> <seed>`.
  */
-import { writeSync } from 'node:fs'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Random } from '../../src/base/random.ts'
 import { event } from '../../src/journal/conformance-kit.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { say } from '../say.ts'
 
 const streams = ['orders', 'agents/1', 'agents/2', 'votes', 'notes']
 
@@ -28,6 +28,6 @@ async function appendForEver(journal: Journal, stream: string, random: Random): 
     )
     const appended = await journal.append(stream, batch, { expectedVersion: version })
     version = appended.version
-    writeSync(1, `${JSON.stringify({ stream, version, position: appended.position })}\n`)
+    say(JSON.stringify({ stream, version, position: appended.position }))
   }
 }

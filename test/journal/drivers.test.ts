@@ -279,7 +279,7 @@ class ReadAll implements fc.AsyncCommand<Model, Real> {
       batches.flatMap(({ events }) => events),
       some,
     )
-    const backward = { ...options, backward: true }
+    const backward = { filter: this.#filter, backward: true, ...(from !== '' && { from }) }
     const down = (await both(real, (journal) => gather(journal.readAll(backward)))) as Recorded[]
     const before = from === '' ? all.length : all.findIndex(({ position }) => position === from)
     const passing = (await both(real, (journal) => gather(journal.readAll({ filter: this.#filter })))) as Recorded[]

@@ -3,7 +3,6 @@
  * was acknowledged only after it was. It begins by saying the last command again that it finds: whoever was killed before the
  * answer would do the same. Run as `node execute-writer.ts <folder> <seed>`.
  */
-import { writeSync } from 'node:fs'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Random } from '../../src/base/random.ts'
 import { execute } from '../../src/journal/execute.ts'
@@ -11,6 +10,7 @@ import { snapshotStream } from '../../src/journal/snapshot.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { counter } from './decider-kit.ts'
+import { say } from '../say.ts'
 
 const [folder, seed] = process.argv.slice(2)
 if (folder === undefined || seed === undefined) throw new Error('run it with a folder and a seed')
@@ -24,7 +24,7 @@ async function commandForEver(stream: string, random: Random): Promise<never> {
   for (let next = Math.max(0, state.who.length - 1); ; next++) {
     const command = { kind: 'add', who: `${next}` } as const
     const { version } = await execute(journal, stream, command, decider, { idempotencyKey: `${stream}/${next}` })
-    writeSync(1, `${JSON.stringify({ stream, who: `${next}`, version })}\n`)
+    say(JSON.stringify({ stream, who: `${next}`, version }))
     if (random.integer(5) === 0) await truncate(stream, version)
   }
 }

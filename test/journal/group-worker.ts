@@ -3,7 +3,6 @@
  * say of each delivery when it begins and how it was settled, the latter only after it was. An event of the type `poison`
  * kills the process. It ends by itself when nothing is left. Run as `node group-worker.ts <folder> <seed>`.
  */
-import { writeSync } from 'node:fs'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Random } from '../../src/base/random.ts'
 import { event } from '../../src/journal/conformance-kit.ts'
@@ -11,6 +10,7 @@ import type { ConsumerGroup, Delivery } from '../../src/journal/group.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { say } from '../say.ts'
 
 const [folder, seed] = process.argv.slice(2)
 if (folder === undefined || seed === undefined) throw new Error('run it with a folder and a seed')
@@ -24,7 +24,7 @@ await journal.close()
 
 async function consume(journal: Journal, group: ConsumerGroup, name: string, random: Random): Promise<void> {
   for await (const delivery of group.consume({ name, prefetch: 1 + random.integer(40), signal: done.signal })) {
-    say('begun', delivery)
+    tell('begun', delivery)
     if (delivery.recorded.event.type === 'poison') process.kill(process.pid, 'SIGKILL')
     if (random.integer(3) === 0) await new Promise((resolve) => setImmediate(resolve))
     if (random.integer(40) === 0) await journal.append(`more/${random.integer(4)}`, [event(1)])
@@ -38,17 +38,17 @@ async function settle(delivery: Delivery, random: Random): Promise<void> {
     case 0:
       if (delivery.attempt === 5) break
       await delivery.nack({ delayMs: random.integer(3), reason: 'not now' })
-      return say('nacked', delivery)
+      return tell('nacked', delivery)
     case 1:
       await delivery.park('set aside')
-      return say('parked', delivery)
+      return tell('parked', delivery)
     default:
   }
   await delivery.ack()
-  say('acked', delivery)
+  tell('acked', delivery)
 }
 
-function say(what: string, { recorded, attempt }: Delivery): void {
+function tell(what: string, { recorded, attempt }: Delivery): void {
   const { stream, version, position } = recorded
-  writeSync(1, `${JSON.stringify({ what, stream, version, position, attempt })}\n`)
+  say(JSON.stringify({ what, stream, version, position, attempt }))
 }

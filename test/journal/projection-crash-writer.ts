@@ -3,7 +3,6 @@
  * that is rebuilt again and again, and a reactor, all in one folder. It says of each append that it was acknowledged, and
  * of each message that it was sent. Run as `node projection-crash-writer.ts <folder> <seed>`.
  */
-import { writeSync } from 'node:fs'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { sleep } from '../../src/base/clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -17,6 +16,7 @@ import { storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { balances, inlineBalances } from './projection-definitions.ts'
 import { schemas } from './projection-schemas.ts'
+import { say } from '../say.ts'
 
 const [folder, seed] = process.argv.slice(2)
 if (folder === undefined || seed === undefined) throw new Error('run it with a folder and a seed')
@@ -24,7 +24,7 @@ const random = seededRandom(seed)
 const store = await openSqliteStore({ folder, schemas })
 const journal = storeJournal(store, { inline: [inlineBalances] })
 
-const say = (what: unknown): void => void writeSync(1, `${JSON.stringify(what)}\n`)
+const tell = (what: unknown): void => say(JSON.stringify(what))
 
 let unconfirmed: { event: string; of: string }[] = []
 const bus = {
@@ -37,7 +37,7 @@ const bus = {
     unconfirmed = []
     // As over a network: a kill in between finds what was deleted too early.
     await sleep(systemClock, 4)
-    for (const sent of confirmed) say({ sent })
+    for (const sent of confirmed) tell({ sent })
   },
 }
 
@@ -61,7 +61,7 @@ async function appendForEver(stream: string, random: Random): Promise<never> {
       event(at, { type: 'account.paid', data: { cents: random.integer(100) } }),
     )
     const { version, position } = await journal.append(stream, events)
-    say({ acknowledged: { stream, version, position } })
+    tell({ acknowledged: { stream, version, position } })
   }
 }
 
@@ -69,6 +69,6 @@ async function rebuildForEver(): Promise<never> {
   for (;;) {
     await projection.caughtUp()
     await projection.rebuild()
-    say({ rebuilt: true })
+    tell({ rebuilt: true })
   }
 }

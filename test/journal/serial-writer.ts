@@ -2,16 +2,16 @@
  * The process that the tracer watches: appends to a journal one by one, by every call that appends or erases, and says of
  * each that it was acknowledged only after it was. Run as `node serial-writer.ts <folder>`.
  */
-import { writeSync } from 'node:fs'
 import { event, numbered } from '../../src/journal/conformance-kit.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { say } from '../say.ts'
 
 const [folder = ''] = process.argv.slice(2)
 const journal = storeJournal(await openSqliteStore({ folder, schemas: [journalSchema] }), { ownsStore: true })
 const told = async (what: Promise<unknown>) => {
   await what
-  writeSync(1, 'acknowledged\n')
+  say('acknowledged')
 }
 for (let at = 0; at < 5; at++) {
   await told(journal.append('a', [event(at)], { expectedVersion: at }))

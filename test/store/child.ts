@@ -2,28 +2,14 @@
  * A process that owns a data folder, for the tests that kill it. `child.ts <mode> <folder> <seed>`; each line on stdout is
  * a fact: `open`, `locked <pid>`, the name of a batch once its write has resolved.
  */
-import { writeSync } from 'node:fs'
 import { seededRandom } from '../../src/base/random.ts'
 import { codeOf } from '../../src/base/error.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { addBatch, batchSchema } from './procedures.ts'
+import { say } from '../say.ts'
 
 const [mode, folder = '', seed = '0'] = process.argv.slice(2)
-
-/** At once and whole: what is printed has left this process, whatever happens to it next. */
-function say(line: string): void {
-  for (;;) {
-    try {
-      // A line is shorter than what a pipe takes in one piece.
-      writeSync(1, `${line}\n`)
-      return
-    } catch (error) {
-      // The reader is slow and the pipe is full.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-    }
-  }
-}
 
 /** Writes for ever from several writers, batches of one to twenty rows. */
 async function writeForEver(store: Store): Promise<void> {
