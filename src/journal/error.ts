@@ -302,15 +302,18 @@ export class ProjectionBehind extends ColloquyError {
   }
 }
 
-/** One more event was to be parked than `parkedMax` allows. */
+/** One more event, or one more message of a reactor, was to be parked than `parkedMax` allows. */
 export class ParkedFull extends ColloquyError {
   override readonly code = 'journal.parked_full'
   readonly projection: string
   readonly max: number
-  constructor(projection: string, max: number, options?: ErrorOptions) {
-    super(`${projection} has parked ${max} events; mend its handler and retry them, or raise parkedMax`, options)
+  readonly what: 'events' | 'messages'
+  constructor(projection: string, max: number, what: 'events' | 'messages', options?: ErrorOptions) {
+    const calls = what === 'events' ? 'retryParked or discardParked' : 'retryMessages or discardMessages'
+    super(`${projection} has parked ${max} ${what}; call ${calls} and run it again, or raise parkedMax`, options)
     this.projection = projection
     this.max = max
+    this.what = what
   }
 }
 

@@ -45,6 +45,7 @@ export {
 } from './error.ts'
 export type {
   CaughtUpOptions,
+  Discarded,
   ErrorPolicy,
   FollowOptions,
   FollowState,

@@ -4,8 +4,8 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure } from '../store/store.ts'
-import { advance, isCurrent } from './projection-generation.ts'
-import type { Step } from './projection-generation.ts'
+import { advance, refusal } from './projection-generation.ts'
+import type { CommitOutcome, Step } from './projection-generation.ts'
 
 export interface OutboxMessage {
   readonly kind: 'publish' | 'append'
@@ -29,19 +29,20 @@ export interface OutboxReason {
   readonly reason: string
 }
 
-/** Messages and checkpoint in one transaction; false, and nothing is kept, when another commit came between. */
-export const commitOutbox: Procedure<{ step: Step; messages: readonly OutboxMessage[] }, boolean> = procedure(
+/** Messages and checkpoint in one transaction. */
+export const commitOutbox: Procedure<{ step: Step; messages: readonly OutboxMessage[] }, CommitOutcome> = procedure(
   import.meta.url,
   'commitOutbox',
   (tx, { step, messages }) => {
-    if (!isCurrent(tx, step)) return false
+    const refused = refusal(tx, step)
+    if (refused) return refused
     const insert = tx.sql(
       'INSERT INTO projection_outbox (generation, kind, target, key, expected, events) VALUES (?, ?, ?, ?, ?, ?)',
     )
     for (const { kind, target, key, expected, events } of messages)
       insert.run(step.generation, kind, target, key, expected, events)
     advance(tx, step)
-    return true
+    return 'kept'
   },
 )
 
@@ -109,6 +110,18 @@ export const unparkMessages: Procedure<number, number> = procedure(
   'unparkMessages',
   (tx, generation) =>
     tx.sql('UPDATE projection_outbox SET parked = 0 WHERE generation = ? AND parked = 1').run(generation).changes,
+)
+
+/** Forgets messages that were put aside, some of them or with null all; returns how many. */
+export const discardMessages: Procedure<{ generation: number; ids: readonly number[] | null }, number> = procedure(
+  import.meta.url,
+  'discardMessages',
+  (tx, { generation, ids }) => {
+    if (ids === null)
+      return tx.sql('DELETE FROM projection_outbox WHERE generation = ? AND parked = 1').run(generation).changes
+    const discard = tx.sql('DELETE FROM projection_outbox WHERE generation = ? AND parked = 1 AND id = ?')
+    return ids.reduce((count, id) => count + discard.run(generation, id).changes, 0)
+  },
 )
 
 export interface ParkedRowQuery {

@@ -21,8 +21,9 @@ import type { Store } from '../store/store.ts'
 import { decodeData } from './data-text.ts'
 import { ParkedFull } from './error.ts'
 import type { ExpectedVersion, Journal } from './journal.ts'
-import { deleteSent, outboxCounts, outboxPage, parkMessage, unparkMessages } from './outbox-rows.ts'
+import { deleteSent, discardMessages, outboxCounts, outboxPage, parkMessage, unparkMessages } from './outbox-rows.ts'
 import type { OutboxCounts, OutboxRow } from './outbox-rows.ts'
+import type { CommitOutcome } from './projection-generation.ts'
 
 export interface OutboxSettings {
   /** Of the reactor. */
@@ -36,6 +37,7 @@ export interface OutboxSettings {
   readonly telemetry: Telemetry
   readonly outboxMax: number
   readonly parkedMax: number
+  /** May be Infinity. */
   readonly retryMax: number
   readonly backoffMs: number
   readonly flushTimeoutMs: number
@@ -121,14 +123,14 @@ export class Outbox {
     }
   }
 
-  /** Stores so many messages by this write; false when it was refused. */
-  stored(messages: number, write: () => Promise<boolean>): Promise<boolean> {
+  /** Stores so many messages by this write, unless it is refused. */
+  stored(messages: number, write: () => Promise<CommitOutcome>): Promise<CommitOutcome> {
     return this.#counted(async () => {
-      if (!(await write())) return false
-      if (messages === 0) return true
+      const outcome = await write()
+      if (outcome !== 'kept' || messages === 0) return outcome
       this.#count({ waiting: this.#counts.waiting + messages, parked: this.#counts.parked })
       this.#rouse()
-      return true
+      return outcome
     })
   }
 
@@ -174,8 +176,18 @@ export class Outbox {
   /** Lets what was parked wait again. */
   unpark(): Promise<number> {
     const { store, generation } = this.#settings
+    return this.#recounted(() => store.write(unparkMessages, generation))
+  }
+
+  /** Forgets what was parked: some of it, or with null all. */
+  discard(ids: readonly number[] | null): Promise<number> {
+    const { store, generation } = this.#settings
+    return this.#recounted(() => store.write(discardMessages, { generation, ids }))
+  }
+
+  #recounted(write: () => Promise<number>): Promise<number> {
     return this.#counted(async () => {
-      const count = await store.write(unparkMessages, generation)
+      const count = await write()
       await this.#recount()
       return count
     })
@@ -183,7 +195,7 @@ export class Outbox {
 
   /** Sends until the signal is aborted, or until it gives up. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, generation, clock, retryMax, backoffMs, logger, failed } = this.#settings
+    const { name, store, generation, clock, retryMax, backoffMs, logger, telemetry, failed } = this.#settings
     signal.addEventListener('abort', () => this.#rouse(), { once: true })
     while (!signal.aborted) {
       const wake = this.#wake.promise
@@ -196,7 +208,8 @@ export class Outbox {
         if (signal.aborted) return
         const error = toError(thrown)
         if (final.has(codeOf(error)) || error instanceof ParkedFull || ++this.#failures > retryMax) return failed(error)
-        logger.warn({ err: error }, 'the outbox could not send and tries again')
+        telemetry.count('colloquy.outbox.failures', 1, { reactor: name })
+        logger.warn({ err: error, failures: this.#failures }, 'the outbox could not send and tries again')
         const waitMs = Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(this.#failures - 1, 30))
         await sleep(clock, waitMs, signal).catch(() => {})
       }
@@ -265,7 +278,7 @@ export class Outbox {
     const reason = messageOf(error).slice(0, reasonMaxLength).toWellFormed()
     await this.#counted(async () => {
       if (!(await store.write(parkMessage, { generation, id, max, code, reason })))
-        throw new ParkedFull(name, max, { cause: error })
+        throw new ParkedFull(name, max, 'messages', { cause: error })
       await this.#recount()
     })
     logger.error({ err: error, kind, target }, 'a message can never be sent and was parked')

@@ -1,12 +1,21 @@
 /**
  * The order of two positions. A position is opaque, so nobody may compare two of them by their text; but a journal tells how
  * many events at most lie behind each, and what has fewer behind it is further on. Unlike a comparison of numbers this holds
- * on every driver with one order. It reads the journal and changes nothing.
+ * on every driver with one order. It tells too whether an event is still there. It reads the journal and changes nothing.
  */
 import type { Journal, Position, Recorded } from './journal.ts'
 import { start } from './journal.ts'
 
 type Order = Pick<Journal, 'behind'>
+
+/** False when the event was erased. */
+export async function isKept(
+  journal: Pick<Journal, 'read'>,
+  { stream, version }: Pick<Recorded, 'stream' | 'version'>,
+): Promise<boolean> {
+  for await (const first of journal.read(stream, { fromVersion: version, limit: 1 })) return first.version === version
+  return false
+}
 
 /** How often the head may move between two questions before the answer is the cautious one. */
 const triesMax = 64

@@ -111,7 +111,10 @@ function foldOne<State>(
   const remove = () => {
     removed = true
   }
-  const state = cell.present ? (cell.state as State) : definition.init(key)
+  // A copy, for `init` may give one value to all keys.
+  const state = cell.present
+    ? (cell.state as State)
+    : (decodeData(definition.encode(definition.init(key)).text) as State)
   const made: unknown = handler(state, event as CloudEvent<never>, {
     replaying,
     stream,

@@ -19,7 +19,7 @@ import type { Filter, Journal, Position, Recorded } from './journal.ts'
 import type { Generation } from './projection-generation.ts'
 import { Line } from './projection-line.ts'
 import type { LineSettings, LineTarget } from './projection-line.ts'
-import { parkedCount } from './projection-parked.ts'
+import { discardEvents, parkedCount } from './projection-parked.ts'
 import { isPast } from './position-order.ts'
 import { parkedEvents } from './projection-view.ts'
 import type { ParkedRecord, ReadOptions } from './projection-view.ts'
@@ -44,7 +44,10 @@ export interface FollowOptions {
   readonly onError?: ErrorPolicy
   /** Events in one transaction, 1 to 4096. */
   readonly batch?: number
-  /** Events that may be parked; one more fails the runner with `journal.parked_full`. Default 1000. */
+  /**
+   * Events that may be parked, and apart from them messages of a reactor; one more fails the runner with
+   * `journal.parked_full`. Default 1000.
+   */
   readonly parkedMax?: number
 }
 
@@ -82,6 +85,9 @@ export interface CaughtUpOptions {
   readonly timeoutMs?: number
 }
 
+/** Which of what was parked is to be forgotten, by `id`. */
+export type Discarded = readonly number[] | 'all'
+
 export interface Retried {
   readonly retried: number
   /** Failed again, and stay parked. */
@@ -109,6 +115,8 @@ export class Follower {
   readonly store: Store
   readonly #settings: Omit<LineSettings, 'moved' | 'failed'>
   readonly #stopping = new AbortController()
+  /** Aborted by `stop` only, not by a failure. */
+  readonly #closing = new AbortController()
   #line: Line
   /** Ends the line that runs, when another takes its place. */
   #leave = new AbortController()
@@ -118,6 +126,8 @@ export class Follower {
   #lag = 0
   #measuring = false
   #main: Promise<void> | undefined
+  /** What is done with parked events. */
+  #tended: Promise<unknown> = Promise.resolve()
 
   constructor(followed: Followed, options: FollowOptions, generation: Generation) {
     const { journal, store, clock = systemClock, logger = silentLogger, telemetry = noTelemetry } = options
@@ -283,21 +293,51 @@ export class Follower {
     throw new ProjectionStopped(this.followed.name, this.#error && { cause: this.#error })
   }
 
+  /**
+   * As `checkGoing`, but what was parked may be looked after when there was too much of it too, or there were no way out.
+   * The checkpoint stays where it is until the next run.
+   */
+  checkTending(): void {
+    if (this.#closing.signal.aborted || codeOf(this.#error) !== 'journal.parked_full') this.checkGoing()
+  }
+
   parked(options?: ReadOptions): AsyncIterable<ParkedRecord> {
     return parkedEvents(this.store, this.followed.owner, options)
   }
 
-  async retryParked(options: ReadOptions = {}): Promise<Retried> {
-    this.checkGoing()
+  retryParked(options: ReadOptions = {}): Promise<Retried> {
+    return this.#tending(() => this.#retryParked(options))
+  }
+
+  /** Forgets parked events; returns how many. */
+  async discardParked(which: Discarded): Promise<number> {
+    const ids = checkDiscarded(which)
+    return this.#tending(() => {
+      const line = this.#line
+      return line.exclusive(() => this.store.write(discardEvents, { generation: line.id, ids }))
+    })
+  }
+
+  /** One at a time; a second one begins when the first has ended. */
+  #tending<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#tended.then(() => {
+      this.checkTending()
+      return work()
+    })
+    this.#tended = turn.catch(() => {})
+    return turn
+  }
+
+  async #retryParked(options: ReadOptions): Promise<Retried> {
     const outcome = { retried: 0, left: 0 }
     const line = this.#line
     for await (const { id, recorded, replaying } of this.parked(options)) {
       const again = async () => {
-        this.checkGoing()
+        this.checkTending()
         // After a switch they are those of a generation that is gone.
         if (line !== this.#line) return undefined
         try {
-          return await line.takeAgain(recorded, { id, replaying }, this.signal)
+          return await line.takeAgain(recorded, { id, replaying }, this.#closing.signal)
         } catch (thrown) {
           await line.reload()
           throw thrown
@@ -306,17 +346,30 @@ export class Follower {
       const applied = await line.exclusive(again)
       if (applied === undefined) break
       if (applied.kind === 'kept') outcome.retried++
-      else outcome.left++
+      else if (applied.kind === 'failed') outcome.left++
     }
     return outcome
   }
 
   /** Ends after what is in hand. Idempotent. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Aborted(`the ${this.followed.kind} ${this.followed.name}`))
+    const reason = new Aborted(`the ${this.followed.kind} ${this.followed.name}`)
+    this.#stopping.abort(reason)
+    this.#closing.abort(reason)
     await this.#main
+    await this.#tended
   }
 }
+
+/** Ids, or null for all. Throws `base.invalid_argument`. */
+export function checkDiscarded(which: Discarded): readonly number[] | null {
+  if (which === 'all') return null
+  if (!Array.isArray(which) || which.length > parkedLimit)
+    throw new InvalidArgument('which', `must be a list of at most ${parkedLimit} ids, or 'all'`)
+  return which.map((id, at) => wholeNumber(`which[${at}]`, id, 0))
+}
+
+const parkedLimit = 1_000_000
 
 function policyOf(options: FollowOptions): Pick<LineSettings, 'retryMax' | 'backoffMs' | 'otherwise' | 'parkedMax'> {
   const { onError = {}, parkedMax } = options
@@ -328,7 +381,7 @@ function policyOf(options: FollowOptions): Pick<LineSettings, 'retryMax' | 'back
     retryMax: wholeNumber('onError.retryMax', retryMax ?? 3, 0, 1000),
     backoffMs: wholeNumber('onError.backoffMs', backoffMs ?? 100, 0, 3_600_000),
     otherwise,
-    parkedMax: wholeNumber('parkedMax', parkedMax ?? 1000, 0, 1_000_000),
+    parkedMax: wholeNumber('parkedMax', parkedMax ?? 1000, 0, parkedLimit),
   }
 }
 

@@ -29,7 +29,7 @@ export interface Step {
   readonly replaying: boolean
   /** Of a reactor: what it handles again it publishes again. */
   readonly publishes: boolean
-  /** The parked event that this step has taken up again. */
+  /** The parked event that this step has taken up again; `to` does not count then. */
   readonly unparked?: number
 }
 
@@ -71,14 +71,34 @@ export function isCurrent(tx: Transaction, { generation, revision }: Step): bool
   return generationById(tx, generation)?.revision === revision
 }
 
-/** Stores the checkpoint of a step that is current. */
+/**
+ * What became of a commit. `taken`: another one came between, or the generation was given up. `gone`: the parked event that it
+ * takes up again is parked no more. Nothing is kept then.
+ */
+export type CommitOutcome = 'kept' | 'taken' | 'gone'
+
+/** Why a step cannot be committed; undefined if it can. */
+export function refusal(tx: Transaction, step: Step): Exclude<CommitOutcome, 'kept'> | undefined {
+  if (!isCurrent(tx, step)) return 'taken'
+  const { generation, unparked } = step
+  return unparked === undefined || stillParked(tx, generation, unparked) ? undefined : 'gone'
+}
+
+export function stillParked(tx: Transaction, generation: number, id: number): boolean {
+  return tx.sql('SELECT 1 FROM projection_parked WHERE generation = ? AND id = ?').get(generation, id) !== undefined
+}
+
+/** Stores the checkpoint of a step that is not refused. One that takes up a parked event moves it nowhere. */
 export function advance(tx: Transaction, { generation, to, replaying, unparked }: Step): void {
+  if (unparked !== undefined) {
+    tx.sql('DELETE FROM projection_parked WHERE generation = ? AND id = ?').run(generation, unparked)
+    tx.sql('UPDATE projection_generation SET revision = revision + 1 WHERE id = ?').run(generation)
+    return
+  }
   tx.sql(
     `UPDATE projection_generation SET position = ?2, revision = revision + 1,
        reached = CASE WHEN ?3 THEN reached ELSE ?2 END WHERE id = ?1`,
   ).run(generation, to, replaying ? 1 : 0)
-  if (unparked !== undefined)
-    tx.sql('DELETE FROM projection_parked WHERE generation = ? AND id = ?').run(generation, unparked)
 }
 
 function insert(tx: Transaction, owner: string, version: number, position: Position, reached: Position): Generation {
@@ -132,26 +152,44 @@ export const unserved: Procedure<string, readonly number[]> = procedure(import.m
     .map((row) => Number(row['id'])),
 )
 
+export interface Switch {
+  readonly owner: string
+  readonly from: number
+  readonly to: number
+  /** Parked events of the old generation that the new one could not meet: from now on they are its own. */
+  readonly carried: readonly number[]
+}
+
 /** From now on `to` is served instead of `from`, if both have come equally far; else nothing happens. */
-export const switchOver: Procedure<{ owner: string; from: number; to: number }, boolean> = procedure(
+export const switchOver: Procedure<Switch, boolean> = procedure(
   import.meta.url,
   'switchOver',
-  (tx, { owner, from, to }) => {
+  (tx, { owner, from, to, carried }) => {
     const served = servedBy(tx, owner)
     const next = generationById(tx, to)
     if (served?.id !== from || next?.position !== served.position) return false
     tx.sql('UPDATE projection_served SET generation = ? WHERE owner = ?').run(to, owner)
     tx.sql('UPDATE projection_generation SET reached = position WHERE id = ?').run(to)
     tx.sql('UPDATE projection_generation SET erasing = 1 WHERE id = ?').run(from)
+    const carry = tx.sql('UPDATE projection_parked SET generation = ?2 WHERE generation = ?1 AND id = ?3')
+    for (const id of carried) carry.run(from, to, id)
     return true
   },
 )
 
+export interface Rewinding {
+  readonly step: Step
+  /** Parked events that come again. */
+  readonly again: readonly number[]
+}
+
 /** Takes a reactor back to an earlier position. False when another commit came between. */
-export const rewindTo: Procedure<Step, boolean> = procedure(import.meta.url, 'rewindTo', (tx, step) => {
+export const rewindTo: Procedure<Rewinding, boolean> = procedure(import.meta.url, 'rewindTo', (tx, { step, again }) => {
   if (!isCurrent(tx, step)) return false
   advance(tx, { ...step, replaying: true })
   tx.sql('UPDATE projection_generation SET publishes = ? WHERE id = ?').run(step.publishes ? 1 : 0, step.generation)
+  const unpark = tx.sql('DELETE FROM projection_parked WHERE generation = ? AND id = ?')
+  for (const id of again) unpark.run(step.generation, id)
   return true
 })
 

@@ -94,7 +94,7 @@ export class InlineAppends {
       const goal = await this.#store.read(generationOf, served.id)
       if (!goal || tries > triesMax) throw new ProjectionBehind(name)
       await this.#catchUp(inline, next.id, Number(goal.position))
-      if (await this.#store.write(switchOver, { owner, from: served.id, to: next.id })) break
+      if (await this.#store.write(switchOver, { owner, from: served.id, to: next.id, carried: [] })) break
     }
     void this.#erase([served.id])
     await this.#catchUp(inline, next.id, null)

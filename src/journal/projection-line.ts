@@ -14,13 +14,15 @@ import type { Batch, Filter, Journal, Position, Recorded } from './journal.ts'
 import { generation as generationOf } from './projection-generation.ts'
 import type { Generation, Step } from './projection-generation.ts'
 import { commitStates } from './projection-state.ts'
-import { park } from './projection-parked.ts'
+import { isParked, park } from './projection-parked.ts'
 import { countUpTo, isPast } from './position-order.ts'
 
 export type Applied =
   | { readonly kind: 'kept' }
   /** Another commit came between; nothing was kept. */
   | { readonly kind: 'taken' }
+  /** The parked event that was to be taken up is parked no more; nothing was kept. */
+  | { readonly kind: 'gone' }
   | {
       readonly kind: 'failed'
       /** So many events before the one that failed were kept, with a checkpoint, in one commit. */
@@ -223,31 +225,39 @@ export class Line {
     this.#settings.moved(this, 0)
   }
 
-  /** Applies what lies up to and with a position, all of which was handled before, and stops there. Rejects as `run` does. */
-  async fill(until: Position, signal: AbortSignal): Promise<void> {
-    await this.#patiently(signal, () => this.#fill(until, signal))
+  /**
+   * Applies what lies up to and with a position, all of which was handled before, and stops there; `met` is told what it
+   * found. Rejects as `run` does.
+   */
+  async fill(until: Position, signal: AbortSignal, met: (events: readonly Recorded[]) => void): Promise<void> {
+    await this.#patiently(signal, () => this.#fill(until, signal, met))
   }
 
-  async #fill(until: Position, signal: AbortSignal): Promise<void> {
+  async #fill(until: Position, signal: AbortSignal, met: (events: readonly Recorded[]) => void): Promise<void> {
     const { journal, filter, batch } = this.#settings
     if (until !== this.position)
       for await (const { events, position } of journal.readAll({ from: this.position, filter, batch, signal })) {
         const whole = await isPast(journal, until, position)
         const count = whole ? events.length : await countUpTo(journal, events, until)
         const to = whole ? position : until
-        await this.exclusive(() => this.#take(events.slice(0, count), to, true, signal))
+        const part = events.slice(0, count)
+        await this.exclusive(() => this.#take(part, to, true, signal))
+        met(part)
         if (to === until) break
       }
     if (this.position !== until) await this.exclusive(() => this.#pass(until, true))
     await this.exclusive(() => this.settle())
   }
 
-  /** Takes one event up again that had been parked; true when it was kept. */
+  /** Takes one event up again that had been parked; it moves no checkpoint. */
   async takeAgain(
     recorded: Recorded,
     parked: { id: number; replaying: boolean },
     signal: AbortSignal,
-  ): Promise<Applied> {
+  ): Promise<Exclude<Applied, { kind: 'taken' }>> {
+    const { store } = this.#settings
+    // The commit checks it too, but by then a handler of a reactor has done what it does.
+    if (!(await store.read(isParked, { generation: this.id, id: parked.id }))) return { kind: 'gone' }
     const step = { ...this.#step(this.position, parked.replaying), unparked: parked.id }
     const applied = await this.#apply([recorded], step, signal)
     if (applied.kind === 'failed') this.#target.forget()
@@ -290,14 +300,33 @@ export class Line {
         width = known ? rest.length : 1
         continue
       }
-      if (applied.kind === 'taken') throw new ProjectionTaken(this.#settings.name)
+      if (applied.kind !== 'failed') throw new ProjectionTaken(this.#settings.name)
       rest = rest.slice(applied.kept)
       const at = applied.at === undefined && part.length === 1 ? 0 : applied.at
       if (at === undefined) {
         known = false
         width = 1
       } else width = await this.#afterFailure(rest, at - applied.kept, applied.error, signal)
+      rest = await this.#anew(rest, signal)
     }
+    // Where the last of them were erased meanwhile.
+    if (this.position !== to) await this.#pass(to, replaying)
+  }
+
+  /**
+   * The same events, read again: a handler may have changed what it was given, or have made a state of it that a later
+   * handler has changed. Those that were erased meanwhile are not among them.
+   */
+  async #anew(events: readonly Recorded[], signal: AbortSignal): Promise<readonly Recorded[]> {
+    const { journal, filter, batch } = this.#settings
+    const wanted = new Set(events.map(({ position }) => position))
+    const last = events.at(-1)?.position ?? this.position
+    const found: Recorded[] = []
+    for await (const page of journal.readAll({ from: this.position, filter, batch, signal })) {
+      for (const recorded of page.events) if (wanted.has(recorded.position)) found.push(recorded)
+      if (found.at(-1)?.position === last || (await isPast(journal, page.position, last))) break
+    }
+    return found
   }
 
   /** How many events to try next: those before the one that failed, or, after a wait, from that one on. */
@@ -330,8 +359,13 @@ export class Line {
     return applied
   }
 
-  #keptStep({ to, replaying, revision }: Step, events: number): void {
+  #keptStep({ to, replaying, revision, unparked }: Step, events: number): void {
     const { reached } = this.#generation
+    if (unparked !== undefined) {
+      this.#generation = { ...this.#generation, revision: revision + 1 }
+      this.#settings.moved(this, events)
+      return
+    }
     this.#generation = {
       ...this.#generation,
       position: to,
@@ -353,7 +387,7 @@ export class Line {
   }
 
   async #storePassed(step: Step): Promise<void> {
-    if (!(await this.#settings.store.write(commitStates, { step, states: [] })))
+    if ((await this.#settings.store.write(commitStates, { step, states: [] })) !== 'kept')
       throw new ProjectionTaken(this.#settings.name)
     this.#keptStep(step, 0)
   }
@@ -372,7 +406,7 @@ export class Line {
       timeMs: clock.now(),
     }
     const outcome = await store.write(park, { step, row, max })
-    if (outcome === 'full') throw new ParkedFull(name, max, { cause })
+    if (outcome === 'full') throw new ParkedFull(name, max, 'events', { cause })
     if (outcome === 'taken') throw new ProjectionTaken(name)
     assert(outcome === 'kept', 'an event is parked or not')
     this.#failing = undefined

@@ -4,7 +4,7 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure } from '../store/store.ts'
-import { advance, isCurrent } from './projection-generation.ts'
+import { advance, isCurrent, stillParked } from './projection-generation.ts'
 import type { Step } from './projection-generation.ts'
 
 export interface ParkedRow {
@@ -37,6 +37,27 @@ export const park: Procedure<{ step: Step; row: ParkedRow; max: number }, ParkOu
     ).run(generation, position, stream, version, event, replaying ? 1 : 0, code, reason, timeMs)
     advance(tx, step)
     return 'kept'
+  },
+)
+
+export interface ParkedId {
+  readonly generation: number
+  readonly id: number
+}
+
+/** False when it was taken up or discarded. */
+export const isParked: Procedure<ParkedId, boolean> = procedure(import.meta.url, 'isParked', (tx, { generation, id }) =>
+  stillParked(tx, generation, id),
+)
+
+/** Forgets parked events of a generation, some of them or with null all; returns how many. */
+export const discardEvents: Procedure<{ generation: number; ids: readonly number[] | null }, number> = procedure(
+  import.meta.url,
+  'discardEvents',
+  (tx, { generation, ids }) => {
+    if (ids === null) return tx.sql('DELETE FROM projection_parked WHERE generation = ?').run(generation).changes
+    const discard = tx.sql('DELETE FROM projection_parked WHERE generation = ? AND id = ?')
+    return ids.reduce((count, id) => count + discard.run(generation, id).changes, 0)
   },
 )
 

@@ -15,7 +15,14 @@ import { codeOf, InvalidArgument, messageOf } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import { ProjectionNewer, ProjectionRebuilding, ProjectionTaken } from './error.ts'
 import { batchOf, checkFollow, Follower } from './projection-follower.ts'
-import type { CaughtUpOptions, FollowOptions, FollowStatus, Followed, Retried } from './projection-follower.ts'
+import type {
+  CaughtUpOptions,
+  Discarded,
+  FollowOptions,
+  FollowStatus,
+  Followed,
+  Retried,
+} from './projection-follower.ts'
 import { begin, beginNext, eraseSome, switchOver, unserved } from './projection-generation.ts'
 import type { Generation } from './projection-generation.ts'
 import type { Line } from './projection-line.ts'
@@ -24,6 +31,7 @@ import type { Projecting, TableProjection } from './projection-table.ts'
 import { StateTarget } from './projection-target.ts'
 import { projectionView } from './projection-view.ts'
 import type { ParkedRecord, ProjectionView, ReadOptions } from './projection-view.ts'
+import { UnmetParked } from './projection-unmet.ts'
 import type { Projection } from './projection.ts'
 
 export interface RunProjectionOptions extends FollowOptions {
@@ -64,8 +72,16 @@ export interface TableProjectionRunner extends AsyncDisposable {
   rebuild(options?: RebuildOptions): Promise<void>
   /** The parked events of what is served. */
   parked(options?: ReadOptions): AsyncIterable<ParkedRecord>
-  /** Hands each parked event to its handler once more, on the states of now; what is taken is parked no more. */
+  /**
+   * Hands each parked event to its handler once more, on the states of now; what is taken is parked no more. Rejects with
+   * `journal.projection_rebuilding` (a raised version has not taken over yet), `journal.projection_stopped`, `base.aborted`.
+   */
   retryParked(options?: ReadOptions): Promise<Retried>
+  /**
+   * Forgets parked events, by their `id`, for good; returns how many. This and `retryParked` work too when it has failed with
+   * `journal.parked_full`; then run it again. Rejects with `base.invalid_argument`, `journal.projection_stopped`.
+   */
+  discardParked(which: Discarded): Promise<number>
   /** Ends it after the batch in hand. Idempotent. */
   stop(): Promise<void>
 }
@@ -125,6 +141,7 @@ function withView<State>(runner: Runner, view: ProjectionView<State>): Projectio
     caughtUp: (options) => runner.caughtUp(options),
     rebuild: (options) => runner.rebuild(options),
     retryParked: (options) => runner.retryParked(options),
+    discardParked: (which) => runner.discardParked(which),
     stop: () => runner.stop(),
     [Symbol.asyncDispose]: () => runner.stop(),
     ...view,
@@ -187,8 +204,15 @@ class Runner implements TableProjectionRunner {
     return this.#follower.parked(options)
   }
 
-  retryParked(options?: ReadOptions): Promise<Retried> {
+  async retryParked(options?: ReadOptions): Promise<Retried> {
+    const { name } = this.#follower.followed
+    // What is served was made by other handlers, and is about to go.
+    if (this.#servedVersion !== this.#version) throw new ProjectionRebuilding(name)
     return this.#follower.retryParked(options)
+  }
+
+  discardParked(which: Discarded): Promise<number> {
+    return this.#follower.discardParked(which)
   }
 
   async rebuild(options: RebuildOptions = {}): Promise<void> {
@@ -234,9 +258,10 @@ class Runner implements TableProjectionRunner {
       onProgress?.(this.#progress)
     }
     try {
-      const next = await this.#filled(old, made, signal, tell)
+      const unmet = new UnmetParked(store, owner)
+      const next = await this.#filled(old, made, unmet, signal, tell)
       await tell(next)
-      await old.exclusive(() => this.#switch(old, next, signal))
+      await old.exclusive(() => this.#switch(old, next, unmet, signal))
     } catch (thrown) {
       this.#erase(made.id)
       throw thrown
@@ -248,12 +273,18 @@ class Runner implements TableProjectionRunner {
   }
 
   /** A line that has come about as far as the one that is served. */
-  async #filled(old: Line, made: Generation, signal: AbortSignal, tell: (line: Line) => Promise<void>): Promise<Line> {
+  async #filled(
+    old: Line,
+    made: Generation,
+    unmet: UnmetParked,
+    signal: AbortSignal,
+    tell: (line: Line) => Promise<void>,
+  ): Promise<Line> {
     const { journal, followed } = this.#follower
     // What it tells is told by the way; a journal that is closed meanwhile is told by the reading.
     const next: Line = this.#follower.lineOf(made, () => void tell(next).catch(() => {}))
     for (let round = 0; round < roundsMax; round++) {
-      await next.fill(old.position, signal)
+      await fillUp(old, next, unmet, signal)
       const gap = (await journal.behind(next.position)) - (await journal.behind(old.position))
       if (gap <= followed.batch) break
     }
@@ -261,14 +292,15 @@ class Runner implements TableProjectionRunner {
   }
 
   /** While the served generation stands still. */
-  async #switch(old: Line, next: Line, signal: AbortSignal): Promise<void> {
-    const { store, followed } = this.#follower
+  async #switch(old: Line, next: Line, unmet: UnmetParked, signal: AbortSignal): Promise<void> {
+    const { store, journal, followed } = this.#follower
     this.#follower.checkGoing()
     await old.settle()
-    await next.fill(old.position, signal)
+    await fillUp(old, next, unmet, signal)
+    const carried = await unmet.erased(journal)
     const { owner, name } = followed
     const switched = await store
-      .write(switchOver, { owner, from: old.id, to: next.id })
+      .write(switchOver, { owner, from: old.id, to: next.id, carried })
       .catch(async (error: unknown) => {
         // A write that was rejected may have been kept all the same.
         if ((await store.read(servedId, owner)) !== next.id) throw error
@@ -312,4 +344,12 @@ class Runner implements TableProjectionRunner {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+/** Fills a new generation up to where the served one is. */
+async function fillUp(old: Line, next: Line, unmet: UnmetParked, signal: AbortSignal): Promise<void> {
+  const until = old.position
+  // Whatever was parked up to there stands in the store before the position is told.
+  await unmet.look()
+  await next.fill(until, signal, (events) => unmet.met(events))
 }

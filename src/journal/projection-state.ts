@@ -4,8 +4,8 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Transaction } from '../store/store.ts'
-import { advance, generationById, isCurrent, servedBy } from './projection-generation.ts'
-import type { Step } from './projection-generation.ts'
+import { advance, generationById, refusal, servedBy } from './projection-generation.ts'
+import type { CommitOutcome, Step } from './projection-generation.ts'
 
 /**
  * Keys and their states as texts, by turns; null: the state is gone. Flat, because on the way to another thread a pair costs
@@ -30,15 +30,16 @@ export function stateText(tx: Transaction, generation: number, key: string): str
   return row ? String(row['state']) : null
 }
 
-/** Effect and checkpoint in one transaction; false, and nothing is kept, when another commit came between. */
-export const commitStates: Procedure<{ step: Step; states: StateTexts }, boolean> = procedure(
+/** Effect and checkpoint in one transaction. */
+export const commitStates: Procedure<{ step: Step; states: StateTexts }, CommitOutcome> = procedure(
   import.meta.url,
   'commitStates',
   (tx, { step, states }) => {
-    if (!isCurrent(tx, step)) return false
+    const refused = refusal(tx, step)
+    if (refused) return refused
     writeStates(tx, step.generation, states)
     advance(tx, step)
-    return true
+    return 'kept'
   },
 )
 

@@ -17,15 +17,15 @@
  * Rows carry the generation, because a rebuild fills a second one beside the one that is served: select those of
  * `servedGeneration(name)`.
  */
-import { toError } from '../base/error.ts'
+import { assert, toError } from '../base/error.ts'
 import { checkKeys, wholeNumber } from '../base/limit.ts'
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Store, Transaction } from '../store/store.ts'
 import { checkFilter } from './filter.ts'
 import type { Filter, Recorded } from './journal.ts'
 import { checkName } from './projection.ts'
-import { advance, isCurrent, isServed, servedBy } from './projection-generation.ts'
-import type { Step } from './projection-generation.ts'
+import { advance, isServed, refusal, servedBy } from './projection-generation.ts'
+import type { CommitOutcome, Step } from './projection-generation.ts'
 import type { Applied, LineTarget } from './projection-line.ts'
 
 export interface TableContext {
@@ -46,10 +46,7 @@ export type ProjectingArgs =
   | { readonly kind: 'apply'; readonly step: Step; readonly events: readonly Recorded[] }
   | { readonly kind: 'erase'; readonly generation: number; readonly limit: number }
 
-export type ProjectingResult =
-  | { readonly kind: 'kept' }
-  | { readonly kind: 'taken' }
-  | { readonly kind: 'erased'; readonly rows: number }
+export type ProjectingResult = { readonly kind: CommitOutcome } | { readonly kind: 'erased'; readonly rows: number }
 
 export type Projecting = Procedure<ProjectingArgs, ProjectingResult>
 
@@ -65,7 +62,8 @@ export function projecting(module: string, name: string, effect: TableEffect | T
       return { kind: 'erased', rows }
     }
     const { step, events } = args
-    if (!isCurrent(tx, step)) return { kind: 'taken' }
+    const refused = refusal(tx, step)
+    if (refused) return { kind: refused }
     const { generation, replaying } = step
     if (events.length > 0)
       try {
@@ -152,7 +150,8 @@ export class TableTarget implements LineTarget {
   async apply(events: readonly Recorded[], step: Step): Promise<Applied> {
     try {
       const { kind } = await this.#store.write(this.#apply, { kind: 'apply', step, events })
-      return { kind: kind === 'taken' ? 'taken' : 'kept' }
+      assert(kind !== 'erased', 'what was to be applied was not erased')
+      return { kind }
     } catch (thrown) {
       const error = causeOfMarked(thrown)
       if (error === undefined) throw thrown

@@ -45,7 +45,8 @@ export class StateTarget<State> implements LineTarget {
       this.#drop(touched, before)
       return failed(texts)
     }
-    if (!(await this.#store.write(commitStates, { step, states: texts.states }))) return { kind: 'taken' }
+    const kind = await this.#store.write(commitStates, { step, states: texts.states })
+    if (kind !== 'kept') return { kind }
     for (const key of touched) (this.#cells.get(key) as Cell<State>).dirty = false
     this.#bytes += this.#sizeOf(touched) - before
     this.#trim()

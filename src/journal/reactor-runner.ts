@@ -26,9 +26,9 @@ import type { Position } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { parkedMessagePage } from './outbox-rows.ts'
 import type { OutboxReason } from './outbox-rows.ts'
-import { isPast } from './position-order.ts'
-import { batchOf, checkFollow, Follower } from './projection-follower.ts'
-import type { CaughtUpOptions, FollowOptions, FollowStatus, Retried } from './projection-follower.ts'
+import { isKept, isPast } from './position-order.ts'
+import { batchOf, checkDiscarded, checkFollow, Follower } from './projection-follower.ts'
+import type { CaughtUpOptions, Discarded, FollowOptions, FollowStatus, Retried } from './projection-follower.ts'
 import { begin, rewindTo } from './projection-generation.ts'
 import type { Generation } from './projection-generation.ts'
 import type { ParkedRecord, ReadOptions } from './projection-view.ts'
@@ -53,7 +53,10 @@ export interface RunReactorOptions extends FollowOptions {
 
 /** What becomes of messages that cannot be sent now. */
 export interface SendingPolicy {
-  /** Tries after the first, without a success between, before the reactor fails. Default 100: with the waits, most of an hour. */
+  /**
+   * Tries after the first, without a success between, before the reactor fails. Default: without end, since an outage of the
+   * bus may last; each failure is logged and counted in `colloquy.outbox.failures`.
+   */
   readonly retryMax?: number
   /** Before the second try; each later one waits twice as long, to 30 s. Default 100. */
   readonly backoffMs?: number
@@ -98,10 +101,15 @@ export interface ReactorRunner extends AsyncDisposable {
   rewind(options?: RewindOptions): Promise<void>
   /** Events that the handlers could not take. */
   parked(options?: ReadOptions): AsyncIterable<ParkedRecord>
+  /** Hands each to its handler once more. Rejects with `journal.projection_stopped`, `base.aborted`. */
   retryParked(options?: ReadOptions): Promise<Retried>
+  /** Forgets parked events for good; returns how many. These four work too when it has failed with `journal.parked_full`. */
+  discardParked(which: Discarded): Promise<number>
   parkedMessages(options?: ReadOptions): AsyncIterable<ParkedMessage>
   /** Lets the parked messages be sent again, before all others; returns how many. */
   retryMessages(): Promise<number>
+  /** Forgets parked messages for good; returns how many. */
+  discardMessages(which: Discarded): Promise<number>
   /** Ends it after the batch in hand; what waits is sent at the next start. Idempotent. */
   stop(): Promise<void>
 }
@@ -135,7 +143,8 @@ function checkOptions({ name }: Reactor, options: RunReactorOptions): Checked {
   checkKeys('sending', sending, ['retryMax', 'backoffMs', 'flushTimeoutMs'])
   return {
     outboxMax: wholeNumber('outboxMax', options.outboxMax ?? 10_000, 1, 1_000_000),
-    retryMax: wholeNumber('sending.retryMax', sending.retryMax ?? 100, 0, 1_000_000),
+    retryMax:
+      sending.retryMax === undefined ? Infinity : wholeNumber('sending.retryMax', sending.retryMax, 0, 1_000_000),
     backoffMs: wholeNumber('sending.backoffMs', sending.backoffMs ?? 100, 0, 3_600_000),
     flushTimeoutMs: wholeNumber('sending.flushTimeoutMs', sending.flushTimeoutMs ?? 10_000, 1, 3_600_000),
     handlerTimeoutMs: wholeNumber('handlerTimeoutMs', options.handlerTimeoutMs ?? 30_000, 1, 86_400_000),
@@ -219,8 +228,18 @@ class Runner implements ReactorRunner {
     await line.exclusive(async () => {
       if (!(await isPast(journal, line.position, to)))
         throw new InvalidArgument('to', 'must not lie beyond what has been handled')
-      await line.rewind(to, publish, (step) => store.write(rewindTo, step))
+      const again = await this.#parkedAfter(to)
+      await line.rewind(to, publish, (step) => store.write(rewindTo, { step, again }))
     })
+  }
+
+  /** The parked events that a replay from a position meets. One that was erased stays parked: nothing else has it. */
+  async #parkedAfter(to: Position): Promise<number[]> {
+    const { journal } = this.#follower
+    const ids: number[] = []
+    for await (const { id, recorded } of this.parked())
+      if (!(await isPast(journal, to, recorded.position)) && (await isKept(journal, recorded))) ids.push(id)
+    return ids
   }
 
   parked(options?: ReadOptions): AsyncIterable<ParkedRecord> {
@@ -229,6 +248,10 @@ class Runner implements ReactorRunner {
 
   retryParked(options?: ReadOptions): Promise<Retried> {
     return this.#follower.retryParked(options)
+  }
+
+  discardParked(which: Discarded): Promise<number> {
+    return this.#follower.discardParked(which)
   }
 
   parkedMessages(options: ReadOptions = {}): AsyncIterable<ParkedMessage> {
@@ -249,9 +272,15 @@ class Runner implements ReactorRunner {
     }
   }
 
-  retryMessages(): Promise<number> {
-    this.#follower.checkGoing()
+  async retryMessages(): Promise<number> {
+    this.#follower.checkTending()
     return this.#outbox.unpark()
+  }
+
+  async discardMessages(which: Discarded): Promise<number> {
+    const ids = checkDiscarded(which)
+    this.#follower.checkTending()
+    return this.#outbox.discard(ids)
   }
 
   async stop(): Promise<void> {

@@ -19,7 +19,7 @@ import type { Journal, Recorded } from './journal.ts'
 import type { Outbox } from './outbox.ts'
 import { commitOutbox } from './outbox-rows.ts'
 import type { OutboxMessage } from './outbox-rows.ts'
-import type { Step } from './projection-generation.ts'
+import type { CommitOutcome, Step } from './projection-generation.ts'
 import type { Applied, LineTarget } from './projection-line.ts'
 import type { Reactor, ReactorContext, ReactorEvent, ReactorHandler } from './reactor.ts'
 
@@ -58,17 +58,18 @@ export class ReactorTarget implements LineTarget {
       }
       if (at > 0) {
         const to = (events[at - 1] as Recorded).position
-        if (!(await this.#keep(messages, { ...step, to }, signal))) return { kind: 'taken' }
+        const kind = await this.#keep(messages, { ...step, to }, signal)
+        if (kind !== 'kept') return { kind }
       }
       if (signal.aborted) throw new Aborted('a reactor', { cause: signal.reason })
       return { kind: 'failed', kept: at, at, error: made }
     }
-    return { kind: (await this.#keep(messages, step, signal)) ? 'kept' : 'taken' }
+    return { kind: await this.#keep(messages, step, signal) }
   }
 
   forget(): void {}
 
-  async #keep(messages: readonly OutboxMessage[], step: Step, signal: AbortSignal): Promise<boolean> {
+  async #keep(messages: readonly OutboxMessage[], step: Step, signal: AbortSignal): Promise<CommitOutcome> {
     const { store, outbox } = this.#settings
     const kept = step.replaying && !step.publishes ? [] : messages
     // When it stops here, the handlers run again at the next start: nothing of theirs was stored.

@@ -1,6 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { manualClock } from '../../src/base/manual-clock.ts'
+import { noTelemetry } from '../../src/base/telemetry.ts'
+import type { Telemetry } from '../../src/base/telemetry.ts'
 import type { Subscription } from '../../src/bus/bus.ts'
 import { PayloadTooLarge } from '../../src/bus/error.ts'
 import { eventOf } from '../../src/bus/event.ts'
@@ -182,5 +184,70 @@ describe('the outbox', () => {
     await world.journal.append('a', [said('asked', 1), said('asked', 2)])
     const got = await gather(subscription)
     expect(got.map((message) => eventOf(message)?.data)).toEqual([2, 4])
+  })
+
+  it('is mended when it has parked too many: they are sent or discarded, and the next run sends the rest', async () => {
+    const world = await open()
+    const bus = new NotingBus()
+    bus.onPublish = (subject) => {
+      if (subject === 'answers') throw new PayloadTooLarge(100, 10)
+    }
+    const { runner } = await run(echo, world, { bus, parkedMax: 2 })
+    await world.journal.append(
+      'a',
+      [1, 2, 3, 4].map((n) => said('asked', n)),
+    )
+    const stopped = { code: 'journal.projection_stopped' }
+    await expect(
+      runner
+        .sent()
+        .then(() => runner.caughtUp())
+        .then(() => runner.sent()),
+    ).rejects.toMatchObject({
+      ...stopped,
+      cause: { code: 'journal.parked_full', what: 'messages', max: 2 },
+    })
+    // Events are counted apart.
+    expect(await runner.status()).toMatchObject({ state: 'failed', parked: 0, outbox: { parked: 2 } })
+    const [first, second] = await gather(runner.parkedMessages())
+    expect(await runner.discardMessages([first?.id ?? 0, first?.id ?? 0])).toBe(1)
+    expect(await gather(runner.parkedMessages())).toEqual([second])
+    expect(await runner.retryMessages()).toBe(1)
+    expect((await runner.status()).outbox).toEqual({ waiting: 3, parked: 0 })
+    await runner.stop()
+    // A rejection, not a throw.
+    await expect(Promise.allSettled([runner.retryMessages(), runner.discardMessages('all')])).resolves.toMatchObject([
+      { reason: stopped },
+      { reason: stopped },
+    ])
+    const { runner: again, bus: mended } = await run(echo, world)
+    await again.caughtUp()
+    await again.sent()
+    expect(mended.data()).toEqual([4, 6, 8])
+    await expect(again.discardMessages('some' as never)).rejects.toMatchObject({ code: 'base.invalid_argument' })
+    expect(await again.discardMessages('all')).toBe(0)
+  })
+
+  it('waits for a bus that is away without end, unless told otherwise, and counts its failures', async () => {
+    const world = await open()
+    const bus = new NotingBus()
+    let outage = 500
+    bus.onFlush = () => {
+      if (outage-- > 0) throw new Error('away')
+    }
+    const counted: Record<string, number> = {}
+    const telemetry: Telemetry = {
+      ...noTelemetry,
+      count: (name, by, attributes) => {
+        const key = `${name} ${attributes?.['reactor']}`
+        counted[key] = (counted[key] ?? 0) + by
+      },
+    }
+    const { runner } = await run(echo, world, { bus, telemetry, sending: { backoffMs: 0 } })
+    await world.journal.append('a', [said('asked', 1)])
+    await runner.caughtUp()
+    await runner.sent()
+    expect(bus.data().at(-1)).toBe(2)
+    expect(counted).toMatchObject({ 'colloquy.outbox.failures echo': 500, 'colloquy.outbox.sent echo': 1 })
   })
 })

@@ -8,8 +8,11 @@ import {
   unserved,
 } from '../../src/journal/projection-generation.ts'
 import type { Step } from '../../src/journal/projection-generation.ts'
+import { commitOutbox, outboxCounts } from '../../src/journal/outbox-rows.ts'
+import { park, parkedPage } from '../../src/journal/projection-parked.ts'
 import { projectionSchema } from '../../src/journal/projection-schema.ts'
 import { commitStates, servedState, statePage } from '../../src/journal/projection-state.ts'
+import { projecting } from '../../src/journal/projection-table.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 
 const owner = 'projection/p'
@@ -32,7 +35,7 @@ async function world() {
 describe('the generations of a projection', () => {
   it('are begun once: a second beginning finds what the first made', async () => {
     const { store, old, commit } = await world()
-    expect(await commit(old.id, 0, '5')).toBe(true)
+    expect(await commit(old.id, 0, '5')).toBe('kept')
     expect(await store.write(begin, { owner, version: 2, position: '9' })).toEqual({
       ...old,
       position: '5',
@@ -43,9 +46,9 @@ describe('the generations of a projection', () => {
 
   it('take a commit that knows the last one, and keep nothing of another', async () => {
     const { store, old, commit } = await world()
-    expect(await commit(old.id, 0, '1', 'first')).toBe(true)
-    expect(await commit(old.id, 0, '2', 'second')).toBe(false)
-    expect(await commit(old.id, 2, '2', 'third')).toBe(false)
+    expect(await commit(old.id, 0, '1', 'first')).toBe('kept')
+    expect(await commit(old.id, 0, '2', 'second')).toBe('taken')
+    expect(await commit(old.id, 2, '2', 'third')).toBe('taken')
     expect(await store.read(servedState, { owner, key: 'k' })).toBe('first')
     expect(await store.read(generation, old.id)).toMatchObject({ position: '1', revision: 1 })
   })
@@ -55,7 +58,7 @@ describe('the generations of a projection', () => {
     const next = await store.write(beginNext, { owner, version: 2, reached: '' })
     await commit(old.id, 0, '2', 'old')
     await commit(next.id, 0, '1', 'new')
-    const over = { owner, from: old.id, to: next.id }
+    const over = { owner, from: old.id, to: next.id, carried: [] }
     expect(await store.write(switchOver, over)).toBe(false)
     expect(await store.read(servedState, { owner, key: 'k' })).toBe('old')
     await commit(next.id, 1, '2', 'new')
@@ -68,8 +71,8 @@ describe('the generations of a projection', () => {
   it('take no commit and show no page any more once they were given up', async () => {
     const { store, old, commit } = await world()
     const next = await store.write(beginNext, { owner, version: 2, reached: '' })
-    expect(await store.write(switchOver, { owner, from: old.id, to: next.id })).toBe(true)
-    expect(await commit(old.id, 0, '1')).toBe(false)
+    expect(await store.write(switchOver, { owner, from: old.id, to: next.id, carried: [] })).toBe(true)
+    expect(await commit(old.id, 0, '1')).toBe('taken')
     expect(await store.read(generation, old.id)).toBeNull()
     expect(await store.read(statePage, { owner, generation: old.id, after: null, limit: 9 })).toBeNull()
   })
@@ -87,5 +90,36 @@ describe('the generations of a projection', () => {
     expect(await store.read(generation, old.id)).toEqual(old)
     expect(await store.read(unserved, owner)).toEqual([])
     expect((await store.write(beginNext, { owner, version: 2, reached: '' })).id).toBeGreaterThan(next.id)
+  })
+})
+
+describe('a commit that takes up a parked event', () => {
+  it('moves no checkpoint, and is refused when the event is parked no more', async () => {
+    const { store, old } = await world()
+    const row = {
+      position: '1',
+      stream: 'a',
+      version: 1,
+      event: '{}',
+      replaying: false,
+      code: 'c',
+      reason: 'r',
+      timeMs: 0,
+    }
+    await store.write(park, { step: step(old.id, 0, '1'), row, max: 1 })
+    const [parked] = await store.read(parkedPage, { owner, after: 0, limit: 9 })
+    const again = { ...step(old.id, 1, '9'), unparked: parked?.id ?? 0 }
+    const first = { step: again, states: ['k', 'first'] }
+    expect(await store.write(commitStates, first)).toBe('kept')
+    expect(await store.read(generation, old.id)).toMatchObject({ position: '1', reached: '1', revision: 2 })
+    const second = { step: { ...again, revision: 2 }, states: ['k', 'second'] }
+    expect(await store.write(commitStates, second)).toBe('gone')
+    const messages = [{ kind: 'publish' as const, target: 's', key: '', expected: '', events: '[]' }]
+    expect(await store.write(commitOutbox, { step: second.step, messages })).toBe('gone')
+    const table = projecting(import.meta.url, 'none', () => {})
+    const apply = { kind: 'apply', step: second.step, events: [] } as const
+    expect(await store.write(table, apply)).toEqual({ kind: 'gone' })
+    expect(await store.read(servedState, { owner, key: 'k' })).toBe('first')
+    expect(await store.read(outboxCounts, old.id)).toEqual({ waiting: 0, parked: 0 })
   })
 })
