@@ -8,6 +8,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
+import { codeOfSystem, processRuns } from '../store/system-error.ts'
 import type { ArchiveSink } from './archive.ts'
 import { ArchiveUnwritable } from './error.ts'
 
@@ -34,8 +35,8 @@ async function openThere(file: string): Promise<FileHandle | undefined> {
   try {
     return await open(file, 'r')
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined
-    throw new ArchiveUnwritable(file, `cannot be read (${codeOf(cause)})`, { cause })
+    if (codeOfSystem(cause) === 'ENOENT') return undefined
+    throw new ArchiveUnwritable(file, `cannot be read (${codeOfSystem(cause)})`, { cause })
   }
 }
 
@@ -53,7 +54,7 @@ async function writeWhole(file: string, bytes: AsyncIterable<Uint8Array>, entrop
     try {
       return await work
     } catch (cause) {
-      const why = codeOf(cause) === 'EEXIST' ? 'is there already' : `cannot be written (${codeOf(cause)})`
+      const why = codeOfSystem(cause) === 'EEXIST' ? 'is there already' : `cannot be written (${codeOfSystem(cause)})`
       throw new ArchiveUnwritable(file, why, { cause })
     }
   }
@@ -89,16 +90,7 @@ async function sweep(file: string): Promise<void> {
   const begin = `.${basename(file)}.`
   for (const name of await readdir(dirname(file)).catch(() => [])) {
     const pid = name.startsWith(begin) ? /^(\d+)-[0-9a-f]{16}\.part$/.exec(name.slice(begin.length))?.[1] : undefined
-    if (pid !== undefined && !runs(Number(pid))) await unlink(join(dirname(file), name)).catch(() => {})
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH'
+    if (pid !== undefined && !processRuns(Number(pid))) await unlink(join(dirname(file), name)).catch(() => {})
   }
 }
 
@@ -107,7 +99,7 @@ async function giveName(passing: string, file: string): Promise<void> {
   try {
     await link(passing, file)
   } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(codeOf(error))) throw error
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'].includes(codeOfSystem(error))) throw error
     await rename(passing, file)
     return
   }
@@ -123,8 +115,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
 }

@@ -9,6 +9,7 @@
  * | a version that is missing inside a stream or at its end, a stream without its row | the last transactions, all of them: note a position and ask whether the journal `reaches` it |
  * | a stream that is missing with all its events, as long as others came after it | changed metadata that are JSON still |
  * | a damaged page or index, by SQLite's own check | a page of free space |
+ * | a damaged frame of the log, when the store is read-only | a log that is missing, or cut after a commit |
  * | a key that leads to no event | a key that has another name |
  */
 import { Aborted, codeOf, messageOf } from '../base/error.ts'
@@ -24,7 +25,7 @@ import type { FindingKind, Found } from './verify-finding.ts'
 
 export interface Finding {
   readonly kind: FindingKind
-  /** False for `leftover` and `unchecked`, which may be in order: whoever keeps the journal knows. */
+  /** False for `leftover`, `unchecked` and `torn`, which may be in order: whoever keeps the journal knows. */
   readonly fault: boolean
   /** Absent where no stream is meant; `#7` for the seventh that the file has, when its name is lost. */
   readonly stream?: string
@@ -142,6 +143,7 @@ class Verifying {
 
   async *findings(from: number, reaches: number): AsyncGenerator<Finding, void> {
     const stages = [
+      () => this.#log(),
       () => this.#pages(),
       () => this.#whole(reaches),
       () => this.#content(from),
@@ -175,6 +177,12 @@ class Verifying {
     if (!pages) return
     this.#tell('pages', 0)
     for (const message of await this.#store.check(signal ? { signal } : {})) yield { kind: 'page', ...nowhere, message }
+  }
+
+  async *#log(): AsyncGenerator<Found, void> {
+    const { signal } = this.#options
+    for (const { kind, message } of (await this.#store.checkLog?.(signal ? { signal } : {})) ?? [])
+      yield { kind: kind === 'broken' ? 'log' : 'torn', ...nowhere, message }
   }
 
   async *#whole(reaches: number): AsyncGenerator<Found, void> {
@@ -249,12 +257,14 @@ class Verifying {
   }
 }
 
+/** What may be as it should. */
+const inOrder: ReadonlySet<FindingKind> = new Set(['leftover', 'unchecked', 'torn'])
 const nowhere = { stream: '', version: 0, position: 0 }
 
 function findingOf({ kind, stream, version, position, message }: Found): Finding {
   return {
     kind,
-    fault: kind !== 'leftover' && kind !== 'unchecked',
+    fault: !inOrder.has(kind),
     ...(stream !== '' && { stream }),
     ...(version !== 0 && { version }),
     ...(position !== 0 && { position: positionOf(position) }),

@@ -22,6 +22,10 @@ export type FindingKind =
   | 'key'
   /** SQLite itself finds a page or an index damaged. */
   | 'page'
+  /** The log that SQLite has not folded into the file is damaged: what comes after is not read. */
+  | 'log'
+  /** The log ends within a frame. No fault after a crash, which broke off a write that nobody was told of. */
+  | 'torn'
   /** Events below the first version of their stream: erased, and still in the file. No fault after a truncation that a crash cut off. */
   | 'leftover'
 

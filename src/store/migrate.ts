@@ -5,7 +5,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { InvalidArgument } from '../base/error.ts'
-import { SchemaNewer, SchemaOlder, StoreUnavailable } from './error.ts'
+import { SchemaNewer, SchemaOlder, StoreCorrupt, StoreUnavailable } from './error.ts'
+import { logFile, sizeOf } from './sqlite-file.ts'
 import type { Schema } from './store.ts'
 
 /** `clqy` in ASCII: stands in the file's header (PRAGMA application_id), so that `file` and we can tell whose it is. */
@@ -38,17 +39,24 @@ export function refuseUnknown(database: DatabaseSync, schemas: readonly Schema[]
   }
 }
 
-/** Refuses an older schema: what only reads cannot migrate. */
-export function refuseOlder(database: DatabaseSync, schemas: readonly Schema[]): void {
+/** Refuses an older schema: what only reads cannot migrate. Refuses a file whose tables stood in a log that cannot be read. */
+export function refuseOlder(database: DatabaseSync, schemas: readonly Schema[], file: string): void {
   const versions = versionsOf(database)
+  if (versions.size === 0 && sizeOf(logFile(file)) > 0)
+    throw new StoreCorrupt(file, {
+      cause: new Error(
+        'it has no tables and a log lies beside it: the log is damaged, or a process makes the folder this very moment',
+      ),
+    })
   for (const { room, migrations } of schemas) {
     const version = versions.get(room) ?? 0
     if (version < migrations.length) throw new SchemaOlder(room, version, migrations.length)
   }
 }
 
-/** Brings every room to its last version, or leaves all as it was and throws. */
-export function migrate(database: DatabaseSync, schemas: readonly Schema[]): void {
+/** Brings every room to its last version, or leaves all as it was and throws. Whether anything had to be done. */
+export function migrate(database: DatabaseSync, schemas: readonly Schema[]): boolean {
+  let migrated = false
   database.exec('BEGIN IMMEDIATE')
   try {
     database.exec('CREATE TABLE IF NOT EXISTS store_schema (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT')
@@ -59,9 +67,12 @@ export function migrate(database: DatabaseSync, schemas: readonly Schema[]): voi
     for (const { room, migrations } of schemas) {
       const version = versions.get(room) ?? 0
       for (const step of migrations.slice(version)) database.exec(step)
-      if (version < migrations.length) record.run(room, migrations.length)
+      if (version >= migrations.length) continue
+      record.run(room, migrations.length)
+      migrated = true
     }
     database.exec('COMMIT')
+    return migrated
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error

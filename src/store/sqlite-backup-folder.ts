@@ -20,7 +20,7 @@ import { messageOf } from '../base/error.ts'
 import { StoreFull, StoreUnavailable } from './error.ts'
 import { databaseFile, identityOf, syncFolder } from './sqlite-file.ts'
 import { sqliteCode } from './sqlite-error.ts'
-import { codeOfSystem } from './system-error.ts'
+import { codeOfSystem, processRuns } from './system-error.ts'
 
 /** Where one attempt at a backup stands until it is whole. */
 export interface BackupPlace {
@@ -106,16 +106,7 @@ function sweep(whole: string): void {
   for (const name of existsSync(dirname(whole)) ? readdirSync(dirname(whole)) : []) {
     if (!name.startsWith(begin)) continue
     const [, mark, pid] = /^((\d+)-[0-9a-f]{16})\.unfinished$/.exec(name.slice(begin.length)) ?? []
-    if (mark !== undefined && !runs(Number(pid))) removeUnfinished(placeOf(whole, mark))
-  }
-}
-
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOfSystem(error) !== 'ESRCH'
+    if (mark !== undefined && !processRuns(Number(pid))) removeUnfinished(placeOf(whole, mark))
   }
 }
 

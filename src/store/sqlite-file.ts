@@ -90,6 +90,11 @@ export function identityOf(file: string): string | undefined {
   return found && `${found.dev}:${found.ino}`
 }
 
+/** In bytes; 0 when there is none. */
+export function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}
+
 /** As `identityOf`, and different after a change of the content. */
 export function fingerprintOf(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false, bigint: true })

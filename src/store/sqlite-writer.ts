@@ -42,7 +42,8 @@ export function openWriter(options: WriterOptions): Writer {
     database = new DatabaseSync(file, { timeout: options.busyTimeoutMs, enableForeignKeyConstraints: true })
     refuseUnknown(database, options.schemas, file)
     configure(database, options)
-    migrate(database, options.schemas)
+    // Tables that stood in the log alone would be lost with the log, and the file would pass for one that is empty.
+    if (migrate(database, options.schemas)) database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     return new SqliteWriter(new Connection(database), lock, file, options.groupMaxMs)
   } catch (thrown) {
     database?.close()

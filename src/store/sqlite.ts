@@ -64,9 +64,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   if (options.readonly) {
     const check = (database: Parameters<typeof refuseOlder>[0]) => {
       refuseUnknown(database, schemas, file)
-      refuseOlder(database, schemas)
+      refuseOlder(database, schemas, file)
     }
-    return new ReadonlyStore(new Reader({ ...readerOptions, check }), aside, clock, pollMs)
+    return new ReadonlyStore(file, new Reader({ ...readerOptions, check }), aside, clock, pollMs)
   }
   const worker = await startWorker(file, {
     folder,

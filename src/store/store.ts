@@ -91,6 +91,12 @@ export interface BackupOptions {
   readonly signal?: AbortSignal
 }
 
+export interface LogFault {
+  /** `torn`: at the very end, as a crash leaves it. `broken`: something comes after it that cannot be read. */
+  readonly kind: 'broken' | 'torn'
+  readonly message: string
+}
+
 export interface Store extends AsyncDisposable {
   /** Of the driver: `memory`, `sqlite`. */
   readonly driver: string
@@ -131,6 +137,11 @@ export interface Store extends AsyncDisposable {
    * everything, and writes go on meanwhile. Rejects with `base.aborted`, `store.closed`.
    */
   check(options?: { readonly signal?: AbortSignal }): Promise<readonly string[]>
+  /**
+   * What is wrong with the log of what was written last, which a driver leaves out without a word; for one that does not
+   * write and has a log. Rejects with `base.aborted`, `store.closed`, `store.unavailable`.
+   */
+  checkLog?(options?: { readonly signal?: AbortSignal }): Promise<readonly LogFault[]>
   readonly stats: StoreStats
   /** Lets a backup under way finish. Finishes the writes that were accepted, then frees the folder. Idempotent. */
   close(): Promise<void>

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, open as openFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
+import * as fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { codeOf } from '../../src/base/error.ts'
@@ -375,3 +376,101 @@ async function judged(folder: string, wanted: Awaited<ReturnType<typeof contents
     return codeOf(error) === 'unknown' ? `unknown: ${String(error)}` : 'refused to open'
   }
 }
+
+describe('the log of a database', () => {
+  /** The files as a crash leaves them: the log is not folded into the file, and nobody owns the folder. */
+  async function crashed(restarted: boolean): Promise<{ folder: string; events: Recorded[]; log: Buffer }> {
+    const folder = await temporaryFolder()
+    const data = join(folder, 'data')
+    await using journal = storeJournal(await openStore(data), { ownsStore: true })
+    for (let at = 1; at <= 12; at++) await journal.append(`s${at % 3}`, numbered(at, at + 1))
+    if (restarted) {
+      const aside = new DatabaseSync(join(data, 'colloquy.db'))
+      aside.exec('PRAGMA wal_checkpoint(RESTART)')
+      aside.close()
+      for (let at = 1; at <= 3; at++) await journal.append('later', [event(at)])
+    }
+    const copy = join(folder, 'copy')
+    await mkdir(copy)
+    for (const name of ['colloquy.db', 'colloquy.db-wal']) await cp(join(data, name), join(copy, name))
+    return { folder: copy, events: await gather(journal.readAll()), log: await readFile(join(copy, 'colloquy.db-wal')) }
+  }
+
+  async function seen(folder: string): Promise<{ events: Recorded[]; kinds: string[]; faults: number }> {
+    await rm(join(folder, 'colloquy.db-shm'), { force: true })
+    const store = await openStore(folder, true)
+    await using journal = storeJournal(store, { ownsStore: true })
+    const { findings, summary } = await verified(store)
+    return { events: await gather(journal.readAll()), kinds: findings.map(({ kind }) => kind), faults: summary.faults }
+  }
+
+  it('that is sound after a crash gives no finding', async () => {
+    for (const restarted of [false, true]) {
+      const { folder, events } = await crashed(restarted)
+      expect(await seen(folder)).toEqual({ events, kinds: [], faults: 0 })
+    }
+  })
+
+  it.each([false, true])(
+    'with a flipped bit anywhere loses no event in silence (log begun anew: %s)',
+    async (restarted) => {
+      const { folder, events, log } = await crashed(restarted)
+      await fc.assert(
+        fc.asyncProperty(fc.nat(log.length - 1), fc.nat(7), async (at, bit) => {
+          const flipped = Buffer.from(log)
+          flipped[at] = (flipped[at] as number) ^ (1 << bit)
+          await writeFile(join(folder, 'colloquy.db-wal'), flipped)
+          const found = await seen(folder)
+          if (found.kinds.length === 0) expect(found.events).toEqual(events)
+        }),
+        {
+          numRuns: 20,
+          examples: [
+            [0, 0],
+            [17, 3],
+            [32 + 8, 1],
+            [log.length - 4096 - 16, 1],
+            [log.length - 1, 1],
+          ],
+        },
+      )
+    },
+    60_000,
+  )
+
+  it('that is damaged before its end is a fault; one that breaks off within its last frame may be in order', async () => {
+    const { folder, log, events } = await crashed(false)
+    const path = join(folder, 'colloquy.db-wal')
+    const damaged = Buffer.from(log)
+    damaged[32 + 24 + 100] = (damaged[32 + 24 + 100] as number) ^ 1
+    await writeFile(path, damaged)
+    expect(await seen(folder)).toMatchObject({ events: [], faults: 1, kinds: ['log'] })
+    await writeFile(path, log.subarray(0, log.length - 1000))
+    const torn = await seen(folder)
+    expect(torn).toMatchObject({ faults: 0, kinds: ['torn'] })
+    expect(torn.events).toEqual(events.slice(0, torn.events.length))
+    expect(torn.events.length).toBeLessThan(events.length)
+  })
+
+  it('that held the tables is called damaged by who only reads, and nobody is told to write', async () => {
+    const folder = await temporaryFolder()
+    const database = new DatabaseSync(join(folder, 'colloquy.db'))
+    database.exec(`PRAGMA application_id = ${0x636c7179}; PRAGMA journal_mode = WAL`)
+    database.close()
+    await writeFile(join(folder, 'colloquy.db-wal'), Buffer.alloc(9000, 7))
+    const refused = await openStore(folder, true).catch((error: unknown) => error as Error)
+    expect(refused).toMatchObject({ code: 'store.corrupt' })
+    expect(String(refused)).not.toContain('for writing')
+    await rm(join(folder, 'colloquy.db-wal'))
+    await expect(openStore(folder, true)).rejects.toMatchObject({ code: 'store.schema_older' })
+  })
+
+  it('holds no tables alone: they are in the file as soon as a store is open', async () => {
+    const folder = await temporaryFolder()
+    await using store = await openStore(folder)
+    await mkdir(join(folder, 'copy'))
+    await cp(join(folder, 'colloquy.db'), join(folder, 'copy', 'colloquy.db'))
+    await using copy = await openStore(join(folder, 'copy'), true)
+    expect(store.readonly).not.toBe(copy.readonly)
+  })
+})
