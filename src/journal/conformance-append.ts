@@ -2,7 +2,7 @@
 import { assert, check, event, gather, ids, numbered, refusal, upTo, versions } from './conformance-kit.ts'
 import type { JournalCheck } from './conformance-kit.ts'
 import type { CloudEvent } from '../base/envelope.ts'
-import type { ExpectedVersion, Journal } from './journal.ts'
+import type { AppendOptions, ExpectedVersion, Journal } from './journal.ts'
 
 const order = [
   check('append gives contiguous versions from 1 and returns the last version and position', [], async (journal) => {
@@ -149,6 +149,54 @@ const refused = [
       assert.equal((await journal.append('a', [event(3)])).version, 1)
     }),
   ),
+
+  check('a slip in an option, no list of events and a hole in one are refused', [], async (journal) => {
+    const one = [event(1)]
+    const slips: unknown[] = [
+      { expectVersion: 99 },
+      { expectedVersion: null },
+      { unless: null },
+      { unless: { filter: { type: ['x'] } } },
+      null,
+    ]
+    for (const options of slips)
+      await refusal('base.invalid_argument', journal.append('a', one, options as AppendOptions))
+    for (const events of [null, undefined, 'text', event(1), {}])
+      await refusal('base.invalid_argument', journal.append('a', events as unknown as CloudEvent[]))
+    for (const events of [Array.from<CloudEvent>({ length: 1 }), [event(1), undefined as unknown as CloudEvent]])
+      await refusal('journal.invalid_event', journal.append('a', events))
+    const holes: CloudEvent[] = []
+    holes[1] = event(2)
+    await refusal('journal.invalid_event', journal.append('a', holes))
+    assert.deepEqual(await gather(journal.readAll()), [])
+    assert.equal(await journal.version('a'), 0)
+  }),
+
+  check('an event is what was checked, whatever class or getter it comes from', [], async (journal) => {
+    const inherited = Object.assign(Object.create({ subject: 42 }) as object, event(1))
+    await refusal('journal.invalid_event', journal.append('a', [inherited as CloudEvent]))
+    let asked = 0
+    const turning = Object.defineProperty({ ...event(2) }, 'subject', { enumerable: true, get: () => `${asked++}` })
+    await journal.append('a', [turning])
+    assert.deepEqual(
+      (await gather(journal.readAll())).map(({ event: { subject } }) => subject),
+      ['0'],
+    )
+  }),
+
+  check('lists that change after the call change nothing', ['atomicStreams'], async (journal) => {
+    const events = [event(1)]
+    const appends = [{ stream: 'a', events }]
+    const appending = journal.appendMany(appends)
+    const refused = refusal(
+      'journal.wrong_version',
+      journal.appendMany(appends.splice(0).map((each) => ({ ...each, expectedVersion: 7 }))),
+    )
+    events.push(event(2))
+    await appending
+    assert.equal((await refused)['stream'], 'a')
+    assert.deepEqual(ids(await gather(journal.readAll())), ['event-1'])
+  }),
 
   check('a batch is refused when it is empty or passes batchMax', [], async (journal) => {
     await refusal('base.invalid_argument', journal.append('a', []))

@@ -294,6 +294,7 @@ const filtered = [
       { streams: [] },
       { types: [''] },
       { types: 'x' as unknown as string[] },
+      { type: ['x'] } as Filter,
       { correlationid: '\ud800' },
       { fromTimeMs: Number.NaN },
     ]
@@ -315,6 +316,13 @@ const ended = [
       await refusal('base.invalid_argument', gather(journal.readAll({ limit })))
     }
     await refusal('base.invalid_argument', gather(journal.read('')))
+    await refusal('base.invalid_argument', gather(journal.readAll({ backward: 'no' as unknown as boolean })))
+    const slips: unknown[] = [{ fom: '1' }, { signal: {} }]
+    for (const slip of slips) {
+      await refusal('base.invalid_argument', gather(journal.readAll(slip as ReadAllOptions)))
+      await refusal('base.invalid_argument', take(journal.subscribe(slip as ReadAllOptions), 1))
+      await refusal('base.invalid_argument', gather(journal.read('a', slip as ReadAllOptions)))
+    }
     await refusal('base.invalid_argument', journal.version(''))
   }),
 

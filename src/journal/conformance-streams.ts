@@ -128,6 +128,19 @@ const restoring = [
     assert.deepEqual(await gather(journal.readAll()), before)
   }),
 
+  check('a source that stalls holds up neither an abort nor the closing', ['restore'], async (journal) => {
+    await journal.append('a', numbered(1, 3))
+    await journal.truncate('a', 3)
+    const stalled = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+    const leaving = new AbortController()
+    const aborted = refusal('base.aborted', journal.restore('a', stalled, { signal: leaving.signal }))
+    leaving.abort()
+    await aborted
+    const closed = refusal('journal.closed', journal.restore('a', stalled))
+    await journal.close()
+    await closed
+  }),
+
   check('a restored history outlives a reopening', ['restore', 'durable'], async (journal, harness) => {
     assert.ok(harness.reopen, 'the harness of a durable driver has reopen')
     const before = await filled(journal, 5)

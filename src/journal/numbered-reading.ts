@@ -8,7 +8,7 @@
  * meanwhile is either on this page or has woken it, and is then on the next.
  */
 import { Aborted, InvalidArgument } from '../base/error.ts'
-import { wholeNumber } from '../base/limit.ts'
+import { checkKeys, wholeNumber } from '../base/limit.ts'
 import type { CursorSource } from './cursor.ts'
 import { InvalidPosition } from './error.ts'
 import { checkFilter } from './filter.ts'
@@ -110,6 +110,7 @@ export class StreamReading implements CursorSource<StoredRow> {
   }
 
   #begin(): void {
+    checkKeys('options', this.#options, ['fromVersion', 'limit', 'signal', 'backward'])
     const { fromVersion, limit, backward } = this.#options
     this.#checkStream(this.#stream)
     this.#begun = true
@@ -200,7 +201,10 @@ export class AllReading implements CursorSource<StoredRow> {
   }
 
   #begin(): Walk {
+    checkKeys('options', this.#options, ['from', 'filter', 'backward', 'limit', 'signal', 'batch'])
     const { from, filter, limit, backward } = this.#options
+    if (backward !== undefined && typeof backward !== 'boolean')
+      throw new InvalidArgument('backward', 'must be true or false')
     this.#left = limitOf(limit)
     return new Walk(this.#backend, from, filter, backward)
   }
@@ -262,6 +266,7 @@ export class Following implements CursorSource<StoredRow> {
 
   #begin(): Walk {
     this.#checkOpen()
+    checkKeys('options', this.#options, ['from', 'filter', 'signal', 'batch'])
     checkSignal(this.#options.signal)
     const walk = new Walk(this.#backend, this.#options.from, this.#options.filter)
     this.#stops.add(this.#stop)
@@ -282,7 +287,8 @@ export class Following implements CursorSource<StoredRow> {
 
   leave(): void {
     this.#stops.delete(this.#stop)
-    this.#options.signal?.removeEventListener('abort', this.#stop)
+    // Before it has begun nothing listens to the signal, which may be none.
+    if (this.#walk) this.#options.signal?.removeEventListener('abort', this.#stop)
     this.#stop()
   }
 }

@@ -98,6 +98,7 @@ export class NumberedJournal implements Journal {
   /** What must end before the backend may close. */
   readonly #works = new Set<Promise<unknown>>()
   readonly #groups: GroupRegistry
+  readonly #stopping = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(backend: NumberedBackend, limits: JournalLimits, clock: Clock = systemClock) {
@@ -348,19 +349,26 @@ export class NumberedJournal implements Journal {
   ): Promise<Restored> {
     this.#checkWritable()
     this.#checkStream(stream)
-    const cut = finite('the restoring', this.#checkOpen, options.signal)
-    return this.#until(this.#restore(stream, events, cut))
+    checkKeys('options', options, ['signal'])
+    const { signal } = options
+    if (typeof events !== 'object' || events === null)
+      throw new InvalidArgument('events', 'must be what `read` gives: records, in order')
+    const cut = finite('the restoring', this.#checkOpen, signal)
+    cut()
+    const ends = signal ? AbortSignal.any([signal, this.#stopping.signal]) : this.#stopping.signal
+    return this.#until(this.#restore(stream, events, cut, ends))
   }
 
   async #restore(
     stream: string,
     events: AsyncIterable<Recorded> | Iterable<Recorded>,
     cut: () => boolean,
+    signal: AbortSignal,
   ): Promise<Restored> {
     // What an earlier try left would stand in the way.
     await this.#erase(stream)
     try {
-      return await restoring({ backend: this.#backend, stream, encode: this.#encode, cut }, events)
+      return await restoring({ backend: this.#backend, stream, encode: this.#encode, cut, signal }, events)
     } catch (error) {
       await this.#erase(stream)
       throw error
@@ -373,6 +381,7 @@ export class NumberedJournal implements Journal {
   }
 
   async #close(): Promise<void> {
+    this.#stopping.abort()
     for (const stop of this.#stops) stop()
     await this.#groups.close()
     await Promise.allSettled(this.#works)

@@ -23,6 +23,8 @@ export interface RestoringParts {
   readonly stream: string
   readonly encode: (events: readonly CloudEvent[]) => StoredEvent[]
   readonly cut: Cut
+  /** Aborted when nobody waits for it any more; `cut` then says why. */
+  readonly signal: AbortSignal
 }
 
 /** Stages all of them and shows them; rejects with `journal.restore_conflict`, and then something may be left to erase. */
@@ -30,7 +32,7 @@ export async function restoring(
   parts: RestoringParts,
   source: AsyncIterable<Recorded> | Iterable<Recorded>,
 ): Promise<Restored> {
-  const { backend, stream, encode, cut } = parts
+  const { backend, stream, encode, cut, signal } = parts
   let first: number | undefined
   let next = 0
   let events: StoredEvent[] = []
@@ -44,8 +46,10 @@ export async function restoring(
     positions = []
     bytes = 0
   }
-  for await (const recorded of source) {
+  for await (const recorded of untilAborted(source, signal)) {
     cut()
+    if (typeof recorded !== 'object' || recorded === null)
+      throw new InvalidArgument('events', 'must be records as `read` gives them')
     if (recorded.stream !== stream)
       throw new InvalidArgument('events', `must be of ${stream}; one is of another stream`)
     const { version } = recorded
@@ -66,6 +70,24 @@ export async function restoring(
   await flush()
   refuse(stream, await backend.reveal(stream, first))
   return { events: next - first }
+}
+
+/** The items of a source that may stall: an abort ends them, whatever the source waits for. */
+async function* untilAborted<T>(source: AsyncIterable<T> | Iterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+  const stopped = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  try {
+    while (!signal.aborted) {
+      const step = await Promise.race([iterator.next(), stopped])
+      if (step === undefined || step.done === true) return
+      yield step.value
+    }
+  } finally {
+    // Nobody waits for a source that stalls, nor for what it says about being left.
+    void (async () => iterator.return?.())().catch(() => {})
+  }
 }
 
 function refuse(stream: string, fault: RestoreFault | null): void {
