@@ -16,13 +16,15 @@
  * event does not use up the deliveries of those that were claimed with it.
  */
 import { DeadlineHeap } from '../../base/deadlines.ts'
-import type { DeadlineEntry } from '../../base/deadlines.ts'
+import { entryOf, freshDelivery } from './group-entry.ts'
+import type { Entry, FetchedEvent, Holder } from './group-entry.ts'
 import { GroupLanes } from './group-lanes.ts'
 import { GroupLedger } from './group-ledger.ts'
-import type { LedgerEntry } from './group-ledger.ts'
 import { Line } from './group-line.ts'
-import { deliveryAt } from './group-state.ts'
+import { deliveryAt, settledMark } from './group-state.ts'
 import type { GroupChanges, StoredDelivery, StoredGroup, StoredParked } from './group-state.ts'
+
+export type { Entry, FetchedEvent, Holder } from './group-entry.ts'
 
 export interface GroupLimits {
   readonly visibilityTimeoutMs: number
@@ -36,34 +38,6 @@ export interface GroupLimits {
 export interface Now {
   readonly monotonicMs: number
   readonly wallMs: number
-}
-
-export interface FetchedEvent<Event> {
-  readonly position: number
-  readonly key: string | undefined
-  readonly event: Event
-}
-
-/** Who has events in flight. */
-export interface Holder {
-  inFlight: number
-  /** Set when something of its own was not settled, or not even taken, in time. */
-  overdue?: boolean
-}
-
-/** An event that is not settled. Read only outside the machine. */
-export interface Entry<Event> extends LedgerEntry, DeadlineEntry {
-  readonly key: string | undefined
-  event: Event | undefined
-  state: 'waiting' | 'in-flight' | 'delayed' | 'settled'
-  /** Of the last claim; 0 when nobody may settle it. */
-  lease: number
-  holder: Holder | undefined
-  handed: boolean
-  /** The delivery before, while the claim that followed it waits in a queue: it may still be settled. */
-  before: { readonly lease: number; readonly holder: Holder | undefined } | undefined
-  /** Another of its key is before it. */
-  blocked: boolean
 }
 
 export interface GroupCounts {
@@ -139,23 +113,44 @@ export class GroupMachine<Event> {
 
   /** The matching events after those before, and how far they go. */
   fetched(events: readonly FetchedEvent<Event>[], upTo: number, now: Now): void {
+    const marks = this.#marksWithout(events, upTo)
     for (const event of events) {
       const { position } = event
       if (position <= this.#ledger.scanned) continue
+      this.#keepMarks(marks, position)
       const stored = this.#recovering.get(position)
       this.#recovering.delete(position)
       const delivery = deliveryAt(this.#stored, stored, position)
-      if (delivery === 'settled') this.#ledger.track({ ...entryOf(event, settledDelivery), stored })
+      if (delivery === 'settled') this.#ledger.track({ ...entryOf(event, 'settled'), stored })
       else if (position > this.#recoverUntil) this.#arrive(event)
       else this.#recover(event, delivery, now, true, stored)
     }
+    this.#keepMarks(marks, upTo)
     this.#ledger.scan(upTo)
-    // An entry whose event did not come: retention has erased it, and the entry goes.
+    // An entry whose event did not come: retention has erased it, nobody had settled it, and the entry goes.
     if (this.#recovering.size === 0) return
     for (const position of this.#recovering.keys()) {
       if (position > upTo || position <= this.#stored.floor) continue
       this.#recovering.delete(position)
       this.#ledger.dropStale(position)
+    }
+  }
+
+  /** Up to here, what is settled though its event did not come, the last first. It may be restored: the mark must stay. */
+  #marksWithout(events: readonly FetchedEvent<Event>[], upTo: number): StoredDelivery[] {
+    if (this.#recovering.size === 0) return []
+    const came = new Set(events.map(({ position }) => position))
+    return [...this.#recovering.values()]
+      .filter(({ position, attempts }) => attempts === settledMark && position <= upTo && !came.has(position))
+      .sort((a, b) => b.position - a.position)
+  }
+
+  /** Until the floor goes past them, like any that is settled. */
+  #keepMarks(marks: StoredDelivery[], upTo: number): void {
+    for (let mark = marks.at(-1); mark && mark.position <= upTo; mark = marks.at(-1)) {
+      marks.pop()
+      this.#recovering.delete(mark.position)
+      this.#ledger.track({ ...entryOf({ position: mark.position, key: undefined }, 'settled'), stored: mark })
     }
   }
 
@@ -320,6 +315,7 @@ export class GroupMachine<Event> {
     // `find` gives what the floor has not passed yet; it is settled, for it was parked.
     const entry = known ?? entryOf(found, freshDelivery)
     entry.event = found.event
+    entry.key = found.key
     entry.state = 'waiting'
     entry.replayed = true
     entry.attempts = 0
@@ -450,37 +446,6 @@ export class GroupMachine<Event> {
 const maxReason = 'it had been delivered as often as maxDeliveries now allows'
 const lostReason = 'its consumer was lost with the process'
 const leftReason = 'its consumer left without settling it'
-
-type Delivered = Omit<StoredDelivery, 'position'>
-const freshDelivery: Delivered = { attempts: 0, dueMs: 0, delayMs: 0, reason: null, replayed: false }
-const settledDelivery = 'settled'
-
-function entryOf<Event>(fetched: FetchedEvent<Event>, delivery: Delivered | 'settled'): Entry<Event> {
-  const settled = delivery === 'settled'
-  const { attempts, dueMs, delayMs, reason, replayed } = settled ? freshDelivery : delivery
-  return {
-    position: fetched.position,
-    key: fetched.key,
-    event: settled ? undefined : fetched.event,
-    state: settled ? 'settled' : 'waiting',
-    attempts,
-    settled,
-    dueWallMs: dueMs,
-    delayMs,
-    reason,
-    replayed,
-    lease: 0,
-    holder: undefined,
-    handed: false,
-    before: undefined,
-    blocked: false,
-    pinned: false,
-    gone: false,
-    stored: undefined,
-    dueMs: 0,
-    slot: -1,
-  }
-}
 
 function isWaiting(entry: Entry<unknown>): boolean {
   return entry.state === 'waiting' && !entry.blocked

@@ -217,12 +217,22 @@ export class GroupWorld {
     if (known?.state === 'parked') known.state = 'settled'
   }
 
-  erase(upTo: number): void {
-    for (const { position } of this.known.values()) if (position <= upTo) this.erased.add(position)
+  /** Of one of some streams the events up to a position. */
+  erase(upTo: number, stream: number): void {
+    for (const { position } of this.known.values())
+      if (position <= upTo && (stream === 0 || position % 3 === stream)) this.erased.add(position)
     this.machine.forget((position) => this.erased.has(position))
     for (const known of this.known.values()) {
       const worked = known.state === 'in-flight' && known.handed
       if (this.erased.has(known.position) && open.has(known.state) && !worked) known.state = 'gone'
+    }
+  }
+
+  /** What is settled or parked comes back; what was erased unsettled stays away, for nobody waits for it any more. */
+  restore(): void {
+    for (const position of this.erased) {
+      const state = this.known.get(position)?.state
+      if (state === 'settled' || state === 'parked') this.erased.delete(position)
     }
   }
 
@@ -249,10 +259,12 @@ export class GroupWorld {
     for (const known of this.known.values()) {
       const { position, state, attempts, dueWallMs, delayMs, replayed } = known
       assert.equal(parked.has(position), state === 'parked', `${position} is ${state}`)
-      if (state === 'gone' || this.erased.has(position) || position > this.machine.scanned) continue
+      if (state === 'gone' || position > this.machine.scanned) continue
+      if (this.erased.has(position) && open.has(state)) continue
       const told = deliveryAt(this.store, rows.get(position), position)
       if (!open.has(state)) {
-        // What is settled while nothing was worth a write is found settled again, or looked at again by nobody.
+        // What is settled while nothing was worth a write is found settled again, or looked at again by nobody. That it is
+        // erased changes nothing: it may be restored.
         assert.equal(told, 'settled', `${position} is ${state}`)
         continue
       }

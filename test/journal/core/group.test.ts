@@ -4,6 +4,7 @@ import { GroupMachine } from '../../../src/journal/core/group.ts'
 import type { GroupLimits } from '../../../src/journal/core/group.ts'
 import { freshGroup } from '../../../src/journal/core/group-state.ts'
 import { GroupWorld } from './group-world.ts'
+import type { Out } from './group-world.ts'
 
 const limits: GroupLimits = {
   visibilityTimeoutMs: 100,
@@ -116,14 +117,15 @@ const steps = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.integer({ min: 1, max: 20 }).map((upTo): [string, Step] => [
-      `erase ${upTo}`,
+    arbitrary: fc.tuple(fc.integer({ min: 1, max: 20 }), fc.nat(2)).map(([upTo, stream]): [string, Step] => [
+      `erase ${upTo} ${stream}`,
       (world) => {
-        world.erase(upTo)
+        world.erase(upTo, stream)
         world.save()
       },
     ]),
   },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['restore', (world) => world.restore()]) },
 )
 const plans = fc
   .array(steps, { minLength: 1, maxLength: 120, size: 'max' })
@@ -227,6 +229,23 @@ describe('the machine of a consumer group', () => {
     expect(machine.park(first!, first!.lease, 'late', late)).toBe(true)
     expect(machine.revive(1, { position: 1, key: 'a', event: 1 })).toBe(true)
     expect(machine.claim({ inFlight: 0 }, 10, late).map(({ position }) => position)).toEqual([2])
+  })
+
+  it('keeps a replayed event behind its key although it was erased when the process began', () => {
+    const world = new GroupWorld(limits)
+    world.append([undefined, 'a', 'a'])
+    world.fetch(3)
+    world.claim(0, 2)
+    for (const out of world.out) world.handOut(out)
+    world.settle(world.out[1] as Out, 'park', 0)
+    world.save(true)
+    world.erase(2, 2)
+    world.crash(0, 9)
+    world.restore()
+    world.replay(2)
+    world.claim(0, 9)
+    expect(world.out.map(({ known }) => known.position)).toEqual([1, 3])
+    world.drain()
   })
 
   it('writes two numbers for what is claimed and settled in order, and no entry', () => {
