@@ -99,6 +99,13 @@ export const addOrElse: Procedure<{ name: string; other: string }, string> = pro
   },
 )
 
+/** Adds an item and then waits, which no procedure may. */
+export const addAndWait: Procedure<string, unknown> = procedure(import.meta.url, 'addAndWait', async (tx, name) => {
+  tx.sql(insertItem).run(name, null)
+  await Promise.resolve()
+  tx.sql(insertItem).run(`${name} later`, null)
+})
+
 /** Counts twice in one snapshot. */
 export const countTwice: Procedure<null, readonly [SqlValue | undefined, SqlValue | undefined]> = procedure(
   import.meta.url,

@@ -13,6 +13,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { codeOf } from '../base/error.ts'
 import { backupBodies } from './conformance-backup.ts'
 import {
+  addAndWait,
   addItems,
   addOrElse,
   addThenThrow,
@@ -96,6 +97,15 @@ export const storeChecks: readonly StoreCheck[] = [
     equal(codeOf((outcomes[1] as PromiseRejectedResult).reason), 'store.constraint')
     deepEqual(await store.read(itemNames, null), ['a', 'e', 'f'])
     deepEqual(await store.writeTogether([]), [])
+  }),
+
+  check('an async procedure is refused, leaves nothing and harms nobody', async (store) => {
+    const others = [store.write(addItems, ['a']), store.write(addAndWait, 'b'), store.write(addItems, ['c'])]
+    const [, refused] = await Promise.allSettled(others)
+    equal(codeOf((refused as PromiseRejectedResult).reason), 'base.invalid_argument')
+    deepEqual(await store.read(itemNames, null), ['a', 'c'])
+    await store.write(addItems, ['d'])
+    deepEqual(await store.read(itemNames, null), ['a', 'c', 'd'])
   }),
 
   check('a procedure may catch the error of a statement and go on', async (store) => {

@@ -87,7 +87,9 @@ export class Connection {
     this.mayHaveWritten = false
     this.#inside = true
     try {
-      return run(this.#transaction, args)
+      const result = run(this.#transaction, args)
+      if (isThenable(result)) throw asyncProcedure(result)
+      return result
     } finally {
       this.#inside = false
     }
@@ -138,4 +140,17 @@ export class Connection {
     this.#prepared.set(text, prepared)
     return prepared
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** What it does after its first wait would be outside the transaction: it is refused, and its own end is nobody's. */
+function asyncProcedure(result: PromiseLike<unknown>): InvalidArgument {
+  result.then(
+    () => {},
+    () => {},
+  )
+  return new InvalidArgument('procedure', 'must not be async: all that it does is one transaction; wait before it')
 }

@@ -9,6 +9,7 @@ import { Aborted, InvalidArgument } from '../base/error.ts'
 import { Changes, refused } from './changes.ts'
 import { Connection } from './connection.ts'
 import { StoreClosed } from './error.ts'
+import { refuseMainModule } from './main-module.ts'
 import { applicationId, checkSchemas, migrate } from './migrate.ts'
 import { together } from './procedure.ts'
 import { fromPortable, toPortable } from './portable-error.ts'
@@ -49,10 +50,12 @@ class MemoryStore implements Store {
   }
 
   async write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    refuseMainModule(procedure.module)
     return this.#write(procedure.run, args)
   }
 
   async writeTogether(calls: readonly StoreCall[]): Promise<readonly unknown[]> {
+    for (const { procedure } of calls) refuseMainModule(procedure.module)
     const runs = calls.map(({ procedure }) => procedure.run as Procedure<unknown, unknown>['run'])
     return this.#write(
       together(runs),

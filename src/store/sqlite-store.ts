@@ -11,6 +11,7 @@ import { fromPortable } from './portable-error.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
 import type { SqliteAside } from './sqlite-aside.ts'
 import type { Definition, FromWorker, ToWorker } from './sqlite-protocol.ts'
+import { refuseMainModule } from './main-module.ts'
 import type { Reader } from './sqlite-reader.ts'
 import type { BackupOptions, Procedure, Store, StoreCall, StoreStats } from './store.ts'
 
@@ -90,9 +91,15 @@ export class SqliteStore implements Store {
     const { backlogMax } = this.#parts
     const waiting = this.#waiting
     if (waiting >= backlogMax) return Promise.reject(new StoreBacklogFull(backlogMax))
+    let procedure: Waiting['procedure']
+    try {
+      procedure = number()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     if (waiting === 0) this.#parts.worker.ref()
     return new Promise<Result>((resolve, reject) => {
-      this.#outbox.push({ procedure: number(), args, resolve: resolve as Waiting['resolve'], reject })
+      this.#outbox.push({ procedure, args, resolve: resolve as Waiting['resolve'], reject })
       if (this.#flushing) return
       this.#flushing = true
       // After the promises that are ready now: what they write goes in the same message.
@@ -104,6 +111,7 @@ export class SqliteStore implements Store {
     const known = this.#numbers.get(procedure)
     if (known !== undefined) return known
     const { module, name } = procedure
+    refuseMainModule(module)
     const key = `${module}#${name}`
     let number = this.#numbersByName.get(key)
     if (number === undefined) {

@@ -5,7 +5,8 @@
  *
  * A procedure is a synchronous function over SQL statements that stands in a module of its own: the sqlite driver runs it in
  * its worker thread, so its arguments and its result must survive a structured clone, and it sees nothing but its
- * transaction. Either all its statements are kept or none.
+ * transaction. Either all its statements are kept or none. It must not be async, nor stand in the main module of the
+ * program, which the worker would run again: both are refused with `base.invalid_argument`.
  *
  * What every driver promises:
  *
