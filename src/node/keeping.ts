@@ -39,7 +39,6 @@ export interface KeepingParts {
 
 export class Keeping {
   readonly #parts: KeepingParts
-  /** The youngest ends first. */
   readonly #running: { stop(): Promise<void> }[] = []
   readonly #stopping = new AbortController()
   #timer: Timer | undefined
@@ -112,11 +111,15 @@ export class Keeping {
     }
   }
 
-  /** Ends what runs, the youngest first, each after the batch in hand. */
+  /** Ends what runs, each after the batch in hand. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#timer?.cancel()
-    for (const runner of this.#running.splice(0).reverse()) await runner.stop()
+    // Together: one that takes its time must not take that of the others.
+    const ended = await Promise.allSettled(this.#running.splice(0).map((runner) => runner.stop()))
+    for (const each of ended)
+      if (each.status === 'rejected')
+        this.#parts.logger.warn({ error: messageOf(each.reason) }, 'what ran over the journal did not end in order')
     await this.#retaining
   }
 }

@@ -152,7 +152,10 @@ export interface Node extends AsyncDisposable {
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
   durableStore(what: string): Store
-  /** See the life of a node. Idempotent; a second call does not shorten the first. */
+  /**
+   * See the life of a node. Idempotent; a second call does not shorten the first. Rejects with `base.timeout` when writes
+   * that were accepted have not ended some seconds after the deadline.
+   */
   stop(options?: StopOptions): Promise<void>
 }
 
@@ -262,6 +265,9 @@ interface Parts extends Pick<Node, Shown> {
   readonly models: OpenModelOptions | ((name: string) => Model)
 }
 
+/** What the store has at least for the writes that it accepted, also past the deadline. */
+const closeGraceMs = 5000
+
 class HouseNode implements Node {
   readonly name: string
   readonly realm: string
@@ -358,19 +364,30 @@ class HouseNode implements Node {
   async #stop(deadlineMs: number): Promise<void> {
     const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
+    const leftMs = () => Math.max(0, endMs - clock.monotonicMs())
+    let late = false
+    const inTime = async (what: string, work: () => Promise<void>) => {
+      try {
+        await within(clock, what, leftMs(), undefined, work)
+      } catch (error) {
+        if (!(error instanceof TimedOut)) throw error
+        late = true
+        logger.warn({ deadlineMs }, `${what} took too long: the node goes on without`)
+      }
+    }
     try {
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs }).finally(() => control?.close())
-      const leftMs = Math.max(0, endMs - clock.monotonicMs())
-      await within(clock, 'ending what runs over the journal', leftMs, undefined, () => keeping.stop())
-      if (ownsBus) await within(clock, 'draining the bus', leftMs, undefined, () => bus.drain())
-    } catch (error) {
-      if (!(error instanceof TimedOut)) throw error
-      logger.warn({ deadlineMs }, 'the node did not end in time and is closed as it is')
-      await bus.close()
+      await inTime('ending what runs over the journal', () => keeping.stop())
+      if (ownsBus) await inTime('draining the bus', () => bus.drain())
     } finally {
-      await journal.close()
-      await store.close()
+      if (ownsBus && late) await bus.close()
+      // What was accepted is kept before the store closes. A procedure that never ends must not hold the caller as long.
+      const closing = 'finishing the writes of the node'
+      await within(clock, closing, Math.max(leftMs(), closeGraceMs), undefined, async () => {
+        await journal.close()
+        await store.close()
+      })
     }
   }
 

@@ -7,6 +7,7 @@ import { gather, numbered, versions } from '../../src/journal/conformance-kit.ts
 import { projection } from '../../src/journal/projection.ts'
 import { reactor } from '../../src/journal/reactor.ts'
 import { eventOf } from '../../src/bus/event.ts'
+import { memoryBus } from '../../src/bus/memory.ts'
 import { createNode } from '../../src/node/node.ts'
 import type { NodeOptions } from '../../src/node/node.ts'
 import { inlineCounts } from './keeping-inline.ts'
@@ -87,6 +88,36 @@ describe.each(['in memory', 'in a data folder'])('a node that keeps %s', (where)
     }
     expect(versions(await gather(node.journal.read('a')))).toEqual([5, 6])
   })
+})
+
+it('stops by its deadline though a handler never ends, and leaves a bus that was handed in open', async () => {
+  const clock = manualClock()
+  const bus = memoryBus()
+  const node = await createNode({ name: 'alpha', bus, clock })
+  const begun = Promise.withResolvers<void>()
+  await node.reactor(
+    reactor({
+      name: 'stuck',
+      on: {
+        'conformance.counted': () => {
+          begun.resolve()
+          return new Promise<void>(() => {})
+        },
+      },
+    }),
+  )
+  await node.journal.append('a', numbered(1, 1))
+  await begun.promise
+  let stopped = false
+  const stopping = node.stop({ deadlineMs: 2000 }).then(() => (stopped = true))
+  while (!stopped && clock.monotonicMs() < 60_000) {
+    await clock.advance(100)
+    await new Promise(setImmediate)
+  }
+  await stopping
+  expect(clock.monotonicMs()).toBeLessThan(4000)
+  bus.publish('still.open', new Uint8Array())
+  await bus.close()
 })
 
 it('refuses an interval of the retention that is none', async () => {
