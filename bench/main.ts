@@ -1,4 +1,7 @@
-/** `npm run bench -- <room> [--json]`: runs the cases of `bench/<room>.ts`; without a room, all of them. */
+/**
+ * `npm run bench -- <room> [--json]`: runs the cases of `bench/<room>.ts`; without a room, all of them but those that take
+ * minutes, whose names end in `-large`.
+ */
 import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { runCase } from './harness.ts'
@@ -15,7 +18,7 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-for (const room of positionals.length > 0 ? positionals : known) {
+for (const room of positionals.length > 0 ? positionals : known.filter((each) => !each.endsWith('-large'))) {
   const { cases } = (await import(`./${room}.ts`)) as { cases: readonly BenchCase[] }
   if (!values.json) console.log(`\n${room}`)
   for (const bench of cases) {

@@ -72,7 +72,7 @@ export async function openJournal() {
     await journal.close()
     remove()
   }
-  return { journal, folder, close }
+  return { journal, folder, close, remove }
 }
 
 /** A journal of 100,000 events. */
