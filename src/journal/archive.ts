@@ -17,7 +17,7 @@ import { timeToMs } from './event-time.ts'
 import { exportLines } from './export-events.ts'
 import type { Journal, Recorded } from './journal.ts'
 import { StreamComparison } from './stream-comparison.ts'
-import { readTransfer } from './transfer-reader.ts'
+import { ownElementMaxBytes, readTransfer } from './transfer-reader.ts'
 
 /** Where an archive is kept. */
 export interface ArchiveSink {
@@ -170,14 +170,13 @@ async function check(
 ): Promise<number> {
   const wanted = new Map(going.map((each) => [each.stream, each]))
   if (kept === undefined) throw new InvalidArgument('sink', 'must keep what was written to it; it gives nothing back')
-  const elementMaxBytes = journal.limits.eventMaxBytes * 6 + 512 * 1024
   let comparison: StreamComparison | undefined
   let here: { stream: string; next: number } | undefined
   let events = 0
   /** Up to where each stream was found, without a gap from the first version that is to go. */
   const found = new Map<string, number>()
   try {
-    for await (const each of readTransfer(kept, { elementMaxBytes, signal })) {
+    for await (const each of readTransfer(kept, { elementMaxBytes: ownElementMaxBytes, signal })) {
       if (each.kind === 'foreign') throw new InvalidArgument('sink', 'must keep an archive; it keeps events of others')
       if (++events % 512 === 0) onProgress?.({ stage: 'checking', events })
       const { stream, version } = each.placed.recorded

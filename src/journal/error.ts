@@ -209,7 +209,7 @@ export class UnknownEventType extends ColloquyError {
 /**
  * A handler, the key or the state of a projection or reactor failed at this event; `cause` says how. Nothing at or after
  * the event was kept; of an inline projection nothing of the append. Mend the handler and run it again, or let `onError`
- * park such events.
+ * park such events; an inline projection parks none.
  */
 export class ProjectionFailed extends ColloquyError {
   override readonly code = 'journal.projection_failed'
@@ -217,12 +217,12 @@ export class ProjectionFailed extends ColloquyError {
   readonly stream: string
   readonly version: number
   readonly position: string
-  constructor(projection: string, at: FailedAt, options?: ErrorOptions) {
+  constructor(projection: string, at: FailedAt, options?: ErrorOptions & { readonly inline?: boolean }) {
     const why = options?.cause instanceof Error ? options.cause.message.slice(0, 500) : 'no reason given'
-    super(
-      `${projection} failed at event ${at.version} of ${at.stream}: ${why}; mend its handler or park such events`,
-      options,
-    )
+    const mend = options?.inline
+      ? 'mend its handler: until it can take that event no append is kept'
+      : 'mend its handler or park such events'
+    super(`${projection} failed at event ${at.version} of ${at.stream}: ${why}; ${mend}`, options)
     this.projection = projection
     this.stream = at.stream
     this.version = at.version
@@ -379,15 +379,19 @@ export class GroupTaken extends ColloquyError {
   }
 }
 
-/** What is to be imported or restored is damaged, cut off, or not what an export writes. Nothing from `offset` on was taken. */
+/** What is to be imported or restored is damaged, cut off, not what an export writes, or has an event that cannot be kept. Nothing from `offset` on was taken. */
 export class TransferBroken extends ColloquyError {
   override readonly code = 'journal.transfer_broken'
   /** Where the event begins that is wrong; from 1. */
   readonly line: number
   /** Bytes before it, unpacked. */
   readonly offset: number
-  constructor(at: { readonly line: number; readonly offset: number }, why: string, options?: ErrorOptions) {
-    super(`line ${at.line} (byte ${at.offset}): the file ${why}; get a whole copy of it and do it again`, options)
+  constructor(
+    at: { readonly line: number; readonly offset: number },
+    why: string,
+    { mend = 'get a whole copy of it and do it again', ...options }: ErrorOptions & { readonly mend?: string } = {},
+  ) {
+    super(`line ${at.line} (byte ${at.offset}): the file ${why}; ${mend}`, options)
     this.line = at.line
     this.offset = at.offset
   }
@@ -426,5 +430,54 @@ export class ArchiveUnwritable extends ColloquyError {
   constructor(file: string, why: string, options?: ErrorOptions) {
     super(`${file} ${why}; name another file, or make room for it`, options)
     this.file = file
+  }
+}
+
+/**
+ * What the module of an inline definition exports by its name is another definition (`found`), or none (null). No event was
+ * folded into it.
+ */
+export class ProjectionMismatch extends ColloquyError {
+  override readonly code = 'journal.projection_mismatch'
+  readonly projection: string
+  readonly version: number
+  readonly found: string | null
+  readonly foundVersion: number | null
+  constructor(
+    { projection, version }: { readonly projection: string; readonly version: number },
+    found: { readonly projection: string; readonly version: number } | null,
+  ) {
+    const what = found ? `${found.projection}, version ${found.version},` : 'no projection'
+    super(
+      `inline.name of ${projection}, version ${version}, names ${what} in its module; give it the name of its own export`,
+    )
+    this.projection = projection
+    this.version = version
+    this.found = found?.projection ?? null
+    this.foundVersion = found?.version ?? null
+  }
+}
+
+/** The event that this projection or reactor handled last is another one in this journal, or never was in it. */
+export class ProjectionForeign extends ColloquyError {
+  override readonly code = 'journal.projection_foreign'
+  readonly projection: string
+  readonly stream: string
+  readonly version: number
+  constructor(projection: string, stream: string, version: number) {
+    super(
+      `${projection} has handled event ${version} of ${stream}, which this journal does not have so; give it the journal it was run with, or another name`,
+    )
+    this.projection = projection
+    this.stream = stream
+    this.version = version
+  }
+}
+
+/** The store has no tables for projections and reactors. */
+export class ProjectionSchemaMissing extends ColloquyError {
+  override readonly code = 'journal.projection_schema_missing'
+  constructor(options?: ErrorOptions) {
+    super('the store has no tables for projections; open it with projectionSchema among its schemas', options)
   }
 }

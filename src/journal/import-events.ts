@@ -5,11 +5,13 @@
  */
 import { createHash } from 'node:crypto'
 import type { CloudEvent } from '../base/envelope.ts'
-import { Aborted, codeOf, InvalidArgument } from '../base/error.ts'
+import { Aborted, codeOf, InvalidArgument, messageOf } from '../base/error.ts'
 import { checkKeys } from '../base/limit.ts'
 import { contentText } from './checksum.ts'
-import { JournalUnsupported, TransferConflict } from './error.ts'
-import type { Appended, Journal } from './journal.ts'
+import type { SplitPlace } from './core/json-splitter.ts'
+import { JournalUnsupported, TransferBroken, TransferConflict } from './error.ts'
+import type { Appended, Journal, JournalLimits } from './journal.ts'
+import { eventEncoder } from './stored-event.ts'
 import { placedOf } from './transfer-line.ts'
 import { readTransfer } from './transfer-reader.ts'
 import type { Transferred } from './transfer-reader.ts'
@@ -19,6 +21,8 @@ export interface ImportProgress {
   readonly events: number
   /** That were there already. */
   readonly skipped: number
+  /** That were there and have been erased here, so that nobody can say whether they were the same. */
+  readonly erased: number
   /** Of the file, unpacked. */
   readonly bytes: number
 }
@@ -32,6 +36,11 @@ export interface ImportOptions {
   readonly mode?: 'exact' | 'append'
   /** All events go into this stream. Needed for events that no journal of ours exported. */
   readonly stream?: string
+  /**
+   * In mode `exact`, passes over events whose versions were erased here. Default false: the import stops with
+   * `journal.transfer_conflict`, since nobody can say whether they were the same.
+   */
+  readonly skipErased?: boolean
   readonly onProgress?: (progress: ImportProgress) => void
   /** Ends the import with `base.aborted`; do it again to go on. */
   readonly signal?: AbortSignal
@@ -55,6 +64,8 @@ interface Run {
   /** The version of the first, where the file has places. */
   readonly version: number
   readonly events: CloudEvent[]
+  /** Where each stands. */
+  readonly places: SplitPlace[]
   /** Of the first in the file, from 0. */
   readonly index: number
   sizeBytes: number
@@ -73,7 +84,7 @@ export async function importEvents(
   source: AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<Imported> {
-  checkKeys('options', options, ['mode', 'stream', 'onProgress', 'signal'])
+  checkKeys('options', options, ['mode', 'stream', 'skipErased', 'onProgress', 'signal'])
   const { stream, signal, mode = stream === undefined ? 'exact' : 'append' } = options
   if (mode !== 'exact' && mode !== 'append') throw new InvalidArgument('mode', 'must be exact or append')
   if (mode === 'exact' && stream !== undefined)
@@ -83,7 +94,7 @@ export async function importEvents(
     throw new JournalUnsupported(driver, 'expectedVersion', ['memory', 'sqlite'])
   if (mode === 'append' && capabilities.idempotencyWindowMs === 0)
     throw new JournalUnsupported(driver, 'idempotencyWindow', ['memory', 'sqlite'])
-  const work = new Importing(journal, mode, options.onProgress)
+  const work = new Importing(journal, mode, options)
   // A character may be written as an escape of six; attributes take what `envelopeLimits` allow them.
   const elementMaxBytes = limits.eventMaxBytes * 6 + 512 * 1024
   try {
@@ -109,10 +120,11 @@ async function* runsOf(all: AsyncIterable<Transferred>, into: string | undefined
       run.sizeBytes < runMaxBytes
     if (!fits) {
       if (run) yield run
-      run = { stream, version, events: [], index, sizeBytes: 0, endBytes: 0 }
+      run = { stream, version, events: [], places: [], index, sizeBytes: 0, endBytes: 0 }
     }
     const to = run as Run
     to.events.push(event)
+    to.places.push(each.at)
     to.sizeBytes += each.bytes - each.at.offset
     to.endBytes = each.bytes
     index++
@@ -136,26 +148,31 @@ function targetOf(
 class Importing {
   readonly #journal: Journal
   readonly #mode: 'exact' | 'append'
-  readonly #onProgress: ImportOptions['onProgress']
+  readonly #options: ImportOptions
   /** Versions that the streams will have when all that is under way is done. */
   readonly #versions = new Map<string, number>()
   readonly #inFlight = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #events = 0
   #skipped = 0
+  #erased = 0
   #bytes = 0
 
-  constructor(journal: Journal, mode: 'exact' | 'append', onProgress: ImportOptions['onProgress']) {
+  constructor(journal: Journal, mode: 'exact' | 'append', options: ImportOptions) {
     this.#journal = journal
     this.#mode = mode
-    this.#onProgress = onProgress
+    this.#options = options
   }
 
   async take(run: Run): Promise<void> {
     if (this.#inFlight.size >= inFlightMax) await Promise.race(this.#inFlight)
     if (this.#failure) throw this.#failure.error
-    if (this.#mode === 'append') this.#start(run, this.#appendAnew(run))
-    else await this.#takeExactly(run)
+    try {
+      if (this.#mode === 'append') this.#start(run, this.#appendAnew(run))
+      else await this.#takeExactly(run)
+    } catch (error) {
+      throw this.#refusal(run, error)
+    }
   }
 
   #appendAnew(run: Run): Promise<Appended> {
@@ -169,16 +186,17 @@ class Importing {
     if (version > known + 1)
       throw new TransferConflict(stream, version, known, `the stream is at version ${known} here; ${before}`)
     const there = Math.min(run.events.length, known - version + 1)
-    if (there > 0) await this.#compare(run, there)
-    const left = run.events.slice(there)
+    const same = there > 0 ? await this.#compare(run, there) : 0
+    this.#skipped += same
+    this.#erased += Math.max(0, there - same)
+    const left = run.events.slice(Math.max(0, there))
     if (left.length === 0) {
-      this.#tell(run, 0, there)
+      this.#tell(run, 0, 0)
       return
     }
     this.#versions.set(stream, version + run.events.length - 1)
-    this.#skipped += there
     const appending = this.#journal.append(stream, left, { expectedVersion: version + there - 1 })
-    this.#start({ ...run, events: left }, appending)
+    this.#start({ ...run, events: left, places: run.places.slice(there) }, appending)
   }
 
   async #versionOf(stream: string): Promise<number> {
@@ -193,12 +211,22 @@ class Importing {
     return version
   }
 
-  /** The first events of the run must be the ones that the stream has there; what it has erased cannot be compared. */
-  async #compare({ stream, version, events }: Run, count: number): Promise<void> {
+  /** The first events of the run must be the ones that the stream has there. How many are; the others were erased. */
+  async #compare({ stream, version, events }: Run, count: number): Promise<number> {
     await this.settle()
     if (this.#failure) throw this.#failure.error
+    const { firstVersion } = await this.#journal.stream(stream)
+    const erased = Math.min(count, Math.max(0, firstVersion - version))
+    if (erased > 0 && this.#options.skipErased !== true)
+      throw new TransferConflict(
+        stream,
+        version,
+        version + count - 1,
+        `it was erased here, so that nobody can say whether it was the same; ${elsewhere}, or pass it over by skipErased`,
+      )
+    let same = 0
     for await (const there of this.#journal.read(stream, { fromVersion: version, limit: count })) {
-      if (there.version >= version + count) return
+      if (there.version >= version + count) break
       const event = events[there.version - version] as CloudEvent
       const wanted = placedOf({ ...there, event })
       if (contentText(stream, wanted.stored) !== contentText(stream, placedOf(there).stored))
@@ -208,29 +236,44 @@ class Importing {
           there.version,
           `the stream has another event there; ${elsewhere}`,
         )
+      same++
     }
+    return same
   }
 
   #start(run: Run, appending: Promise<Appended>): void {
     const work = appending.then(
       ({ duplicate }) => this.#tell(run, duplicate ? 0 : run.events.length, duplicate ? run.events.length : 0),
       (error: unknown) => {
-        this.#failure ??= { error: codeOf(error) === 'journal.wrong_version' ? conflict(run, error) : error }
+        this.#failure ??= { error: this.#refusal(run, error) }
       },
     )
     this.#inFlight.add(work)
     void work.then(() => this.#inFlight.delete(work))
   }
 
+  /** What an append was refused with, and where in the file the reason stands. */
+  #refusal(run: Run, error: unknown): unknown {
+    switch (codeOf(error)) {
+      case 'journal.wrong_version':
+        return conflict(run, error)
+      case 'journal.event_too_large':
+      case 'journal.invalid_event':
+        return refusedAt(run, this.#journal.limits) ?? error
+      default:
+        return error
+    }
+  }
+
   #tell(run: Run, events: number, skipped: number): void {
     this.#events += events
     this.#skipped += skipped
     this.#bytes = Math.max(this.#bytes, run.endBytes)
-    this.#onProgress?.(this.#progress())
+    this.#options.onProgress?.(this.#progress())
   }
 
   #progress(): ImportProgress {
-    return { events: this.#events, skipped: this.#skipped, bytes: this.#bytes }
+    return { events: this.#events, skipped: this.#skipped, erased: this.#erased, bytes: this.#bytes }
   }
 
   /** Waits for what is under way; it never rejects. */
@@ -249,6 +292,26 @@ function conflict({ stream, version }: Run, cause: unknown): TransferConflict {
   return new TransferConflict(stream, version, actual, 'somebody else appends to the stream; import when nobody does', {
     cause,
   })
+}
+
+/** The first event of the run that the journal does not take. */
+function refusedAt({ events, places }: Run, limits: JournalLimits): TransferBroken | undefined {
+  const encode = eventEncoder({ ...limits, batchMaxBytes: Number.MAX_SAFE_INTEGER })
+  for (const [at, event] of events.entries())
+    try {
+      encode([event])
+    } catch (cause) {
+      // Its own message begins with the whole path of what is too deep.
+      const deep = cause instanceof Error && cause.cause instanceof Error && cause.cause.message.includes('depthMax')
+      const why = deep ? 'nests too deep' : clipped(messageOf(cause))
+      const mend = deep ? 'make it flatter and do it again' : 'mend it, or raise the limit, and do it again'
+      return new TransferBroken(places[at] as SplitPlace, `has an event that cannot be kept: ${why}`, { cause, mend })
+    }
+  return undefined
+}
+
+function clipped(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text
 }
 
 /** Says which events of which file these are; the same import gives the same keys. */

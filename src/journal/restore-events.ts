@@ -9,7 +9,7 @@ import { JournalUnsupported, RestoreConflict } from './error.ts'
 import type { Journal, Recorded } from './journal.ts'
 import { StreamComparison } from './stream-comparison.ts'
 import type { Placed } from './transfer-line.ts'
-import { readTransfer } from './transfer-reader.ts'
+import { ownElementMaxBytes, readTransfer } from './transfer-reader.ts'
 import type { Transferred } from './transfer-reader.ts'
 
 export interface RestoreProgress {
@@ -40,8 +40,7 @@ export async function restoreEvents(
   checkKeys('options', options, ['onProgress', 'signal'])
   if (!journal.capabilities.restore) throw new JournalUnsupported(journal.driver, 'restore', ['memory', 'sqlite'])
   const { signal, onProgress } = options
-  const elementMaxBytes = journal.limits.eventMaxBytes * 6 + 512 * 1024
-  const file = new Peekable(readTransfer(source, { elementMaxBytes, signal }))
+  const file = new Peekable(readTransfer(source, { elementMaxBytes: ownElementMaxBytes, signal }))
   const progress = { events: 0, skipped: 0, bytes: 0 }
   try {
     for (let next = await file.peek(); next; next = await file.peek()) {

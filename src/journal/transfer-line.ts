@@ -7,11 +7,12 @@
  * | --- | --- |
  * | `clqstream` | its stream |
  * | `clqversion`, `clqposition` | its place, as texts: CloudEvents knows no integer beyond 32 bits |
- * | `clqsum` | CRC-32 over content and place, eight hexadecimal digits; the same that the sqlite driver keeps |
+ * | `clqsum` | CRC-32 over content, with the attributes in order of their names, and place; eight hexadecimal digits |
  * | `clqx...` | an attribute of the event itself whose name begins with `clq` |
  *
  * The last event of an export is of the type `colloquy.journal.export.completed` and tells how many came before it and
- * their digest, so that a file that was cut off is no whole one.
+ * their digest, so that a file that was cut off is no whole one. The attributes of an event may stand in any order; the keys of
+ * an object in its data may not: another order is another event.
  */
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
@@ -20,6 +21,7 @@ import type { CloudEvent } from '../base/envelope.ts'
 import { contentChecksum, contentText, placedChecksum } from './checksum.ts'
 import { decodeData } from './data-text.ts'
 import type { Recorded } from './journal.ts'
+import { base64Bytes, foreignEvent } from './foreign-event.ts'
 import { eventEncoder } from './stored-event.ts'
 import type { StoredEvent } from './stored-event.ts'
 
@@ -46,9 +48,16 @@ export interface Placed {
 
 /** Throws `journal.invalid_event`. */
 export function placedOf(recorded: Recorded): Placed {
-  const [stored] = encode([recorded.event]) as [StoredEvent]
+  const [stored] = encode([inOrder(recorded.event)]) as [StoredEvent]
   const { stream, version, position } = recorded
   return { recorded, stored, checksum: placedChecksum(contentChecksum(stream, stored), version, position) }
+}
+
+/** Attributes have no order (CloudEvents 1.0.2, section 3), and the text of those without a field of their own has one. */
+function inOrder(event: CloudEvent): CloudEvent {
+  const sorted: Record<string, unknown> = {}
+  for (const name of Object.keys(event).sort()) sorted[name] = (event as unknown as Record<string, unknown>)[name]
+  return sorted as unknown as CloudEvent
 }
 
 /** The line of an event, without its end. */
@@ -80,7 +89,7 @@ export function parseLine(text: string): Parsed {
   const value = JSON.parse(text) as Record<string, unknown>
   if (placeNames.some((name) => Object.hasOwn(value, name))) return ownLine(value, text.includes('"$'))
   if (value['type'] === completedType) return completedLine(value)
-  return { kind: 'foreign', event: foreignEvent(value) }
+  return { kind: 'foreign', event: foreignEvent(text) }
 }
 
 function ownLine(value: Record<string, unknown>, tagged: boolean): Parsed {
@@ -93,7 +102,9 @@ function ownLine(value: Record<string, unknown>, tagged: boolean): Parsed {
     if (!name.startsWith(own)) event[name] = each
     else if (name.startsWith(escape)) event[name.slice(escape.length)] = each
   }
-  if (value['data_base64'] !== undefined) event['data'] = bytesOf(value['data_base64'])
+  if (value['data_base64'] !== undefined && Object.hasOwn(value, 'data'))
+    return { kind: 'broken', why: 'has an event with data and data_base64: it was changed' }
+  if (value['data_base64'] !== undefined) event['data'] = base64Bytes(value['data_base64'])
   else if (Object.hasOwn(value, 'data'))
     event['data'] = tagged ? decodeData(JSON.stringify(value['data'])) : value['data']
   const recorded = { stream, version: Number(version), position, event: checkEvent(event) }
@@ -101,19 +112,6 @@ function ownLine(value: Record<string, unknown>, tagged: boolean): Parsed {
   return placed.checksum.toString(16).padStart(8, '0') === sum
     ? { kind: 'own', placed }
     : { kind: 'broken', why: 'has an event whose checksum does not fit: it was changed' }
-}
-
-/** Its data are plain JSON: what looks like a tag of our codec is none. */
-function foreignEvent(value: Record<string, unknown>): CloudEvent {
-  const { data_base64: base64, ...event } = value
-  if (base64 !== undefined) event['data'] = bytesOf(base64)
-  return checkEvent(event)
-}
-
-function bytesOf(base64: unknown): Uint8Array {
-  const bytes = Buffer.from(String(base64), 'base64')
-  if (bytes.toString('base64') !== base64) throw new Error('data_base64 is no base64')
-  return new Uint8Array(bytes)
 }
 
 function completedLine(value: Record<string, unknown>): Parsed {

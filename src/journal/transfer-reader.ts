@@ -32,6 +32,11 @@ export interface TransferReaderOptions {
 /** A codec value of 128 levels, each of them a Map, is three levels of JSON a level. */
 const depthMax = 512
 
+const mendThere = 'mend it there, or get a whole copy of it, and do it again'
+
+/** Of an event of our own, however large: what was kept once can be read back. */
+export const ownElementMaxBytes: number = 2 ** 29 - 1
+
 /** Throws `journal.transfer_broken`, `base.aborted`, and what the source throws. */
 export async function* readTransfer(
   source: AsyncIterable<Uint8Array>,
@@ -56,11 +61,12 @@ export async function* readTransfer(
         continue
       }
       kind ??= parsed.kind
-      if (parsed.kind !== kind) throw new TransferBroken(at, 'has events with a place and events without one')
+      if (parsed.kind !== kind)
+        throw new TransferBroken(at, 'has events with a place and events without one', { mend: mendThere })
       if (parsed.kind === 'own') digest.add(parsed.placed)
       yield { ...parsed, at, bytes: at.offset + bytes.length }
     }
-    if (splitter.fault) throw new TransferBroken(splitter.fault, splitter.fault.why)
+    if (splitter.fault) throw new TransferBroken(splitter.fault, splitter.fault.why, { mend: mendThere })
   }
   const fault = splitter.end()
   if (fault) throw new TransferBroken(fault, fault.why)
@@ -71,7 +77,9 @@ function parsedAt(at: SplitPlace, bytes: Uint8Array): ReturnType<typeof parseLin
   try {
     return parseLine(utf8Text('an event', bytes))
   } catch (cause) {
-    throw new TransferBroken(at, `has something that is no event: ${messageOf(cause).slice(0, 200)}`, { cause })
+    const why = messageOf(cause)
+    const clipped = why.length > 200 ? `${why.slice(0, 200)}…` : why
+    throw new TransferBroken(at, `has something that is no event: ${clipped}`, { cause, mend: mendThere })
   }
 }
 

@@ -125,6 +125,21 @@ describe('an archive', () => {
     expect(shelf.writes).toBe(0)
   })
 
+  it('of events larger than the limit of who archives and restores can be read back', async () => {
+    const store = memoryStore({ schemas: [journalSchema] })
+    const wide = storeJournal(store, { limits: { eventMaxBytes: 4_000_000 } })
+    const narrow = storeJournal(store, { limits: { eventMaxBytes: 1000 } })
+    await wide.append('a', [event(1, { data: 'x'.repeat(3_000_000) }), event(2)])
+    const before = await gather(wide.readAll())
+    const shelf = new Shelf()
+    expect(await archive(narrow, { streams: ['a'], before: { version: 2 }, sink: shelf })).toMatchObject({ erased: 1 })
+    const bytes = shelf.kept ?? Buffer.alloc(0)
+    await expect(restoreEvents(narrow, pieces(bytes))).rejects.toMatchObject({ code: 'journal.event_too_large' })
+    await restoreEvents(wide, pieces(bytes))
+    expect(await gather(wide.readAll())).toEqual(before)
+    await store.close()
+  })
+
   it('is taken into another journal by an import', async () => {
     await using journal = await filled(journals.memory)
     const shelf = new Shelf()

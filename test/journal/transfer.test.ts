@@ -167,13 +167,20 @@ describe('export and import', () => {
     expect((await gather(to.read('b'))).at(-1)?.event.data).toBe('another')
   })
 
-  it('skip what was imported and has been erased since', async () => {
+  it('pass over what has been erased since only when they are told to, and count it apart', async () => {
     await using from = await filled()
     await using to = memoryJournal()
     const bytes = await bytesOf(exportEvents(from))
     await take(to, bytes)
     await to.truncate('a', 4)
-    expect(await take(to, bytes)).toMatchObject({ events: 0, skipped: 7 })
+    const failed = { code: 'journal.transfer_conflict', stream: 'a', version: 1 }
+    await expect(take(to, bytes)).rejects.toMatchObject(failed)
+    expect(await take(to, bytes, { skipErased: true })).toMatchObject({ events: 0, skipped: 4, erased: 3 })
+    await using other = memoryJournal()
+    await other.append('a', numbered(91, 95))
+    await other.truncate('a', 6)
+    await expect(take(other, bytes)).rejects.toMatchObject(failed)
+    expect(await take(other, bytes, { skipErased: true })).toMatchObject({ events: 2, skipped: 0, erased: 5 })
   })
 })
 
@@ -294,10 +301,12 @@ describe('a damaged export', () => {
 
   it('may have other white space and another order of attributes', async () => {
     await using from = await filled()
+    await from.append('c', [event(9, { zeta: 'z', alpha: 1, middle: true })])
     await using to = memoryJournal()
     const array = JSON.parse((await bytesOf(exportEvents(from))).toString()) as Record<string, unknown>[]
     const turned = array.map((each) => Object.fromEntries(Object.entries(each).reverse()))
     await take(to, Buffer.from(JSON.stringify(turned, null, 4)))
+    expect(await take(to, await bytesOf(exportEvents(from)))).toMatchObject({ events: 0, skipped: 8 })
     expect((await gather(to.readAll())).map(placeless)).toEqual((await gather(from.readAll())).map(placeless))
   })
 })
@@ -326,7 +335,12 @@ describe('events of others', () => {
   it('need a stream, and must be CloudEvents', async () => {
     const journal = memoryJournal()
     await expect(take(journal, foreign)).rejects.toMatchObject({ code: 'base.invalid_argument', argument: 'stream' })
-    expect(await take(journal, Buffer.from('[]'), { stream: 's' })).toEqual({ events: 0, skipped: 0, bytes: 0 })
+    expect(await take(journal, Buffer.from('[]'), { stream: 's' })).toEqual({
+      events: 0,
+      skipped: 0,
+      erased: 0,
+      bytes: 0,
+    })
     const bad = [
       '[{}]',
       '[{"specversion":"1.0"}]',
@@ -346,6 +360,67 @@ describe('events of others', () => {
     for (const options of wrong)
       await expect(take(journal, foreign, options)).rejects.toMatchObject({ code: 'base.invalid_argument' })
     expect(await gather(journal.streams())).toEqual([])
+  })
+
+  const minimal = { specversion: '1.0', id: '1', source: 's', type: 't' }
+  const refused = async (text: string, journal = memoryJournal()): Promise<Error & { line?: number }> => {
+    const taken = take(journal, Buffer.from(text), { stream: 's' })
+    return taken.then(
+      () => new Error('taken'),
+      (error: unknown) => error as Error,
+    )
+  }
+
+  it('with numbers that would come out as others are refused, with line and path', async () => {
+    for (const number of ['12345678901234567890', '-9007199254740993', '1e400', '-1e999']) {
+      const line = JSON.stringify({ ...minimal, data: { deep: [1, { amount: 'N' }] } }).replace('"N"', number)
+      const error = await refused(`${JSON.stringify(minimal)}\n${line}`)
+      expect(error).toMatchObject({ code: 'journal.transfer_broken', line: 2 })
+      expect(error.message).toContain(`${number} at data.deep.1.amount`)
+      expect(error.message).not.toContain('whole copy of it and do it again; ')
+    }
+    const exact = fc.oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }))
+    await fc.assert(
+      fc.asyncProperty(exact, async (number) => {
+        const to = memoryJournal()
+        await take(to, Buffer.from(JSON.stringify({ ...minimal, data: { number } })), { stream: 's' })
+        const [kept] = await gather(to.read('s'))
+        expect(kept?.event.data).toEqual({ number: number + 0 })
+      }),
+    )
+  })
+
+  it('have no attributes that are null, and one kind of data', async () => {
+    const to = memoryJournal()
+    const text = JSON.stringify({ ...minimal, subject: null, custom: null, data_base64: null, data: null })
+    await take(to, Buffer.from(text), { stream: 's' })
+    const [kept] = await gather(to.read('s'))
+    expect(kept?.event).toEqual({ ...minimal, data: null })
+    const both = await refused(JSON.stringify({ ...minimal, data: 1, data_base64: '/wA=' }))
+    expect(both).toMatchObject({ code: 'journal.transfer_broken', line: 1 })
+    expect(both.message).toContain('data and data_base64')
+  })
+
+  it('that cannot be kept are named by line and byte, with what is wrong and the mend that fits', async () => {
+    const lines = (data: unknown) => [minimal, minimal, { ...minimal, data }].map((each) => JSON.stringify(each))
+    const deep = Array.from({ length: 200 }).reduce<unknown>((inner) => ({ averylongname: inner }), 1)
+    const [tooDeep, tooLarge, noEvent] = [
+      await refused(lines(deep).join('\n')),
+      await refused(lines('x'.repeat(200)).join('\n'), memoryJournal({ limits: { eventMaxBytes: 100 } })),
+      await refused(
+        lines(1)
+          .join('\n')
+          .replace(/"type":"t","data"/, '"data"'),
+      ),
+    ]
+    for (const error of [tooDeep, tooLarge, noEvent])
+      expect(error).toMatchObject({ code: 'journal.transfer_broken', line: 3, offset: 110 })
+    expect(tooDeep.message).toContain('nests too deep')
+    expect(tooDeep.message.length).toBeLessThan(300)
+    expect(tooLarge.message).toContain('eventMaxBytes 100')
+    expect(noEvent.message).toContain('mend it there')
+    for (const error of [tooDeep, tooLarge]) expect(error.message).not.toContain('whole copy')
+    expect((await refused('[{')).message).toContain('get a whole copy')
   })
 
   it('come in an order that is theirs, also when the same one comes twice', async () => {
