@@ -481,3 +481,19 @@ export class ProjectionSchemaMissing extends ColloquyError {
     super('the store has no tables for projections; open it with projectionSchema among its schemas', options)
   }
 }
+
+/** The archive is of another journal: its positions mean nothing here. Nothing was restored. */
+export class RestoreForeign extends ColloquyError {
+  override readonly code = 'journal.restore_foreign'
+  /** The id of this journal. */
+  readonly journal: string
+  /** Of the one in the archive; undefined when it names none. */
+  readonly found: string | undefined
+  constructor(journal: string, found: string | undefined) {
+    super(
+      `this is journal ${journal} and the archive is of ${found ?? 'one that it does not name'}; restore it there, or import it here`,
+    )
+    this.journal = journal
+    this.found = found
+  }
+}

@@ -41,6 +41,9 @@ export {
   ProjectionRebuilding,
   ProjectionStopped,
   ProjectionSwitched,
+  ProjectionForeign,
+  ProjectionMismatch,
+  ProjectionSchemaMissing,
   ProjectionTaken,
 } from './error.ts'
 export type {

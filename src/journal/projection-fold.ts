@@ -7,6 +7,8 @@ import type { CloudEvent } from '../base/envelope.ts'
 import { InvalidArgument, toError } from '../base/error.ts'
 import { dataEncoder, decodeData } from './data-text.ts'
 import type { Position, Recorded } from './journal.ts'
+import { unheard } from './synchronous.ts'
+import { isThenable } from './thenable.ts'
 import type { StateTexts } from './projection-state.ts'
 
 export interface ProjectionContext {
@@ -124,17 +126,12 @@ function foldOne<State>(
     remove,
   })
   if (isThenable(made)) {
-    // What it rejects with is told here already.
-    made.then(undefined, () => {})
+    unheard(made)
     throw new InvalidArgument('on', `must be functions that return a state, not a promise; ${event.type} is not so`)
   }
   cell.dirty = true
   cell.present = !removed
   cell.state = removed ? undefined : made === undefined ? state : (made as State)
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** The texts of the cells that differ from what is stored; or that one of them cannot be written. */

@@ -7,7 +7,7 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Row, Transaction } from '../store/store.ts'
-import type { Position } from './journal.ts'
+import type { Position, Recorded } from './journal.ts'
 
 export interface Generation {
   readonly id: number
@@ -18,6 +18,19 @@ export interface Generation {
   readonly revision: number
   /** Of a reactor that was taken back: what it handles again it publishes again. */
   readonly publishes: boolean
+  /** The event that was handled last; null before the first. */
+  readonly last: LastEvent | null
+}
+
+/** An event by its place and id: a position alone does not say of which journal it is. */
+export interface LastEvent {
+  readonly stream: string
+  readonly version: number
+  readonly id: string
+}
+
+export function lastEvent({ stream, version, event }: Recorded): LastEvent {
+  return { stream, version, id: event.id }
 }
 
 /** One commit of a generation: what it knows of the last one, and where it ends. */
@@ -31,9 +44,12 @@ export interface Step {
   readonly publishes: boolean
   /** The parked event that this step has taken up again; `to` does not count then. */
   readonly unparked?: number
+  /** The last event of this commit, where there is one. */
+  readonly last?: LastEvent
 }
 
-const columns = 'g.id, g.version, g.position, g.reached, g.revision, g.publishes'
+const columns =
+  'g.id, g.version, g.position, g.reached, g.revision, g.publishes, g.last_stream, g.last_version, g.last_id'
 
 function generationOf(row: Row): Generation {
   return {
@@ -43,6 +59,10 @@ function generationOf(row: Row): Generation {
     reached: String(row['reached']),
     revision: Number(row['revision']),
     publishes: row['publishes'] === 1,
+    last:
+      row['last_id'] === null
+        ? null
+        : { stream: String(row['last_stream']), version: Number(row['last_version']), id: String(row['last_id']) },
   }
 }
 
@@ -89,7 +109,7 @@ export function stillParked(tx: Transaction, generation: number, id: number): bo
 }
 
 /** Stores the checkpoint of a step that is not refused. One that takes up a parked event moves it nowhere. */
-export function advance(tx: Transaction, { generation, to, replaying, unparked }: Step): void {
+export function advance(tx: Transaction, { generation, to, replaying, unparked, last }: Step): void {
   if (unparked !== undefined) {
     tx.sql('DELETE FROM projection_parked WHERE generation = ? AND id = ?').run(generation, unparked)
     tx.sql('UPDATE projection_generation SET revision = revision + 1 WHERE id = ?').run(generation)
@@ -99,13 +119,21 @@ export function advance(tx: Transaction, { generation, to, replaying, unparked }
     `UPDATE projection_generation SET position = ?2, revision = revision + 1,
        reached = CASE WHEN ?3 THEN reached ELSE ?2 END WHERE id = ?1`,
   ).run(generation, to, replaying ? 1 : 0)
+  if (last === undefined) return
+  const { stream, version, id } = last
+  tx.sql('UPDATE projection_generation SET last_stream = ?, last_version = ?, last_id = ? WHERE id = ?').run(
+    stream,
+    version,
+    id,
+    generation,
+  )
 }
 
 function insert(tx: Transaction, owner: string, version: number, position: Position, reached: Position): Generation {
   const { lastInsertRowid: id } = tx
     .sql('INSERT INTO projection_generation (owner, version, position, reached) VALUES (?, ?, ?, ?)')
     .run(owner, version, position, reached)
-  return { id, version, position, reached, revision: 0, publishes: false }
+  return { id, version, position, reached, revision: 0, publishes: false, last: null }
 }
 
 export interface Begin {

@@ -9,15 +9,9 @@
 import { codeOf, InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { storeCall } from '../store/procedure.ts'
 import type { Procedure, Store, StoreCall } from '../store/store.ts'
-import { JournalClosed, ProjectionBehind, ProjectionFailed, ProjectionNewer } from './error.ts'
-import {
-  begin,
-  beginNext,
-  eraseSome,
-  generation as generationOf,
-  switchOver,
-  unserved,
-} from './projection-generation.ts'
+import { JournalClosed, ProjectionBehind, ProjectionFailed, ProjectionMismatch, ProjectionNewer } from './error.ts'
+import { beginGeneration } from './projection-begin.ts'
+import { beginNext, eraseSome, generation as generationOf, switchOver, unserved } from './projection-generation.ts'
 import type { InlineArgs, InlineResult } from './projection-inline.ts'
 import type { InlineProjection } from './projection.ts'
 
@@ -45,8 +39,11 @@ export class InlineAppends {
 
   /** Hands an append of so many events to the store, with the folds. Rejects with `journal.projection_failed`, and as the store does. */
   async append<Outcome>(call: StoreCall, events: number): Promise<Outcome> {
-    const args: InlineArgs = { generation: null, until: null, max: events + slackMax, strict: true }
-    const calls = [call, ...this.#definitions.map(({ inline }) => storeCall(inline, args))]
+    const args = { generation: null, until: null, max: events + slackMax, strict: true }
+    const calls = [
+      call,
+      ...this.#definitions.map(({ inline, owner, version }) => storeCall(inline, { ...args, owner, version })),
+    ]
     for (let tries = 1; ; tries++) {
       const ready = this.#prepared()
       await ready
@@ -83,28 +80,33 @@ export class InlineAppends {
     }
   }
 
-  async #prepareOne({ name, owner, version, inline }: Inline): Promise<void> {
-    const served = await this.#store.write(begin, { owner, version, position: '' })
+  async #prepareOne(definition: Inline): Promise<void> {
+    const { name, owner, version } = definition
+    const served = await beginGeneration(this.#store, { owner, version, position: '' })
     if (served.version > version) throw new ProjectionNewer(name, served.version, version)
     // What a crash left of an earlier rebuild; the next opening finds what is not erased now.
     void this.#erase(await this.#store.read(unserved, owner))
-    if (served.version === version) return this.#catchUp(inline, served.id, null)
+    if (served.version === version) return this.#catchUp(definition, served.id, null)
     const next = await this.#store.write(beginNext, { owner, version, reached: served.position })
     for (let tries = 1; ; tries++) {
       const goal = await this.#store.read(generationOf, served.id)
       if (!goal || tries > triesMax) throw new ProjectionBehind(name)
-      await this.#catchUp(inline, next.id, Number(goal.position))
+      await this.#catchUp(definition, next.id, Number(goal.position))
       if (await this.#store.write(switchOver, { owner, from: served.id, to: next.id, carried: [] })) break
     }
     void this.#erase([served.id])
-    await this.#catchUp(inline, next.id, null)
+    await this.#catchUp(definition, next.id, null)
   }
 
-  async #catchUp(inline: Inline['inline'], generation: number, until: number | null): Promise<void> {
-    const args: InlineArgs = { generation, until, max: stepMax, strict: false }
+  async #catchUp({ name, owner, version, inline }: Inline, generation: number, until: number | null): Promise<void> {
+    const args: InlineArgs = { owner, version, generation, until, max: stepMax, strict: false }
     for (;;) {
       if (this.#closed) throw new JournalClosed()
-      if ((await this.#store.write(inline, args)).caughtUp) return
+      const result: unknown = await this.#store.write(inline, args)
+      // What the worker found by the name may be anything. It is asked here before it sees any append.
+      if (typeof result !== 'object' || result === null || !('caughtUp' in result))
+        throw new ProjectionMismatch({ projection: name, version }, null)
+      if (result.caughtUp === true) return
     }
   }
 
@@ -131,7 +133,18 @@ function checked(definitions: readonly InlineProjection[]): readonly Inline[] {
 
 /** What came out of the store's worker, as its class. */
 function typed(thrown: unknown): unknown {
-  if (codeOf(thrown) !== 'journal.projection_failed' || thrown instanceof ProjectionFailed) return thrown
-  const { projection, stream, version, position, cause } = thrown as ProjectionFailed
-  return new ProjectionFailed(projection, { stream, version, position }, { cause })
+  if (thrown instanceof ProjectionFailed || thrown instanceof ProjectionMismatch) return thrown
+  switch (codeOf(thrown)) {
+    case 'journal.projection_failed': {
+      const { projection, stream, version, position, cause } = thrown as ProjectionFailed
+      return new ProjectionFailed(projection, { stream, version, position }, { cause, inline: true })
+    }
+    case 'journal.projection_mismatch': {
+      const { projection, version, found, foundVersion } = thrown as ProjectionMismatch
+      const other = found === null ? null : { projection: found, version: foundVersion ?? 0 }
+      return new ProjectionMismatch({ projection, version }, other)
+    }
+    default:
+      return thrown
+  }
 }

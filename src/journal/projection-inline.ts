@@ -5,7 +5,7 @@
  */
 import type { CheckedFilter } from './filter.ts'
 import type { Transaction } from '../store/store.ts'
-import { ProjectionBehind, ProjectionFailed } from './error.ts'
+import { ProjectionBehind, ProjectionFailed, ProjectionMismatch } from './error.ts'
 import type { Recorded } from './journal.ts'
 import { cellOf, foldEvents, keysOf, textsOf } from './projection-fold.ts'
 import type { Cell, FoldFailure, Folding } from './projection-fold.ts'
@@ -17,6 +17,9 @@ import { allPage, eventData } from './sqlite-pages.ts'
 import { fromStored } from './stored-event.ts'
 
 export interface InlineArgs {
+  /** Whom it is meant for: the module may export another one by the name. */
+  readonly owner: string
+  readonly version: number
   /** Null: the one that is served, which must be of the definition's version. */
   readonly generation: number | null
   /** The last position wanted; null: the last there is. */
@@ -41,12 +44,17 @@ export interface InlineDefinition<State> extends Folding<State> {
 
 const pageMax = 512
 
-/** Folds what the checkpoint lacks. Throws `journal.projection_failed`, `journal.projection_behind`. */
+/** Folds what the checkpoint lacks. Throws `journal.projection_failed`, `journal.projection_behind`, `journal.projection_mismatch`. */
 export function runInline<State>(
   definition: InlineDefinition<State>,
   tx: Transaction,
-  { generation, until, max, strict }: InlineArgs,
+  { owner, version, generation, until, max, strict }: InlineArgs,
 ): InlineResult {
+  if (owner !== definition.owner || version !== definition.version)
+    throw new ProjectionMismatch(
+      { projection: projectionOf(owner), version },
+      { projection: definition.name, version: definition.version },
+    )
   const found = generation === null ? servedBy(tx, definition.owner) : generationById(tx, generation)
   if (!found || (generation === null && found.version !== definition.version))
     throw new ProjectionBehind(definition.name)
@@ -56,6 +64,11 @@ export function runInline<State>(
   if (strict && end < goal) throw new ProjectionBehind(definition.name)
   if (end > from) fold(definition, tx, found, end)
   return { caughtUp: end >= goal }
+}
+
+/** The name in an owner. */
+function projectionOf(owner: string): string {
+  return owner.replace(/^projection\//, '')
 }
 
 function fold<State>(definition: InlineDefinition<State>, tx: Transaction, line: Generation, until: number): void {
@@ -68,7 +81,8 @@ function fold<State>(definition: InlineDefinition<State>, tx: Transaction, line:
     const before: Recorded[] = []
     const fresh: Recorded[] = []
     for (const row of page.rows) {
-      const recorded = fromStored(row, row.data ?? eventData.run(tx, row.position))
+      // Nothing is erased within one transaction.
+      const recorded = fromStored(row, row.data ?? (eventData.run(tx, row.position) as string))
       if (row.position <= reached) before.push(recorded)
       else fresh.push(recorded)
       last = recorded
@@ -106,5 +120,5 @@ function failed(
   { stream, version, position }: Pick<Recorded, 'stream' | 'version' | 'position'>,
   { error }: FoldFailure,
 ): ProjectionFailed {
-  return new ProjectionFailed(name, { stream, version, position }, { cause: error })
+  return new ProjectionFailed(name, { stream, version, position }, { cause: error, inline: true })
 }

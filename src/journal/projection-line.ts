@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts'
 import { ParkedFull, ProjectionFailed, ProjectionTaken } from './error.ts'
 import { dataEncoder } from './data-text.ts'
 import type { Batch, Filter, Journal, Position, Recorded } from './journal.ts'
-import { generation as generationOf } from './projection-generation.ts'
+import { generation as generationOf, lastEvent } from './projection-generation.ts'
 import type { Generation, Step } from './projection-generation.ts'
 import { commitStates } from './projection-state.ts'
 import { isParked, park } from './projection-parked.ts'
@@ -287,13 +287,14 @@ export class Line {
       const [first] = rest as [Recorded]
       if (this.#failing?.position === first.position && this.#failing.tries > this.#settings.retryMax) {
         const end = rest.length === 1 ? to : first.position
-        await this.#giveUpOn(first, this.#failing.error, this.#step(end, replaying))
+        await this.#giveUpOn(first, this.#failing.error, this.#step(end, replaying, first))
         rest = rest.slice(1)
         width = known ? rest.length : 1
         continue
       }
       const part = rest.slice(0, width)
-      const step = this.#step(part.length === rest.length ? to : (part.at(-1) as Recorded).position, replaying)
+      const end = part.at(-1) as Recorded
+      const step = this.#step(part.length === rest.length ? to : end.position, replaying, end)
       const applied = await this.#apply(part, step, signal)
       if (applied.kind === 'kept') {
         rest = rest.slice(part.length)
@@ -346,9 +347,9 @@ export class Line {
     return Math.min(backoffMaxMs, this.#settings.backoffMs * 2 ** Math.min(tries - 1, 30))
   }
 
-  #step(to: Position, replaying: boolean): Step {
+  #step(to: Position, replaying: boolean, last?: Recorded): Step {
     const { id, revision, publishes } = this.#generation
-    return { generation: id, revision, to, replaying, publishes }
+    return { generation: id, revision, to, replaying, publishes, ...(last && { last: lastEvent(last) }) }
   }
 
   async #apply(events: readonly Recorded[], step: Step, signal: AbortSignal): Promise<Applied> {

@@ -23,7 +23,8 @@ import type {
   Followed,
   Retried,
 } from './projection-follower.ts'
-import { begin, beginNext, eraseSome, switchOver, unserved } from './projection-generation.ts'
+import { beginGeneration, checkJournal } from './projection-begin.ts'
+import { beginNext, eraseSome, switchOver, unserved } from './projection-generation.ts'
 import type { Generation } from './projection-generation.ts'
 import type { Line } from './projection-line.ts'
 import { servedId, TableTarget } from './projection-table.ts'
@@ -90,8 +91,9 @@ export interface ProjectionRunner<State> extends TableProjectionRunner, Projecti
 
 /**
  * Runs a projection. A version that is higher than that of the stored states rebuilds it first: until that is done `get`
- * serves the old states, which stand still. Rejects with `journal.projection_newer`, `journal.unsupported` (a journal
- * without one order), `base.invalid_argument`, or what the store rejects with.
+ * serves the old states, which stand still. Rejects with `journal.projection_newer`, `journal.projection_foreign` (it was run
+ * over another journal), `journal.projection_schema_missing`, `journal.unsupported` (a journal without one order),
+ * `base.invalid_argument`, or what the store rejects with.
  */
 export function runProjection<State>(
   definition: Projection<State>,
@@ -125,7 +127,8 @@ export async function runProjection<State>(
         ? new TableTarget(definition.apply, store)
         : new StateTarget(definition, store, generation, cacheMaxBytes),
   }
-  const served = await store.write(begin, { owner, version, position: '' })
+  const served = await beginGeneration(store, { owner, version, position: '' })
+  await checkJournal(name, options.journal, served)
   if (served.version > version) throw new ProjectionNewer(name, served.version, version)
   const left = await store.read(unserved, owner)
   const table = 'kind' in definition ? definition.apply : undefined

@@ -59,5 +59,9 @@ export const projectionSchema: Schema = {
        reason TEXT
      ) STRICT;
      CREATE INDEX projection_outbox_waiting ON projection_outbox (generation, parked, id);`,
+    // The event that was handled last: which journal it was.
+    `ALTER TABLE projection_generation ADD COLUMN last_stream TEXT;
+     ALTER TABLE projection_generation ADD COLUMN last_version INTEGER;
+     ALTER TABLE projection_generation ADD COLUMN last_id TEXT;`,
   ],
 }

@@ -27,6 +27,7 @@ import { checkName } from './projection.ts'
 import { advance, isServed, refusal, servedBy } from './projection-generation.ts'
 import type { CommitOutcome, Step } from './projection-generation.ts'
 import type { Applied, LineTarget } from './projection-line.ts'
+import { synchronous } from './synchronous.ts'
 
 export interface TableContext {
   /** Whose rows they are. */
@@ -36,11 +37,17 @@ export interface TableContext {
 }
 
 export interface TableEffect {
-  /** Changes the tables by some events, in order. May be run again for the same events after its transaction was undone. */
-  readonly apply: (tx: Transaction, events: readonly Recorded<never>[], context: TableContext) => void
+  /**
+   * Changes the tables by some events, in order, and at once: a promise is refused, for its transaction would be over before
+   * it is. May be run again for the same events after its transaction was undone.
+   */
+  readonly apply: (tx: Transaction, events: readonly Recorded<never>[], context: TableContext) => undefined | void
   /** Erases at most `limit` rows of a generation and returns how many. Without it they stay when a rebuild takes over. */
   readonly erase?: (tx: Transaction, generation: number, limit: number) => number
 }
+
+/** Every function has an `apply` of its own, and an asynchronous one would pass for an effect. */
+type Effect = TableEffect & { readonly call?: never }
 
 export type ProjectingArgs =
   | { readonly kind: 'apply'; readonly step: Step; readonly events: readonly Recorded[] }
@@ -53,8 +60,13 @@ export type Projecting = Procedure<ProjectingArgs, ProjectingResult>
 /** The mark of an error that the user's function threw, on its way out of the store. */
 const markedField = 'projecting'
 
-/** A procedure that checks the checkpoint, runs the user's function and stores the checkpoint. Export it under `name`. */
-export function projecting(module: string, name: string, effect: TableEffect | TableEffect['apply']): Projecting {
+/**
+ * A procedure that checks the checkpoint, runs the user's function and stores the checkpoint. Export it under `name` from a
+ * module of its own, never from the program's main module: the store's worker imports it, and would run the program again.
+ */
+export function projecting(module: string, name: string, effect: TableEffect['apply']): Projecting
+export function projecting(module: string, name: string, effect: Effect): Projecting
+export function projecting(module: string, name: string, effect: Effect | TableEffect['apply']): Projecting {
   const { apply, erase } = typeof effect === 'function' ? { apply: effect, erase: undefined } : effect
   return procedure(module, name, (tx, args) => {
     if (args.kind === 'erase') {
@@ -67,7 +79,7 @@ export function projecting(module: string, name: string, effect: TableEffect | T
     const { generation, replaying } = step
     if (events.length > 0)
       try {
-        apply(tx, events as readonly Recorded<never>[], { generation, replaying })
+        synchronous('apply', apply(tx, events as readonly Recorded<never>[], { generation, replaying }))
       } catch (thrown) {
         throw marked(thrown)
       }

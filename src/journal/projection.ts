@@ -58,7 +58,8 @@ export interface ProjectionOptions<State, Events> {
   readonly stateMaxBytes?: number
   /**
    * For `storeJournal({ inline })`: the `import.meta.url` of the module that exports this definition, and the name it is
-   * exported by. The store's worker imports it, so that module should import little.
+   * exported by. The store's worker imports it, so that module should import little, and must not be the program's main
+   * module: the worker would run the program again.
    */
   readonly inline?: { readonly module: string; readonly name: string }
 }

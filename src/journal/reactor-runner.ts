@@ -29,7 +29,8 @@ import type { OutboxReason } from './outbox-rows.ts'
 import { isKept, isPast } from './position-order.ts'
 import { batchOf, checkDiscarded, checkFollow, Follower } from './projection-follower.ts'
 import type { CaughtUpOptions, Discarded, FollowOptions, FollowStatus, Retried } from './projection-follower.ts'
-import { begin, rewindTo } from './projection-generation.ts'
+import { beginGeneration, checkJournal } from './projection-begin.ts'
+import { rewindTo } from './projection-generation.ts'
 import type { Generation } from './projection-generation.ts'
 import type { ParkedRecord, ReadOptions } from './projection-view.ts'
 import type { Reactor } from './reactor.ts'
@@ -116,13 +117,17 @@ export interface ReactorRunner extends AsyncDisposable {
 
 const own: readonly string[] = ['bus', 'from', 'source', 'random', 'handlerTimeoutMs', 'outboxMax', 'sending']
 
-/** Runs a reactor. Rejects with `journal.unsupported`, `journal.invalid_position`, `base.invalid_argument`, or what the store rejects with. */
+/**
+ * Runs a reactor. Rejects with `journal.unsupported`, `journal.invalid_position`, `journal.projection_foreign` (it was run over
+ * another journal), `journal.projection_schema_missing`, `base.invalid_argument`, or what the store rejects with.
+ */
 export async function runReactor(definition: Reactor, options: RunReactorOptions): Promise<ReactorRunner> {
   checkFollow('runReactor', options, own)
   const { store, journal, from = '' } = options
   await journal.behind(from)
   const outboxOptions = checkOptions(definition, options)
-  const generation = await store.write(begin, { owner: definition.owner, version: 1, position: from })
+  const generation = await beginGeneration(store, { owner: definition.owner, version: 1, position: from })
+  await checkJournal(definition.name, journal, generation)
   const runner = new Runner(definition, options, generation, outboxOptions)
   await runner.start()
   return runner

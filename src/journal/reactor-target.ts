@@ -19,6 +19,7 @@ import type { Journal, Recorded } from './journal.ts'
 import type { Outbox } from './outbox.ts'
 import { commitOutbox } from './outbox-rows.ts'
 import type { OutboxMessage } from './outbox-rows.ts'
+import { lastEvent } from './projection-generation.ts'
 import type { CommitOutcome, Step } from './projection-generation.ts'
 import type { Applied, LineTarget } from './projection-line.ts'
 import type { Reactor, ReactorContext, ReactorEvent, ReactorHandler } from './reactor.ts'
@@ -57,8 +58,8 @@ export class ReactorTarget implements LineTarget {
         continue
       }
       if (at > 0) {
-        const to = (events[at - 1] as Recorded).position
-        const kind = await this.#keep(messages, { ...step, to }, signal)
+        const end = events[at - 1] as Recorded
+        const kind = await this.#keep(messages, { ...step, to: end.position, last: lastEvent(end) }, signal)
         if (kind !== 'kept') return { kind }
       }
       if (signal.aborted) throw new Aborted('a reactor', { cause: signal.reason })

@@ -1,7 +1,7 @@
 /** Definitions that the worker of a sqlite store imports: inline projections, and one into a table of its own. */
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { projecting } from '../../src/journal/projection-table.ts'
-import type { Projecting } from '../../src/journal/projection-table.ts'
+import type { Projecting, TableEffect } from '../../src/journal/projection-table.ts'
 import { projection } from '../../src/journal/projection.ts'
 import type { Projection } from '../../src/journal/projection.ts'
 import type { Schema } from '../../src/store/store.ts'
@@ -76,6 +76,37 @@ export const inlineReplays2: Projection<{ first: number; again: number }> = proj
   },
   inline: { module: import.meta.url, name: 'inlineReplays2' },
 })
+
+/** Copied, and the name of its export forgotten: what it names is another one. */
+export const misnamed: Projection<Balance> = projection({
+  name: 'misnamed',
+  init,
+  on: { 'account.paid': paid },
+  inline: { module: import.meta.url, name: 'inlineBalances' },
+})
+
+/** What it names is no definition. */
+export const misled: Projection<Balance> = projection({
+  name: 'misled',
+  init,
+  on: { 'account.paid': paid },
+  inline: { module: import.meta.url, name: 'greeting' },
+})
+
+export const greeting = (): string => 'hello'
+
+/** Its function goes on when the transaction is over. */
+export const lateSales: Projecting = projecting(
+  import.meta.url,
+  'lateSales',
+  // As one writes it who does not heed the types.
+  (async (...[tx, events, { generation }]: Parameters<TableEffect['apply']>) => {
+    for (const { event } of events) {
+      await Promise.resolve()
+      tx.sql('INSERT INTO sale (generation, id, cents, replaying) VALUES (?, ?, 0, 0)').run(generation, event.id)
+    }
+  }) as unknown as TableEffect['apply'],
+)
 
 export const saleSchema: Schema = {
   room: 'sale',

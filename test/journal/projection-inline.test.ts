@@ -5,15 +5,26 @@ import { journalChecks } from '../../src/journal/conformance.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { runProjection } from '../../src/journal/projection-runner.ts'
+import { runReactor } from '../../src/journal/reactor-runner.ts'
+import { ProjectionMismatch } from '../../src/journal/error.ts'
 import { projectionView } from '../../src/journal/projection-view.ts'
 import type { InlineProjection } from '../../src/journal/projection.ts'
-import { storeJournal } from '../../src/journal/sqlite.ts'
+import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { balances, inlineBalances, inlineBalances2, inlineReplays, inlineReplays2 } from './projection-definitions.ts'
+import {
+  balances,
+  inlineBalances,
+  inlineBalances2,
+  inlineReplays,
+  inlineReplays2,
+  misled,
+  misnamed,
+} from './projection-definitions.ts'
 import type { Balance } from './projection-definitions.ts'
 import { FaultyStore, paid, said, schemas, temporaryFolder } from './projection-kit.ts'
+import { echo, NotingBus } from './reactor-kit.ts'
 
 const stores = [
   { name: 'memory', open: async (): Promise<Store> => memoryStore({ schemas }) },
@@ -154,6 +165,39 @@ describe('inline projections', () => {
     await expect(runProjection(inlineBalances, { store, journal })).rejects.toMatchObject({
       code: 'base.invalid_argument',
     })
+  })
+
+  it('whose module exports something else by their name refuse the append, and fold nothing', async () => {
+    for (const [definition, found] of [
+      [misnamed, { found: 'inline-balances', foundVersion: 1 }],
+      [misled, { found: null, foundVersion: null }],
+    ] as const) {
+      const store = await openSqliteStore({ folder: await temporaryFolder(), schemas })
+      const journal = inlineJournal(store, [definition])
+      const mismatch = { code: 'journal.projection_mismatch', projection: definition.name, version: 1, ...found }
+      const refused = journal.append('a', [paid(1)])
+      await expect(refused).rejects.toBeInstanceOf(ProjectionMismatch)
+      await expect(refused).rejects.toMatchObject(mismatch)
+      expect(await journal.version('a')).toBe(0)
+      expect(await projectionView(inlineBalances, store).get('a')).toBeUndefined()
+    }
+  })
+
+  it('say that an append was refused, and nothing of parking', async () => {
+    const store = memoryStore({ schemas })
+    const journal = inlineJournal(store, [inlineBalances])
+    const refused = journal.append('a', [paid(666)])
+    await expect(refused).rejects.toThrow(/no append is kept/)
+    await expect(refused).rejects.not.toThrow(/park/)
+  })
+
+  it('and all others name the schema that the store was opened without', async () => {
+    const store = memoryStore({ schemas: [journalSchema] })
+    const journal = inlineJournal(store, [inlineBalances])
+    const missing = { code: 'journal.projection_schema_missing' }
+    await expect(journal.append('a', [paid(1)])).rejects.toMatchObject(missing)
+    await expect(runProjection(balances, { store, journal })).rejects.toMatchObject(missing)
+    await expect(runReactor(echo, { store, journal, bus: new NotingBus() })).rejects.toThrow(/projectionSchema/)
   })
 
   it('equal the fold of what was appended, whatever was refused, lost on the way or answered too late', async () => {

@@ -11,7 +11,7 @@ import type { Projection } from '../../src/journal/projection.ts'
 import { projectionView } from '../../src/journal/projection-view.ts'
 import { procedure } from '../../src/store/procedure.ts'
 import type { Procedure, Store } from '../../src/store/store.ts'
-import { balances, readSales, sales } from './projection-definitions.ts'
+import { balances, lateSales, readSales, sales } from './projection-definitions.ts'
 import { FaultyStore, paid, said, worlds } from './projection-kit.ts'
 import type { World } from './projection-kit.ts'
 
@@ -289,6 +289,20 @@ describe.each(worlds)('a projection into a table in a $name store', ({ open }) =
     await again.caughtUp()
     await again.stop()
     expect(await world.store.read(counts, null)).toMatchObject({ sales: 5 })
+  })
+
+  it('refuses a function that is asynchronous, as a failure of its event; nothing of it is kept, and the store goes on', async () => {
+    const world = await open()
+    const late = tableProjection({ name: 'late', apply: lateSales })
+    const { position } = await world.journal.append('a', [paid(1), paid(2)])
+    const runner = await runProjection(late, { ...world, onError: { retryMax: 0, otherwise: 'park' } })
+    onTestFinished(() => runner.stop())
+    await runner.caughtUp({ position })
+    expect(await gather(runner.parked())).toMatchObject([1, 2].map(() => ({ code: 'base.invalid_argument' })))
+    expect(await world.store.read(counts, null)).toMatchObject({ sales: 0 })
+    await world.journal.append('a', [paid(3)])
+    await runner.caughtUp()
+    expect((await runner.status()).state).toBe('live')
   })
 
   it('refuses a batch that does not know the last commit, and changes no row', async () => {

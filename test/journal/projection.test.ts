@@ -4,16 +4,19 @@ import { manualClock } from '../../src/base/manual-clock.ts'
 import type { Telemetry } from '../../src/base/telemetry.ts'
 import { noTelemetry } from '../../src/base/telemetry.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
+import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { projectionSchema } from '../../src/journal/projection-schema.ts'
 import { runProjection } from '../../src/journal/projection-runner.ts'
 import type { RunProjectionOptions } from '../../src/journal/projection-runner.ts'
 import { projection } from '../../src/journal/projection.ts'
 import type { Projection } from '../../src/journal/projection.ts'
+import { reactor } from '../../src/journal/reactor.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { balances } from './projection-definitions.ts'
 import { FaultyStore, paid, said, worldOf, worlds } from './projection-kit.ts'
 import type { World } from './projection-kit.ts'
+import { run as react } from './reactor-kit.ts'
 
 async function run<State>(
   definition: Projection<State>,
@@ -395,5 +398,63 @@ describe('a definition', () => {
       await expect(runProjection(balances, { store, journal, ...(bad as object) })).rejects.toMatchObject({
         code: 'base.invalid_argument',
       })
+  })
+})
+
+describe('a checkpoint', () => {
+  const [{ open }] = worlds as [(typeof worlds)[0]]
+
+  it('is of one journal: another one, or an earlier state of it, is refused', async () => {
+    const world = await open()
+    const runner = await run(balances, world)
+    await world.journal.append('a', [paid(1), paid(2)])
+    await runner.caughtUp()
+    await runner.stop()
+    const others: ((journal: Journal) => Promise<unknown>)[] = [
+      async () => {},
+      (journal) => journal.append('a', [paid(1)]),
+      (journal) => journal.append('a', [paid(1), paid(2)]),
+      (journal) => journal.append('b', [paid(1), paid(2)]),
+    ]
+    for (const fill of others) {
+      const journal = memoryJournal()
+      onTestFinished(() => journal.close())
+      await fill(journal)
+      await expect(runProjection(balances, { ...world, journal })).rejects.toMatchObject({
+        code: 'journal.projection_foreign',
+        projection: 'balances',
+        stream: 'a',
+        version: 2,
+      })
+    }
+    // What was erased since cannot be told, and is let pass; so is the journal itself, whatever came after.
+    await world.journal.append('a', [paid(3)])
+    await world.journal.truncate('a', 3)
+    const again = await run(balances, world)
+    await again.caughtUp()
+    expect(await again.get('a')).toEqual({ cents: 6, count: 3 })
+  })
+
+  it('of a reactor is of one journal too, also when a batch was kept in part', async () => {
+    const world = await open()
+    const definition = reactor({
+      name: 'partly',
+      on: {
+        t: (event: CloudEvent<number>) => {
+          if (event.data === 2) throw new Error('no two')
+        },
+      },
+    })
+    const { runner } = await react(definition, world, { onError: { retryMax: 0 } })
+    await world.journal.append('a', [said('t', 1), said('t', 2)])
+    await expect(runner.caughtUp()).rejects.toMatchObject({ code: 'journal.projection_stopped' })
+    await runner.stop()
+    const journal = memoryJournal()
+    onTestFinished(() => journal.close())
+    await journal.append('a', [said('t', 1), said('t', 2)])
+    await expect(react(definition, { ...world, journal })).rejects.toMatchObject({
+      code: 'journal.projection_foreign',
+      version: 1,
+    })
   })
 })
