@@ -357,6 +357,7 @@ export class Line {
     if (applied.kind === 'kept') this.#keptStep(step, events.length)
     else if (applied.kind === 'failed' && applied.kept > 0)
       this.#keptStep({ ...step, to: (events[applied.kept - 1] as Recorded).position }, applied.kept)
+    if (applied.kind === 'failed' && signal.aborted && codeOf(applied.error) === 'base.aborted') throw applied.error
     return applied
   }
 

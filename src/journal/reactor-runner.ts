@@ -45,7 +45,10 @@ export interface RunReactorOptions extends FollowOptions {
   readonly source?: string
   /** For ids. Default: seeded by the machine's entropy. */
   readonly random?: Random
-  /** Of one call of a handler; then it has failed with `base.timeout`. Default 30,000. */
+  /**
+   * Of one call of a handler; then its signal is aborted and it has failed with `base.timeout`. The next try begins when the
+   * call has ended, or beside it when that takes as long again and more than 30 s, which is logged. Default 30,000.
+   */
   readonly handlerTimeoutMs?: number
   /** Messages that wait before handlers have to. Default 10,000. */
   readonly outboxMax?: number
@@ -111,7 +114,10 @@ export interface ReactorRunner extends AsyncDisposable {
   retryMessages(): Promise<number>
   /** Forgets parked messages for good; returns how many. */
   discardMessages(which: Discarded): Promise<number>
-  /** Ends it after the batch in hand; what waits is sent at the next start. Idempotent. */
+  /**
+   * Ends it after the handler in hand, which `context.signal` tells and which has what is left of `handlerTimeoutMs`. What it
+   * published is kept if it resolves, and sent at the next start like all that waits. Idempotent.
+   */
   stop(): Promise<void>
 }
 
@@ -168,6 +174,7 @@ class Runner implements ReactorRunner {
     const { store, journal, bus, clock = systemClock, logger = silentLogger, telemetry = noTelemetry } = options
     const { name, owner, filter } = reactor
     const random = options.random ?? seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex'))
+    const guarded = guardedLogger(logger.child({ reactor: name }))
     const outbox = new Outbox({
       ...checked,
       name,
@@ -176,7 +183,7 @@ class Runner implements ReactorRunner {
       journal,
       bus,
       clock,
-      logger: guardedLogger(logger.child({ reactor: name })),
+      logger: guarded,
       telemetry,
       parkedMax: options.parkedMax ?? 1000,
       failed: (error) => this.#follower.fail(error),
@@ -184,7 +191,18 @@ class Runner implements ReactorRunner {
     const { source, handlerTimeoutMs, batch } = checked
     const id = idSource(clock, random)
     const hasBus = bus !== undefined
-    const target = new ReactorTarget({ reactor, store, journal, clock, id, source, hasBus, handlerTimeoutMs, outbox })
+    const target = new ReactorTarget({
+      reactor,
+      store,
+      journal,
+      clock,
+      id,
+      source,
+      hasBus,
+      handlerTimeoutMs,
+      outbox,
+      logger: guarded,
+    })
     this.#outbox = outbox
     this.#follower = new Follower(
       { name, owner, filter, kind: 'reactor', batch, target: () => target },

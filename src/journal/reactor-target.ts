@@ -8,9 +8,10 @@ import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { checkEvent, makeEvent } from '../base/envelope.ts'
 import type { CloudEvent } from '../base/envelope.ts'
-import { Aborted, InvalidArgument, LimitExceeded, toError } from '../base/error.ts'
+import { Aborted, InvalidArgument, LimitExceeded, TimedOut, toError } from '../base/error.ts'
 import type { IdSource } from '../base/id.ts'
 import { plainName } from '../base/limit.ts'
+import type { Logger } from '../base/logger.ts'
 import { checkSubject } from '../bus/subject.ts'
 import type { Store } from '../store/store.ts'
 import { dataEncoder } from './data-text.ts'
@@ -33,12 +34,15 @@ export interface ReactorSettings {
   readonly source: string
   readonly hasBus: boolean
   readonly handlerTimeoutMs: number
+  readonly logger: Logger
   readonly outbox: Outbox
 }
 
 /** Messages of one event. */
 const messagesMax = 1000
 const keyMaxLength = 256
+/** How long a handler that took too long may take to end, at least; as long as it might take before it is told. */
+const endingMs = 30_000
 /** Of one message, as text. */
 const encodeEvents = dataEncoder(8 * 2 ** 20)
 
@@ -62,8 +66,9 @@ export class ReactorTarget implements LineTarget {
         const kind = await this.#keep(messages, { ...step, to: end.position, last: lastEvent(end) }, signal)
         if (kind !== 'kept') return { kind }
       }
-      if (signal.aborted) throw new Aborted('a reactor', { cause: signal.reason })
-      return { kind: 'failed', kept: at, at, error: made }
+      // What a handler throws when it is told to stop is no failure of its event.
+      const error = signal.aborted ? new Aborted('a reactor', { cause: signal.reason }) : made
+      return { kind: 'failed', kept: at, at, error }
     }
     return { kind: await this.#keep(messages, step, signal) }
   }
@@ -73,8 +78,11 @@ export class ReactorTarget implements LineTarget {
   async #keep(messages: readonly OutboxMessage[], step: Step, signal: AbortSignal): Promise<CommitOutcome> {
     const { store, outbox } = this.#settings
     const kept = step.replaying && !step.publishes ? [] : messages
-    // When it stops here, the handlers run again at the next start: nothing of theirs was stored.
-    if (kept.length > 0) await outbox.room(kept.length, signal)
+    if (kept.length > 0)
+      await outbox.room(kept.length, signal).catch((error: unknown) => {
+        // When it stops, this one batch may be more than the outbox has room for: its handlers have done their work.
+        if (!signal.aborted) throw error
+      })
     return outbox.stored(kept.length, () => store.write(commitOutbox, { step, messages: kept }))
   }
 
@@ -85,23 +93,44 @@ export class ReactorTarget implements LineTarget {
     if (!handler) return []
     const gathered = new Gathered(this.#settings, recorded, replaying)
     const what = `the reactor ${reactor.name} at a ${recorded.event.type}`
+    let call: Promise<void> = Promise.resolve()
     try {
-      await within(clock, what, handlerTimeoutMs, signal, async (inner) => {
-        await handler(recorded.event, gathered.context(inner))
+      // A stop is told to the handler, and does not cut it off.
+      await within(clock, what, handlerTimeoutMs, undefined, (late) => {
+        call = called(handler, recorded.event, gathered.context(AbortSignal.any([late, signal])))
+        return call
       })
       return gathered.messages
     } catch (thrown) {
+      gathered.over = true
+      if (thrown instanceof TimedOut) await this.#ended(call, what, signal)
       return toError(thrown)
     } finally {
       gathered.over = true
     }
   }
+
+  /** Waits for a call that took too long, so that the next try does not run beside it; not past a stop. */
+  async #ended(call: Promise<void>, what: string, signal: AbortSignal): Promise<void> {
+    const { clock, handlerTimeoutMs, logger } = this.#settings
+    const settled = call.catch(() => {})
+    try {
+      await within(clock, what, Math.max(handlerTimeoutMs, endingMs), signal, () => settled)
+    } catch (error) {
+      logger.warn({ err: error }, 'a handler heeds neither its time nor its signal and runs on beside what comes next')
+    }
+  }
+}
+
+async function called(handler: ReactorHandler<unknown>, event: CloudEvent, context: ReactorContext): Promise<void> {
+  await handler(event, context)
 }
 
 /** What one handler publishes. */
 class Gathered {
   readonly messages: OutboxMessage[] = []
   over = false
+  #appends = 0
   readonly #settings: ReactorSettings
   readonly #recorded: Recorded
   readonly #replaying: boolean
@@ -149,10 +178,13 @@ class Gathered {
     this.messages.push({ kind, target, key, expected, events: encodeEvents(whole).text })
   }
 
-  /** The same at each run of the handler, so that the journal knows a second append. */
+  /**
+   * The same at each run of the handler, so that the journal knows a second append. Appends are counted apart: a handler that
+   * was changed may publish more or less.
+   */
   #key(): string {
     const { reactor } = this.#settings
-    const key = `reactor/${reactor.name}/${this.#recorded.position}/${this.messages.length}`
+    const key = `reactor/${reactor.name}/${this.#recorded.position}/${this.#appends++}`
     return key.length <= keyMaxLength ? key : `reactor/${createHash('sha256').update(key).digest('base64url')}`
   }
 

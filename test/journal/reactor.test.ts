@@ -169,7 +169,8 @@ describe('a handler of a reactor', () => {
       onError: { retryMax: 0, otherwise: 'park' },
     })
     await world.journal.append('a', [said('asked', 1)])
-    await clock.advance(50)
+    // It never ends, and half a minute is waited for that.
+    await clock.advance(50 + 30_000)
     await runner.caughtUp()
     expect(await gather(runner.parked())).toMatchObject([{ code: 'base.timeout' }])
     expect(late?.signal.aborted).toBe(true)
