@@ -80,7 +80,8 @@ export async function archive(journal: Journal, options: ArchiveOptions): Promis
   if (going.length === 0) return { events: 0, erased: 0, streams: 0 }
   let kept = await sink.read()
   if (kept === undefined) {
-    const lines = exportLines(counted(readGoing(journal, going, cut), 'writing', onProgress), 'ndjson')
+    const events = counted(readGoing(journal, going, cut), 'writing', onProgress)
+    const lines = exportLines(events, 'ndjson', await journal.id())
     await sink.write(gzipped(lines))
     cut()
     kept = await sink.read()
@@ -173,6 +174,7 @@ async function check(
   let comparison: StreamComparison | undefined
   let here: { stream: string; next: number } | undefined
   let events = 0
+  const id = await journal.id()
   /** Up to where each stream was found, without a gap from the first version that is to go. */
   const found = new Map<string, number>()
   try {
@@ -180,6 +182,8 @@ async function check(
       if (each.kind === 'foreign') throw new InvalidArgument('sink', 'must keep an archive; it keeps events of others')
       if (++events % 512 === 0) onProgress?.({ stage: 'checking', events })
       const { stream, version } = each.placed.recorded
+      // The events alone may be the same: a restoring would refuse them all the same.
+      if (each.journal !== id) throw new ArchiveConflict(stream, 'is of another journal')
       if (here?.stream !== stream) {
         await comparison?.[Symbol.asyncDispose]()
         comparison = new StreamComparison(journal, stream, version)

@@ -373,6 +373,20 @@ const ended = [
 ]
 
 const durable = [
+  check('a journal has an id, which it keeps', [], async (journal, harness) => {
+    const id = await journal.id()
+    assert.match(id, /^[0-9a-f]{32}$/)
+    await journal.append('a', [event(1)])
+    assert.equal(await journal.id(), id)
+    if (!harness.reopen) return
+    const reopened = await harness.reopen(journal)
+    try {
+      assert.equal(await reopened.id(), id)
+    } finally {
+      await reopened.close()
+    }
+  }),
+
   check(
     'what was acknowledged is there after reopening, and positions stay good',
     ['durable'],

@@ -45,7 +45,7 @@ export async function* exportEvents(journal: Journal, options: ExportOptions = {
     ...(from !== undefined && { from }),
     ...(signal && { signal }),
   })
-  yield* exportLines(recordsOf(events), format, onProgress)
+  yield* exportLines(recordsOf(events), format, await journal.id(), onProgress)
 }
 
 async function* recordsOf(batches: AsyncIterable<{ readonly events: readonly Recorded[] }>): AsyncGenerator<Recorded> {
@@ -56,6 +56,8 @@ async function* recordsOf(batches: AsyncIterable<{ readonly events: readonly Rec
 export async function* exportLines(
   events: AsyncIterable<Recorded>,
   format: ExportFormat,
+  /** Of the journal that they are from. */
+  journal: string,
   onProgress?: (progress: ExportProgress) => void,
 ): AsyncGenerator<Uint8Array, void> {
   if (format !== 'batch' && format !== 'ndjson') throw new InvalidArgument('format', 'must be batch or ndjson')
@@ -72,14 +74,14 @@ export async function* exportLines(
   }
   for await (const recorded of events) {
     const placed = placedOf(recorded)
+    text += lineOf(placed, digest.events === 0 ? journal : undefined) + between
     digest.add(placed)
-    text += lineOf(placed) + between
     ;({ position } = recorded)
     if (text.length < pieceBytes) continue
     yield piece()
     onProgress?.({ events: digest.events, bytes, position })
   }
-  text += digest.line() + close
+  text += digest.line(journal) + close
   yield piece()
   onProgress?.({ events: digest.events, bytes, position })
 }

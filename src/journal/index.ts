@@ -111,7 +111,14 @@ export type { Upcasters } from './upcast.ts'
 export { archive } from './archive.ts'
 export type { Archived, ArchiveOptions, ArchiveProgress, ArchiveSink } from './archive.ts'
 export { archiveFile } from './archive-file.ts'
-export { ArchiveConflict, ArchiveUnwritable, RestoreConflict, TransferBroken, TransferConflict } from './error.ts'
+export {
+  ArchiveConflict,
+  ArchiveUnwritable,
+  RestoreConflict,
+  RestoreForeign,
+  TransferBroken,
+  TransferConflict,
+} from './error.ts'
 export { exportEvents } from './export-events.ts'
 export type { ExportFormat, ExportOptions, ExportProgress } from './export-events.ts'
 export { importEvents } from './import-events.ts'

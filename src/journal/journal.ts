@@ -269,6 +269,11 @@ export interface Journal extends AsyncDisposable {
    * filter, or other options than it was opened with before), `journal.readonly`, `journal.unsupported`, `journal.closed`.
    */
   group(name: string, options?: GroupOptions): Promise<ConsumerGroup>
+  /**
+   * Which journal this is: 32 hexadecimal digits, the same for good, also in its backups, and of no other journal. An archive
+   * is restored into the journal that it names.
+   */
+  id(): Promise<string>
   /** The position of the last event: from there a subscriber sees only what comes. */
   head(): Promise<Position>
   /** How many events at most lie after a position. */

@@ -2,6 +2,7 @@
  * The memory driver: rows in an array, nothing kept when the process ends. Unlike the sqlite driver it needs no store and no
  * thread, and everything it does is settled in microtasks, so that a test or a simulated run is the same each time.
  */
+import { systemEntropy } from '../base/entropy.ts'
 import type { Clock } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import { Aborted, assert, LimitExceeded } from '../base/error.ts'
@@ -77,6 +78,7 @@ class MemoryBackend implements NumberedBackend {
   readonly durable = false
   readonly readonly = false
   readonly groups = new MemoryGroups()
+  readonly #id = Buffer.from(systemEntropy.bytes(16)).toString('hex')
   readonly #sizeMaxBytes: number
   #sizeBytes = 0
   /** The row at index n has position n + 1; undefined where it was erased. */
@@ -196,6 +198,10 @@ class MemoryBackend implements NumberedBackend {
     if (!stream) return { version: 0, first: 1, ended: false, metadata: {} }
     const { version, first, ended, metadata } = stream
     return { version, first, ended, metadata: structuredClone(metadata) }
+  }
+
+  async id(): Promise<string> {
+    return this.#id
   }
 
   async head(): Promise<number> {

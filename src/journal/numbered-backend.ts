@@ -134,6 +134,8 @@ export interface NumberedBackend {
   version(stream: string): Promise<number>
   state(stream: string): Promise<StreamState>
   head(): Promise<number>
+  /** Which journal this is, for good; no other has it. */
+  id(): Promise<string>
   streamPage(query: StreamQuery): Promise<StreamPage> | StreamPage
   allPage(query: AllQuery): Promise<AllPage> | AllPage
   /** The data of a row that came without; null when it has been erased since. */

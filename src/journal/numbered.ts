@@ -216,6 +216,11 @@ export class NumberedJournal implements Journal {
     return { [Symbol.asyncIterator]: () => streamsOf(this.#backend, options, cut, check) }
   }
 
+  async id(): Promise<string> {
+    this.#checkOpen()
+    return this.#backend.id()
+  }
+
   async head(): Promise<Position> {
     this.#checkOpen()
     return positionOf(await this.#backend.head())

@@ -5,7 +5,7 @@
  */
 import { checkKeys } from '../base/limit.ts'
 import { InvalidArgument } from '../base/error.ts'
-import { JournalUnsupported, RestoreConflict } from './error.ts'
+import { JournalUnsupported, RestoreConflict, RestoreForeign } from './error.ts'
 import type { Journal, Recorded } from './journal.ts'
 import { StreamComparison } from './stream-comparison.ts'
 import type { Placed } from './transfer-line.ts'
@@ -28,7 +28,8 @@ export interface RestoreOptions {
 }
 
 /**
- * Restores an archive, stream after stream. Rejects with `journal.restore_conflict`, `journal.transfer_broken`,
+ * Restores an archive, stream after stream. Rejects with `journal.restore_foreign` (the archive of
+ * another journal), `journal.restore_conflict`, `journal.transfer_broken`,
  * `journal.readonly`, `journal.unsupported`, `base.invalid_argument`, `base.aborted`, or what the source throws. The
  * streams before the one that failed are back then, that one and those after it are as they were.
  */
@@ -43,7 +44,12 @@ export async function restoreEvents(
   const file = new Peekable(readTransfer(source, { elementMaxBytes: ownElementMaxBytes, signal }))
   const progress = { events: 0, skipped: 0, bytes: 0 }
   try {
-    for (let next = await file.peek(); next; next = await file.peek()) {
+    const first = await file.peek()
+    if (first?.kind === 'own') {
+      const id = await journal.id()
+      if (first.journal !== id) throw new RestoreForeign(id, first.journal)
+    }
+    for (let next = first; next; next = await file.peek()) {
       const { stream, version } = placedIn(next).recorded
       const { firstVersion } = await journal.stream(stream)
       const below = version < firstVersion

@@ -79,4 +79,7 @@ export const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE journal_group_epoch (epoch INTEGER NOT NULL) STRICT;
    INSERT INTO journal_group_epoch (epoch) VALUES (0);`,
+  // By SQLite's own chance: a migration has no port for it, and no two journals may have the same.
+  `CREATE TABLE journal_identity (id TEXT NOT NULL) STRICT;
+   INSERT INTO journal_identity (id) VALUES (lower(hex(randomblob(16))));`,
 ]

@@ -35,6 +35,7 @@ import type { EventValues, StreamArgs } from './sqlite-append.ts'
 import { StoreGroups } from './sqlite-groups.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
 import type { RestoreFault } from './restore-fault.ts'
+import { identity } from './sqlite-identity.ts'
 import { reveal, stage } from './sqlite-restore.ts'
 import { migrations } from './sqlite-schema.ts'
 import { eraseSome, keepFrom, retainSome, setMetadata, state, streamsPage } from './sqlite-streams.ts'
@@ -102,6 +103,10 @@ class StoreBackend implements NumberedBackend {
 
   head(): Promise<number> {
     return this.#store.read(head, null)
+  }
+
+  id(): Promise<string> {
+    return this.#store.read(identity, null)
   }
 
   setMetadata(stream: string, metadata: StreamMetadata): Promise<void> {

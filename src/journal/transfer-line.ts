@@ -8,10 +8,11 @@
  * | `clqstream` | its stream |
  * | `clqversion`, `clqposition` | its place, as texts: CloudEvents knows no integer beyond 32 bits |
  * | `clqsum` | CRC-32 over content, with the attributes in order of their names, and place; eight hexadecimal digits |
+ * | `clqjournal` | the id of the journal, in the first event |
  * | `clqx...` | an attribute of the event itself whose name begins with `clq` |
  *
- * The last event of an export is of the type `colloquy.journal.export.completed` and tells how many came before it and
- * their digest, so that a file that was cut off is no whole one. The attributes of an event may stand in any order; the keys of
+ * The last event of an export is of the type `colloquy.journal.export.completed` and tells how many came before it,
+ * their digest and the journal, so that a file that was cut off is no whole one. The attributes of an event may stand in any order; the keys of
  * an object in its data may not: another order is another event.
  */
 import { createHash } from 'node:crypto'
@@ -28,6 +29,7 @@ import type { StoredEvent } from './stored-event.ts'
 export const completedType = 'colloquy.journal.export.completed'
 const own = 'clq'
 const escape = 'clqx'
+const journalName = 'clqjournal'
 const placeNames = ['clqstream', 'clqversion', 'clqposition', 'clqsum'] as const
 
 /** As wide as any journal may be: the limits of the one that takes an event are checked when it takes it. */
@@ -60,8 +62,8 @@ function inOrder(event: CloudEvent): CloudEvent {
   return sorted as unknown as CloudEvent
 }
 
-/** The line of an event, without its end. */
-export function lineOf({ recorded, stored, checksum }: Placed): string {
+/** The line of an event, without its end. `journal`: the id of the one it is from, for the first. */
+export function lineOf({ recorded, stored, checksum }: Placed, journal?: string): string {
   const { stream, version, position, event } = recorded
   const attributes: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(event))
@@ -70,6 +72,7 @@ export function lineOf({ recorded, stored, checksum }: Placed): string {
   attributes['clqversion'] = String(version)
   attributes['clqposition'] = position
   attributes['clqsum'] = checksum.toString(16).padStart(8, '0')
+  if (journal !== undefined) attributes[journalName] = journal
   const { data } = event
   if (data instanceof Uint8Array)
     attributes['data_base64'] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
@@ -79,9 +82,9 @@ export function lineOf({ recorded, stored, checksum }: Placed): string {
 
 /** What a line turned out to be. */
 export type Parsed =
-  | { readonly kind: 'own'; readonly placed: Placed }
+  | { readonly kind: 'own'; readonly placed: Placed; readonly journal: string | undefined }
   | { readonly kind: 'foreign'; readonly event: CloudEvent }
-  | { readonly kind: 'completed'; readonly events: number; readonly digest: string }
+  | { readonly kind: 'completed'; readonly events: number; readonly digest: string; readonly journal: string }
   | { readonly kind: 'broken'; readonly why: string }
 
 /** Reads one line; throws what JSON, the codec and CloudEvents throw. */
@@ -110,15 +113,19 @@ function ownLine(value: Record<string, unknown>, tagged: boolean): Parsed {
   const recorded = { stream, version: Number(version), position, event: checkEvent(event) }
   const placed = placedOf(recorded)
   return placed.checksum.toString(16).padStart(8, '0') === sum
-    ? { kind: 'own', placed }
+    ? { kind: 'own', placed, journal: textOf(value[journalName]) }
     : { kind: 'broken', why: 'has an event whose checksum does not fit: it was changed' }
 }
 
 function completedLine(value: Record<string, unknown>): Parsed {
-  const { events, digest } = (value['data'] ?? {}) as Record<string, unknown>
-  if (!Number.isSafeInteger(events) || typeof digest !== 'string')
-    return { kind: 'broken', why: 'has a last line that tells neither count nor digest' }
-  return { kind: 'completed', events: events as number, digest }
+  const { events, digest, journal } = (value['data'] ?? {}) as Record<string, unknown>
+  if (!Number.isSafeInteger(events) || typeof digest !== 'string' || typeof journal !== 'string')
+    return { kind: 'broken', why: 'has a last line that does not tell count, digest and journal' }
+  return { kind: 'completed', events: events as number, digest, journal }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 /** Count and SHA-256 of the events of one export, in their order. */
@@ -140,8 +147,8 @@ export class TransferDigest {
     return this.#hash.copy().digest('hex')
   }
 
-  /** The last line. The same events give the same line: it has no time. */
-  line(): string {
+  /** The last line. The same events of one journal give the same line: it has no time. */
+  line(journal: string): string {
     const digest = this.text()
     const event: CloudEvent = {
       specversion: '1.0',
@@ -149,7 +156,7 @@ export class TransferDigest {
       source: '/colloquy/journal',
       type: completedType,
       datacontenttype: 'application/json',
-      data: { events: this.#events, digest },
+      data: { events: this.#events, digest, journal },
     }
     return JSON.stringify(event)
   }

@@ -15,7 +15,12 @@ import type { Placed } from './transfer-line.ts'
 
 /** An event of a file: with its place when an export wrote it. */
 export type Transferred = (
-  | { readonly kind: 'own'; readonly placed: Placed }
+  | {
+      readonly kind: 'own'
+      readonly placed: Placed
+      /** The id of the journal that wrote the file. */
+      readonly journal: string | undefined
+    }
   | { readonly kind: 'foreign'; readonly event: CloudEvent }
 ) & {
   readonly at: SplitPlace
@@ -45,6 +50,7 @@ export async function* readTransfer(
   const splitter = new JsonSplitter({ elementMaxBytes, depthMax })
   const digest = new TransferDigest()
   let kind: Transferred['kind'] | undefined
+  let journal: string | undefined
   let completed = false
   let last: SplitPlace = { line: 1, offset: 0 }
   for await (const piece of unpacked(source)) {
@@ -57,14 +63,18 @@ export async function* readTransfer(
       if (parsed.kind === 'completed') {
         if (parsed.events !== digest.events || parsed.digest !== digest.text())
           throw new TransferBroken(at, `should hold ${parsed.events} events and holds ${digest.events}, or others`)
+        if (kind === 'own' && parsed.journal !== journal)
+          throw new TransferBroken(at, 'begins as of another journal than it ends')
         completed = true
         continue
       }
+      if (kind === undefined && parsed.kind === 'own') ({ journal } = parsed)
       kind ??= parsed.kind
       if (parsed.kind !== kind)
         throw new TransferBroken(at, 'has events with a place and events without one', { mend: mendThere })
       if (parsed.kind === 'own') digest.add(parsed.placed)
-      yield { ...parsed, at, bytes: at.offset + bytes.length }
+      const place = { at, bytes: at.offset + bytes.length }
+      yield parsed.kind === 'own' ? { ...parsed, journal, ...place } : { ...parsed, ...place }
     }
     if (splitter.fault) throw new TransferBroken(splitter.fault, splitter.fault.why, { mend: mendThere })
   }

@@ -180,11 +180,24 @@ describe('an archive', () => {
     await archive(other, { ...old, sink: shelf })
     await expect(archive(journal, { ...old, sink: shelf })).rejects.toMatchObject({ code: 'journal.archive_conflict' })
     const less = new Shelf()
-    await using twin = await filled(journals.memory)
-    await archive(twin, { streams: ['a/1'], before: { version: 8 }, sink: less })
+    const dying = new AbortController()
+    const onProgress: ArchiveOptions['onProgress'] = ({ stage }) => {
+      if (stage === 'checking') dying.abort()
+    }
+    const stopped = archive(journal, {
+      streams: ['a/1'],
+      before: { version: 8 },
+      sink: less,
+      onProgress,
+      signal: dying.signal,
+    })
+    await expect(stopped).rejects.toMatchObject({ code: 'base.aborted' })
     const lacking = { code: 'journal.archive_conflict', stream: 'a/2' }
     await expect(archive(journal, { ...old, sink: less })).rejects.toMatchObject(lacking)
     expect(await gather(journal.readAll())).toEqual(before)
+    await using twin = await filled(journals.memory)
+    const same = archive(twin, { streams: ['a/1'], before: { version: 5 }, sink: less })
+    await expect(same).rejects.toMatchObject({ code: 'journal.archive_conflict' })
     expect(await archive(journal, { streams: ['a/1'], before: { version: 5 }, sink: less })).toMatchObject({
       erased: 4,
     })
@@ -243,10 +256,13 @@ describe('restoring an archive', () => {
       const after = await gather(journal.readAll())
       const bytes = shelf.kept ?? Buffer.alloc(0)
       await using other = make()
-      await expect(restoreEvents(other, pieces(bytes))).rejects.toMatchObject({
-        code: 'journal.restore_conflict',
-        stream: 'a/1',
-      })
+      const foreign = { code: 'journal.restore_foreign', journal: await other.id(), found: await journal.id() }
+      await expect(restoreEvents(other, pieces(bytes))).rejects.toMatchObject(foreign)
+      await using twin = await filled(make)
+      expect(new Set([await twin.id(), await other.id(), await journal.id()]).size).toBe(3)
+      await twin.truncate('a/1', 8)
+      await expect(restoreEvents(twin, pieces(bytes))).rejects.toMatchObject({ code: 'journal.restore_foreign' })
+      expect((await twin.stream('a/1')).firstVersion).toBe(8)
       const plain = gunzipSync(bytes)
       await expect(restoreEvents(journal, pieces(plain.subarray(0, 900)))).rejects.toMatchObject({
         code: 'journal.transfer_broken',
@@ -254,8 +270,8 @@ describe('restoring an archive', () => {
       await expect(restoreEvents(journal, pieces(bytes.subarray(0, 100)))).rejects.toMatchObject({
         code: 'journal.transfer_broken',
       })
-      const foreign = Buffer.from('[{"specversion":"1.0","id":"1","source":"s","type":"t"}]')
-      await expect(restoreEvents(journal, pieces(foreign))).rejects.toMatchObject({ code: 'base.invalid_argument' })
+      const theirs = Buffer.from('[{"specversion":"1.0","id":"1","source":"s","type":"t"}]')
+      await expect(restoreEvents(journal, pieces(theirs))).rejects.toMatchObject({ code: 'base.invalid_argument' })
       expect(await gather(journal.readAll())).toEqual(after)
     },
   )

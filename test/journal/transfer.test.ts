@@ -76,7 +76,9 @@ describe('export and import', () => {
           expect((await gather(to.readAll())).map(placeless)).toEqual(all.map(placeless))
           const again = await take(to, gzipSync(bytes))
           expect(again).toMatchObject({ events: 0, skipped: all.length })
-          expect(await bytesOf(exportEvents(to, { format }))).toEqual(bytes)
+          const [id, newId] = [await from.id(), await to.id()]
+          const anew = (await bytesOf(exportEvents(to, { format }))).toString()
+          expect(anew.replaceAll(newId, id)).toBe(bytes.toString())
         },
       ),
       { numRuns: 60 },
