@@ -35,9 +35,6 @@ export interface ConsumerGroupParts {
   readonly onEnd: () => void
 }
 
-/** Events fetched at once. */
-const fetchMax = 512
-
 export class RunningGroup implements ConsumerHost {
   readonly #parts: ConsumerGroupParts
   readonly #machine: GroupMachine<Recorded>
@@ -70,16 +67,17 @@ export class RunningGroup implements ConsumerHost {
     const { journal, options } = this.#parts
     for (const position of this.#machine.stragglers)
       this.#machine.straggler(position, await this.#fetchedAt(position), this.#now())
-    const batches = journal.readAll({
-      from: positionOf(this.#machine.scanned),
-      batch: fetchMax,
-      ...(options.filter && { filter: options.filter }),
-    })
-    if (this.#machine.recovering)
-      for await (const batch of batches) {
-        this.#arrived(batch)
-        if (!this.#machine.recovering) break
+    const filter = options.filter && { filter: options.filter }
+    for (let more = true; more && this.#machine.recovering;) {
+      more = false
+      const from = positionOf(this.#machine.scanned)
+      const batch = this.#machine.appetite
+      for await (const arrived of journal.readAll({ from, batch, ...filter })) {
+        this.#arrived(arrived)
+        more = true
+        if (!this.#machine.recovering || this.#machine.appetite !== batch) break
       }
+    }
     await this.flush()
   }
 
@@ -117,12 +115,20 @@ export class RunningGroup implements ConsumerHost {
     if (this.#consumers.has(name)) throw new ConsumerExists(group, name)
     const consumer = new GroupConsumer(this, name, prefetch, onLeft)
     this.#consumers.set(name, consumer)
+    this.#expect()
     if (!this.#fetching) {
       const fetching = new AbortController()
       this.#fetching = fetching
       this.#fetch(fetching.signal).catch((error: unknown) => this.#fail(error))
     }
     return consumer
+  }
+
+  #expect(): void {
+    const keyed = this.#parts.options.partitionBy !== undefined
+    let deliveries = 0
+    for (const { prefetch } of this.#consumers.values()) deliveries += prefetch
+    this.#machine.expect(keyed ? Number.POSITIVE_INFINITY : deliveries)
   }
 
   #freeName(): string {
@@ -134,7 +140,10 @@ export class RunningGroup implements ConsumerHost {
 
   leave(consumer: GroupConsumer, handedToo: boolean): void {
     this.#machine.release(consumer, handedToo, this.#now())
-    if (handedToo && this.#consumers.get(consumer.name) === consumer) this.#consumers.delete(consumer.name)
+    if (handedToo && this.#consumers.get(consumer.name) === consumer) {
+      this.#consumers.delete(consumer.name)
+      this.#expect()
+    }
     if (this.#consumers.size === 0) {
       this.#fetching?.abort()
       this.#fetching = undefined
@@ -144,17 +153,27 @@ export class RunningGroup implements ConsumerHost {
 
   /** Fetches as long as there are consumers, when the machine is hungry. */
   async #fetch(signal: AbortSignal): Promise<void> {
-    await this.#hungry(signal)
+    for (let more = true; more;) {
+      await this.#hungry(signal)
+      if (signal.aborted) return
+      more = await this.#follow(this.#machine.appetite, signal)
+    }
+  }
+
+  /** True when it should go on with batches of another size; false at the end of the journal's life or its own. */
+  async #follow(size: number, signal: AbortSignal): Promise<boolean> {
     const { journal, options } = this.#parts
     const from = positionOf(this.#machine.scanned)
     const filter = options.filter && { filter: options.filter }
-    for await (const batch of journal.subscribe({ from, batch: fetchMax, signal, ...filter })) {
-      if (signal.aborted) return
+    for await (const batch of journal.subscribe({ from, batch: size, signal, ...filter })) {
+      if (signal.aborted) return false
       this.#arrived(batch)
       this.wake()
       await this.#hungry(signal)
-      if (signal.aborted) return
+      if (signal.aborted) return false
+      if (this.#machine.appetite !== size) return true
     }
+    return false
   }
 
   async #hungry(signal: AbortSignal): Promise<void> {

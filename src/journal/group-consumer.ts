@@ -32,7 +32,7 @@ type Result = IteratorResult<Delivery, undefined>
 export class GroupConsumer implements AsyncIterableIterator<Delivery, undefined>, Holder {
   readonly name: string
   readonly #host: ConsumerHost
-  readonly #prefetch: number
+  readonly prefetch: number
   readonly #onLeft: () => void
   readonly #waiters: { resolve(result: Result): void; reject(error: unknown): void }[] = []
   #queue: Claim[] = []
@@ -49,7 +49,7 @@ export class GroupConsumer implements AsyncIterableIterator<Delivery, undefined>
     this.#onLeft = onLeft
     this.#host = host
     this.name = name
-    this.#prefetch = prefetch
+    this.prefetch = prefetch
   }
 
   /** Its loop waits for a delivery. */
@@ -62,8 +62,8 @@ export class GroupConsumer implements AsyncIterableIterator<Delivery, undefined>
    * that was too slow for what it had gets no more before it asks.
    */
   get wants(): number {
-    if (this.#ended || (this.overdue && !this.asks) || (this.#queue.length - this.#at) * 2 > this.#prefetch) return 0
-    return this.#prefetch - this.inFlight
+    if (this.#ended || (this.overdue && !this.asks) || (this.#queue.length - this.#at) * 2 > this.prefetch) return 0
+    return this.prefetch - this.inFlight
   }
 
   /** Takes claims whose attempts are kept. */

@@ -43,7 +43,8 @@ export interface GroupOptions {
   readonly inFlightMax?: number
   /**
    * Events held in memory that are not settled: in flight, delayed, or waiting, for instance behind their key. Default
-   * 8192; `inFlightMax` to 1,048,576. When so many wait no more are fetched.
+   * 8192; `inFlightMax` to 1,048,576. When so many wait no more are fetched. Without `partitionBy` five times what the
+   * consumers prefetch are held at most: a small `prefetch` keeps large events out of memory.
    */
   readonly heldMax?: number
   /**

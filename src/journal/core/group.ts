@@ -49,8 +49,10 @@ export interface GroupCounts {
 
 /** Characters of a reason that are kept. */
 export const reasonMax = 1024
-/** Events that could be handed out, enough to keep consumers busy while more are fetched. */
-const readyMin = 1024
+/** Events ready to be handed out that are enough, however many consumers there are, while more are fetched. */
+const readyMax = 1024
+/** Events fetched at once: enough to spread the cost of a page. */
+const fetchMax = 512
 
 export class GroupMachine<Event> {
   readonly #limits: GroupLimits
@@ -72,6 +74,7 @@ export class GroupMachine<Event> {
   #isolated: Entry<Event> | undefined
   #delayed = 0
   #leases = 0
+  #readyMin = readyMax
 
   constructor(limits: GroupLimits, stored: StoredGroup) {
     this.#limits = limits
@@ -92,10 +95,36 @@ export class GroupMachine<Event> {
     return this.#ledger.scanned < this.#recoverUntil || this.#recovering.size > 0
   }
 
-  /** True when more events should be fetched. */
+  /**
+   * How many deliveries the consumers together may have. Events may be large, so no more are held ready than some times as
+   * many: fewer, and they would wait for a page. Infinite where keys hold back what is fetched. Default: infinite.
+   */
+  expect(deliveries: number): void {
+    const most = deliveries === Number.POSITIVE_INFINITY ? readyMax : Math.min(this.#limits.inFlightMax, deliveries)
+    this.#readyMin = Math.min(readyMax, 2 * most)
+  }
+
+  /** True when more events should be fetched. Not one by one as soon as there is room, unless nothing else is ready. */
   get hungry(): boolean {
+    if (this.recovering) return true
     const ready = this.#fresh.size + this.#again.size + this.#suspects.size
-    return this.recovering || (ready < readyMin && this.#held.size < this.#limits.heldMax)
+    const room = this.#room
+    if (ready >= this.#readyMin || room < 1) return false
+    return ready === 0 || room >= Math.min(this.#pageMax, Math.ceil(this.#limits.heldMax / 4))
+  }
+
+  /** How many events should be fetched then. */
+  get appetite(): number {
+    if (this.recovering) return Math.max(1, Math.min(fetchMax, this.#recoverUntil - this.#ledger.scanned))
+    return Math.max(1, Math.min(this.#pageMax, this.#room))
+  }
+
+  get #room(): number {
+    return this.#limits.heldMax - this.#held.size
+  }
+
+  get #pageMax(): number {
+    return Math.min(fetchMax, this.#readyMin)
   }
 
   /** Positions before the floor whose events have to be read one by one, before anything else. */
