@@ -220,7 +220,7 @@ export class ProjectionFailed extends ColloquyError {
   constructor(projection: string, at: FailedAt, options?: ErrorOptions & { readonly inline?: boolean }) {
     const why = options?.cause instanceof Error ? options.cause.message.slice(0, 500) : 'no reason given'
     const mend = options?.inline
-      ? 'mend its handler: until it can take that event no append is kept'
+      ? 'the append was not kept; mend its handler, so that it takes that event'
       : 'mend its handler or park such events'
     super(`${projection} failed at event ${at.version} of ${at.stream}: ${why}; ${mend}`, options)
     this.projection = projection

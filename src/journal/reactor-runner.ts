@@ -82,7 +82,10 @@ export interface ReactorStatus extends FollowStatus {
 export interface RewindOptions {
   /** Default: the first event. */
   readonly to?: Position
-  /** Publish again what is handled again; appends are known by their keys and kept once. Default false. */
+  /**
+   * Publish again what is handled again; appends are known by their keys and kept once. Default false: then events that were
+   * parked after `to` publish nothing either, so retry them first if they should.
+   */
   readonly publish?: boolean
 }
 

@@ -187,7 +187,7 @@ describe('inline projections', () => {
     const store = memoryStore({ schemas })
     const journal = inlineJournal(store, [inlineBalances])
     const refused = journal.append('a', [paid(666)])
-    await expect(refused).rejects.toThrow(/no append is kept/)
+    await expect(refused).rejects.toThrow(/the append was not kept/)
     await expect(refused).rejects.not.toThrow(/park/)
   })
 
@@ -239,5 +239,23 @@ describe('inline projections', () => {
       }),
       { numRuns: 60 },
     )
+  })
+})
+
+describe('an event that an inline projection cannot take, appended by a journal that does not know it', () => {
+  it('refuses the appends beside it until it is erased', async () => {
+    const store = memoryStore({ schemas })
+    const plain = storeJournal(store)
+    const journal = inlineJournal(store, [inlineBalances])
+    await journal.append('a', [paid(1)])
+    const [{ version }] = (await plain.appendMany([{ stream: 'b', events: [paid(666)] }])) as [{ version: number }]
+    await expect(journal.append('a', [paid(2)])).rejects.toMatchObject({
+      code: 'journal.projection_failed',
+      stream: 'b',
+      version,
+    })
+    await plain.truncate('b', version + 1)
+    await journal.append('a', [paid(3)])
+    expect(await projectionView(inlineBalances, store).get('a')).toEqual({ cents: 4, count: 2 })
   })
 })
