@@ -7,7 +7,7 @@ import { codeOf, InvalidArgument, LimitExceeded, messageOf } from '../base/error
 import type { Logger } from '../base/logger.ts'
 import { decodeData } from './data-text.ts'
 import type { Decider, DomainEvent } from './decider.ts'
-import { Contention, KeyReused } from './error.ts'
+import { Contention, HistoryErased, KeyReused } from './error.ts'
 import { eventMaker } from './event-maker.ts'
 import type { EventOrigin } from './event-maker.ts'
 import { replayed } from './history.ts'
@@ -78,14 +78,20 @@ export class Execution<State, Command, Event extends DomainEvent> {
     const { stream, retriesMax, idempotencyKey } = this.#plan
     let loaded: Loaded<State> | undefined
     let conflict: unknown
-    for (let retries = 0; retries <= retriesMax; retries++) {
+    let doubles = 0
+    for (let retries = 0; ;) {
+      const over = retries > retriesMax
+      if (over && idempotencyKey === undefined) break
       loaded = await this.#load(loaded)
       // Only now: an append under the key that came later cannot be in the state, and meets the append below.
       const before = idempotencyKey === undefined ? undefined : await this.#before(idempotencyKey, loaded, retries)
       if (before) return before
+      if (over) break
       const outcome = await this.#attempt(loaded, retries)
       if ('events' in outcome) return outcome
       conflict = outcome.conflict
+      // This very command, said somewhere else, is nobody else who was first: it is found under its key.
+      if (conflict !== undefined || ++doubles > 1) retries++
     }
     throw new Contention(stream, retriesMax + 1, { cause: conflict })
   }
@@ -158,12 +164,18 @@ export class Execution<State, Command, Event extends DomainEvent> {
   async #eventsUnder(key: string, last: number): Promise<readonly Event[]> {
     const { journal, stream, signal, hooks } = this.#plan
     const events: Event[] = []
+    let oldest = last + 1
+    let begun = false
     const reading = journal.readBackward(stream, { fromVersion: last, ...(signal && { signal }) })
     for await (const recorded of reading) {
-      if (keyOf(recorded.event) !== key) break
+      begun = keyOf(recorded.event) !== key
+      if (begun) break
+      oldest = recorded.version
       const arrived = await hooks.arrive(recorded)
       if (arrived) events.unshift(domainEvent(arrived.event) as Event)
     }
+    // What was before the oldest that is kept may have been of this command: a part must not pass for all of it.
+    if (!begun && oldest > 1 && oldest <= last) throw new HistoryErased(stream, oldest - 1, oldest)
     return events
   }
 
@@ -180,7 +192,7 @@ export class Execution<State, Command, Event extends DomainEvent> {
     const state = events.reduce((state, event) => this.#evolved(state, event), loaded.state)
     try {
       const { version, position, duplicate } = await this.#append(made, loaded.version)
-      // The first time of this command has come after all: it is found under its key.
+      // The first time of this command has come after all.
       if (duplicate) return { conflict: undefined }
       await this.#snapshot(loaded, state, version)
       return { version, position, events, state, retries }

@@ -308,6 +308,64 @@ describe('a command with an idempotency key', () => {
   })
 })
 
+describe('a command said again', () => {
+  it.each(drivers)('gives all of its events, or says that some may be erased, on $name', async ({ open }) => {
+    const { journal, another, end } = await open()
+    try {
+      const said = (key: string) =>
+        execute(another(), 'c/1', { kind: 'add', who: key, times: 3 }, counter(1), { idempotencyKey: key })
+      const first = await said('k1')
+      const second = await said('k2')
+      expect(await said('k1')).toMatchObject({ events: first.events, duplicate: true })
+      for (const version of [2, 3]) {
+        await journal.truncate('c/1', version)
+        const erased = { code: 'journal.history_erased', stream: 'c/1', version: version - 1, firstVersion: version }
+        await expect(said('k1')).rejects.toMatchObject(erased)
+        expect(await said('k2')).toMatchObject({ events: second.events, duplicate: true })
+      }
+      // Nothing before its events is kept: that there were no more of them cannot be told.
+      await journal.truncate('c/1', 4)
+      await expect(said('k2')).rejects.toMatchObject({ code: 'journal.history_erased', firstVersion: 4 })
+      expect(await journal.version('c/1')).toBe(6)
+    } finally {
+      await end()
+    }
+  })
+
+  it.each(drivers)('at once, without a single retry, has one effect and no contention, on $name', async ({ open }) => {
+    const { journal, another, end } = await open()
+    try {
+      const once = { idempotencyKey: 'k', retriesMax: 0 }
+      const done = await Promise.all(
+        Array.from({ length: 5 }, () => execute(another(), 'c/1', add('a'), counter(), once)),
+      )
+      expect(done.filter(({ duplicate }) => duplicate)).toHaveLength(4)
+      for (const each of done) expect(each).toMatchObject({ version: 1, retries: 0, state: { sum: 1 } })
+      expect(await journal.version('c/1')).toBe(1)
+    } finally {
+      await end()
+    }
+  })
+
+  it('is found, without a single retry, although it is now decided into other events', async () => {
+    const journal = memoryJournal()
+    let first = true
+    const append: Journal['append'] = async (stream, events, options) => {
+      if (first) {
+        first = false
+        await execute(journal, stream, add('me'), counter(), { idempotencyKey: 'k' })
+      }
+      return journal.append(stream, events, options)
+    }
+    const twice = { kind: 'add', who: 'me', times: 2 } as const
+    const done = execute(handle(journal, { append }), 'c/1', twice, counter(), { idempotencyKey: 'k', retriesMax: 0 })
+    expect(await done).toMatchObject({ version: 1, duplicate: true, state: { sum: 1 } })
+    await expect(
+      execute(contested(journal, 1), 'c/1', twice, counter(), { idempotencyKey: 'k2', retriesMax: 0 }),
+    ).rejects.toMatchObject({ code: 'journal.contention', attempts: 1 })
+  })
+})
+
 describe('many commands at once', () => {
   it.each(drivers)('lose none and double none, on $name', async ({ name, open }) => {
     const plan = fc.record({
