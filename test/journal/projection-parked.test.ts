@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
+import { discardEvents } from '../../src/journal/projection-parked.ts'
 import { runProjection } from '../../src/journal/projection-runner.ts'
 import type { ProjectionRunner, RunProjectionOptions } from '../../src/journal/projection-runner.ts'
 import { projection } from '../../src/journal/projection.ts'
@@ -330,5 +331,92 @@ describe('discarding parked events', () => {
     const runner = await run(listing(broken()), world)
     for (const which of [undefined, 'every', [1.5], [-1], 3])
       await expect(runner.discardParked(which as never)).rejects.toMatchObject({ code: 'base.invalid_argument' })
+  })
+})
+
+describe('two retries of parked events', () => {
+  it('go one after another', async () => {
+    const world = await openMemory()
+    const tries: number[] = []
+    const definition = projection({
+      name: 'never',
+      init: () => 0,
+      on: {
+        t: (_state: number, event: CloudEvent<number>) => {
+          tries.push(event.data)
+          throw new Error('no')
+        },
+      },
+    })
+    const runner = await run(definition, world)
+    await world.journal.append('a', numbers(1, 2, 3))
+    await runner.caughtUp()
+    tries.length = 0
+    await Promise.all([runner.retryParked(), runner.retryParked()])
+    expect(tries).toEqual([1, 2, 3, 1, 2, 3])
+  })
+
+  it('by two processes call no handler for what the other has taken up or discarded', async () => {
+    const world = await openMemory()
+    const calls: number[] = []
+    let mended = false
+    const definition = reactor({
+      name: 'crossed',
+      on: {
+        t: async (event: CloudEvent<number>, { publish }) => {
+          if (!mended) throw new Error('no')
+          calls.push(event.data)
+          await world.store.write(discardEvents, { generation: 1, ids: null })
+          publish('s', { type: 'm', data: event.data })
+        },
+      },
+    })
+    const { runner, bus } = await react(definition, world, { onError: parking })
+    await world.journal.append('a', numbers(1, 2))
+    await runner.caughtUp()
+    mended = true
+    expect(await runner.retryParked()).toEqual({ retried: 0, left: 0 })
+    await runner.sent()
+    expect([calls, bus.sent]).toEqual([[1], []])
+  })
+})
+
+describe('a rebuild', () => {
+  it('carries over no parked event that it met before the journal erased it', async () => {
+    const world = await openMemory()
+    let erasing: Promise<unknown> | undefined
+    let mended = false
+    const definition = projection({
+      name: 'met',
+      init: () => [] as number[],
+      on: {
+        t: (state: number[], event: CloudEvent<number>, { replaying }) => {
+          if (event.data === 1 && !mended) throw new Error('no')
+          if (replaying) erasing ??= world.journal.truncate('a', 2)
+          state.push(event.data)
+        },
+      },
+    })
+    const runner = await run(definition, world)
+    await world.journal.append('a', numbers(1))
+    await world.journal.append('b', numbers(2))
+    await runner.caughtUp()
+    mended = true
+    await runner.rebuild()
+    await erasing
+    expect(await runner.get()).toEqual([1, 2])
+    expect((await runner.status()).parked).toBe(0)
+  })
+
+  it('carries over no parked event that the journal has and that is not for the new version', async () => {
+    const world = await openMemory()
+    const old = await run(listing(broken(1)), world)
+    await world.journal.append('a', numbers(1))
+    await old.caughtUp()
+    await old.stop()
+    const other = projection({ name: 'listing', version: 2, init: () => 0, on: { u: () => 1 } })
+    const runner = await run(other, world)
+    await runner.caughtUp()
+    expect((await runner.status()).parked).toBe(0)
   })
 })

@@ -4,6 +4,8 @@ import { manualClock } from '../../src/base/manual-clock.ts'
 import type { ManualClock } from '../../src/base/manual-clock.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import type { Logger } from '../../src/base/logger.ts'
+import { noTelemetry } from '../../src/base/telemetry.ts'
+import type { Telemetry } from '../../src/base/telemetry.ts'
 import { createNode } from '../../src/node/node.ts'
 import { reactor } from '../../src/journal/reactor.ts'
 import type { Reactor, ReactorContext } from '../../src/journal/reactor.ts'
@@ -79,13 +81,17 @@ describe('a reactor that is stopped', () => {
   it('takes a handler that gives up then for no failure: it runs again at the next start', async () => {
     const world = await open()
     const handler = held(2)
-    const { runner } = await run(handler.definition, world, { onError: { retryMax: 0, otherwise: 'park' } })
+    const counted: string[] = []
+    const telemetry: Telemetry = { ...noTelemetry, count: (name) => counted.push(name) }
+    const onError = { retryMax: 0, otherwise: 'park' } as const
+    const { runner } = await run(handler.definition, world, { telemetry, onError })
     await world.journal.append('a', asked(1, 2))
     await handler.begun(2)
     const stopped = runner.stop()
     handler.refuse(2)
     await stopped
     expect(await runner.status()).toMatchObject({ state: 'stopped', position: '1', parked: 0 })
+    expect(counted).not.toContain('colloquy.reactor.failures')
   })
 
   it('waits no longer than the handler may take', async () => {
