@@ -49,8 +49,12 @@ export class GroupRegistry {
     for (;;) {
       if (this.#closed) throw new JournalClosed()
       const known = this.#opened.get(name)
-      if (!known?.closing) return await this.#handle(name, known ?? this.#open(name, checked), checked)
-      await known.closing
+      // What another opening failed with concerns those who made it.
+      if (known?.closing) await known.closing.catch(() => {})
+      else if (!known) return await this.#handle(name, this.#open(name, checked), checked)
+      else if (!(await begun(known))) this.#forget(name, known)
+      // It may have been closed while its beginning was waited for.
+      else if (this.#opened.get(name) === known && !known.closing) return await this.#handle(name, known, checked)
     }
   }
 
@@ -114,6 +118,14 @@ export class GroupRegistry {
     const closing = [...this.#opened.values()].map(async ({ group }) => (await group).close())
     await Promise.allSettled(closing)
   }
+}
+
+/** False when its opening failed. */
+function begun({ group }: Opened): Promise<boolean> {
+  return group.then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Throws `journal.group_conflict` when the group was opened with what cannot be changed under its consumers. */
