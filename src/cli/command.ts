@@ -73,7 +73,9 @@ function parseStrictly(
   } catch (cause) {
     const named = /'(?:-\w, )?(--?[^' ]+)/.exec(messageOf(cause))?.[1]
     const first = messageOf(cause).split(/[.\n]/, 1)[0] ?? 'the options cannot be read'
-    if (messageOf(cause).includes('ambiguous')) throw new UsageError(`${first}; write ${named ?? 'it'}=VALUE`)
+    // Only the long name takes its value so.
+    const long = /(--[^' =]+)/.exec(messageOf(cause))?.[1] ?? named ?? 'it'
+    if (messageOf(cause).includes('ambiguous')) throw new UsageError(`${first}; write ${long}=VALUE`)
     const near = named?.startsWith('--') ? nearest(named.slice(2), Object.keys(options)) : undefined
     throw new UsageError(near === undefined || `--${near}` === named ? first : `${first}; did you mean --${near}?`)
   }

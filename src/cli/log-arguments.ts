@@ -5,7 +5,8 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { messageOf } from '../base/error.ts'
-import type { Filter } from '../journal/journal.ts'
+import type { Filter, JournalLimits } from '../journal/journal.ts'
+import { countOption } from './bus-arguments.ts'
 import { UsageError, textOption, textOptions } from './command.ts'
 import type { ParsedOptions } from './command.ts'
 import type { LogWorld } from './log-world.ts'
@@ -19,9 +20,11 @@ export const filterOptions = {
 } as const
 
 export const filterHelp = `  --type TYPE          only events of this type; may be given several times
-  --stream NAME        only this stream, or those that start so with a * at the end; several times
+  --stream NAME        only this stream, or those that start so with a * at the
+                       end; several times
   --correlation ID     only what belongs to this conversation
-  --since TIME         ISO 8601, as in 2026-01-31 or 2026-01-31T12:00:00Z
+  --since TIME         ISO 8601, as in 2026-01-31 or 2026-01-31T12:00:00Z;
+                       without a zone it is UTC
   --until TIME
 `
 
@@ -48,10 +51,48 @@ export function filterOf(values: ParsedOptions): Filter | undefined {
 export function timeOption(values: ParsedOptions, name: string): number | undefined {
   const text = textOption(values, name)
   if (text === undefined) return undefined
-  const time = /^\d{4}-\d\d(-\d\d)?(T|$)/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time))
+  const time = instantOf(text)
+  if (time === undefined)
     throw new UsageError(`--${name} must be an ISO 8601 time, as in 2026-01-31T12:00:00Z; it is ${quoted(text)}`)
   return time
+}
+
+const instant =
+  /^(\d{4})-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3})\d{0,6})?)?(Z|([+-])(\d\d):(\d\d))?)?)?$/
+
+/** Strictly, unlike Date.parse, which takes the 31st of February for the 3rd of March, and a time for one of this place. */
+function instantOf(text: string): number | undefined {
+  const [
+    ,
+    year,
+    month,
+    day = '1',
+    hour = '0',
+    minute = '0',
+    second = '0',
+    fraction = '0',
+    ,
+    sign,
+    zoneHour,
+    zoneMinute,
+  ] = instant.exec(text) ?? []
+  if (year === undefined) return undefined
+  const given = [Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)] as const
+  const ms = Date.UTC(...given, Number(fraction.padEnd(3, '0')))
+  const date = new Date(ms)
+  const back = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()]
+  if ([...back, date.getUTCSeconds()].some((each, at) => each !== given[at])) return undefined
+  const [zoneHours, zoneMinutes] = [Number(zoneHour ?? 0), Number(zoneMinute ?? 0)]
+  if (zoneHours > 23 || zoneMinutes > 59) return undefined
+  return ms - (sign === '-' ? -1 : 1) * (zoneHours * 60 + zoneMinutes) * 60_000
+}
+
+export const eventMaxOption = { 'event-max': { type: 'string' } } as const
+
+/** The limit that a journal is opened with, where it had another when it was written. */
+export function eventMaxOf(values: ParsedOptions): Partial<JournalLimits> {
+  const eventMaxBytes = countOption(values, 'event-max', { max: 2 ** 28 })
+  return eventMaxBytes === undefined ? {} : { eventMaxBytes, batchMaxBytes: 2 ** 29 }
 }
 
 /** The bytes of a file, or of stdin for `-`. Throws `cli.usage` when it cannot be read. */

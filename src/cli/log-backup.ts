@@ -9,8 +9,9 @@ import { printable } from './terminal.ts'
 
 const help = `colloquy log backup <data> <folder>
 
-Makes a data folder that holds all that was kept when it began, also while another process writes. It appears when it is
-whole and synced; a folder that is there is left alone. To use it, open it like any other.
+Makes a data folder that holds all that was kept when it began, also while
+another process writes. It appears when it is whole and synced; a folder that is
+there is left alone. To use it, open it like any other.
 
 Examples:
   colloquy log backup ./data ./backup-2026-01-31

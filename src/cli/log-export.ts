@@ -16,8 +16,9 @@ import { printable } from './terminal.ts'
 
 const help = `colloquy log export <data> [file|-] [options]
 
-Writes the events of a data folder as CloudEvents in JSON, each with its place and a checksum, and a last one that says that
-the export is whole. It can be read beside a process that writes, and taken into another journal by log import.
+Writes the events of a data folder as CloudEvents in JSON, each with its place
+and a checksum, and a last one that says that the export is whole. It can be
+read beside a process that writes, and taken into another journal by log import.
 
 Examples:
   colloquy log export ./data events.json
@@ -25,10 +26,12 @@ Examples:
   colloquy log export ./data --format ndjson --type order.placed | jq -c .data
 
 Arguments:
-  file                 where to; .gz packs it by gzip. Without one, or with -, to stdout. A file that is there is left alone
+  file                 where to; .gz packs it by gzip. Without one, or with -,
+                       to stdout. A file that is there is left alone
 
 Options:
-  --format FORMAT      batch (one JSON array) or ndjson (an event a line); default by the name of the file, else batch
+  --format FORMAT      batch (one JSON array) or ndjson (an event a line);
+                       default by the name of the file, else batch
   --after POSITION     only what comes after this position
 ${filterHelp}
 Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted: then no file is left.
@@ -82,6 +85,9 @@ async function pour(bytes: AsyncIterable<Uint8Array>, stdout: Output, signal: Ab
     await stdout.room(signal)
     if (signal.aborted) throw new Aborted('the export', { cause: signal.reason })
   }
+  // That the last piece could not be written is told after it was taken.
+  await new Promise((resolve) => setImmediate(resolve))
+  if (signal.aborted) throw new Aborted('the export', { cause: signal.reason })
 }
 
 async function* packed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {

@@ -16,17 +16,23 @@ export function eventLine({ stream, version, position, event }: Recorded, paint:
   const data = printable(JSON.stringify(event.data, plainly) ?? '').replace(/\s+/g, ' ')
   const clipped = data.length > dataMax ? `${data.slice(0, dataMax - 1)}…` : data
   const place = paint('dim', `${oneLine(stream)}@${version} #${position}`)
-  const fields = [event.time ?? '', paint('cyan', oneLine(event.type)), place, oneLine(event.source), clipped]
+  const time = event.time === undefined ? [] : [event.time]
+  const fields = [...time, paint('cyan', oneLine(event.type)), place, oneLine(event.source), clipped]
   return `${fields.join('  ')}\n`
 }
 
 /** What JSON would drop or throw at is shown as what it is. */
 function plainly(this: unknown, _key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item]))
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [keyText(key), item]))
   if (value instanceof Set) return [...value]
   if (value instanceof Error) return `${value.name}: ${value.message}`
   return value instanceof Uint8Array ? `(${value.length} bytes)` : value
+}
+
+function keyText(key: unknown): string {
+  return typeof key === 'object' && key !== null ? (JSON.stringify(key, plainly) ?? '') : String(key)
 }
 
 /** A CloudEvent with its place, as an export has it. */

@@ -1,5 +1,7 @@
 /** `colloquy log ls`: the streams of a data folder. Unlike `show` it lists no events, though it looks at the first and the last of each. */
+import { Aborted } from '../base/error.ts'
 import { formatDuration } from '../base/duration.ts'
+import { timeToMs } from '../journal/event-time.ts'
 import type { Journal, Recorded, StreamInfo, StreamMetadata } from '../journal/journal.ts'
 import { placedOf } from '../journal/transfer-line.ts'
 import { openData } from '../node/open-data.ts'
@@ -14,8 +16,9 @@ import type { Paint } from './terminal.ts'
 
 const help = `colloquy log ls <data> [prefix] [options]
 
-Lists the streams of a data folder by name: the versions that are kept, how many events these are, the times of the first and
-the last of them, and what the stream keeps.
+Lists the streams of a data folder by name: the versions that are kept, how many
+events these are, the times (UTC) of the first and the last of them, and what
+the stream keeps.
 
 Examples:
   colloquy log ls ./data
@@ -26,9 +29,11 @@ Arguments:
   prefix               only streams whose names begin so
 
 Options:
-  --size               adds the bytes of the events' data, for which all of them are read
+  --size               adds the bytes of the events' data, for which all of them
+                       are read
   --limit N            streams at most
-  --json               one object a line: stream, version, firstVersion, events, ended, metadata, firstTime, lastTime, bytes
+  --json               one object a line: stream, version, firstVersion, events,
+                       ended, metadata, firstTime, lastTime, bytes
 
 Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted before the end.
 `
@@ -68,8 +73,9 @@ export function lsCommand({ clock }: LogWorld): Command {
         await stdout.room(signal)
         if (signal.aborted) break
       }
+      if (signal.aborted) throw new Aborted('the list', { cause: signal.reason })
       if (!json) stderr.write(`${counted(count, 'stream')}, ${counted(events, 'event')}\n`)
-      return signal.aborted ? exitCode.stopped : exitCode.ok
+      return exitCode.ok
     },
   }
 }
@@ -78,7 +84,8 @@ async function look(journal: Journal, info: StreamInfo, size: boolean, signal: A
   const { stream } = info
   let bytes = 0
   if (size)
-    for await (const recorded of journal.read(stream, { signal })) bytes += placedOf(recorded).stored.data.length
+    for await (const recorded of journal.read(stream, { signal }))
+      bytes += Buffer.byteLength(placedOf(recorded).stored.data)
   const first = await one(journal.read(stream, { limit: 1 }))
   const last = await one(journal.readBackward(stream, { limit: 1 }))
   return {
@@ -115,13 +122,11 @@ function row(listed: Listed, size: boolean, paint: Paint): string {
   return `${[...cells, ...times, notes === '' ? name : `${name}  ${paint('dim', notes)}`].join('  ')}\n`
 }
 
-/** To the second: a fraction says nothing to whoever looks over a list. */
+/** In UTC, to the second: a fraction says nothing to whoever looks over a list. */
 function seconds(time: string | undefined): string {
-  return time === undefined
-    ? '-'
-    : oneLine(time)
-        .replace(/\.\d+(?=Z$)/, '')
-        .slice(0, 25)
+  if (time === undefined) return '-'
+  const ms = timeToMs(time)
+  return ms === null ? oneLine(time).slice(0, 20) : new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
 function notesOf({ ended, metadata }: Listed): string {

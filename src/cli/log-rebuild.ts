@@ -21,18 +21,21 @@ import { printable } from './terminal.ts'
 
 const help = `colloquy log rebuild <data> --module FILE [options]
 
-Folds the projections that a module exports anew from all events, and then serves what came out. Until then, and when it is
-interrupted, the old states stand. The module is code and is run; give it only what you trust.
+Folds the projections that a module exports anew from all events, and then
+serves what came out. Until then, and when it is interrupted, the old states
+stand. The module is code and is run; give it only what you trust.
 
 Examples:
   colloquy log rebuild ./data --module ./projections.ts
   colloquy log rebuild ./data --module ./projections.ts --name balances
 
 Options:
-  --module FILE        JavaScript or TypeScript that exports projections, and their tables as "schemas" if they have any
+  --module FILE        JavaScript or TypeScript that exports projections, and
+                       their tables as "schemas" if they have any
   --name NAME          only the projection of this name; several times
 
-Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted: what was served is served still.
+Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted: what was served is served
+still.
 `
 
 const options = { module: { type: 'string' }, name: { type: 'string', multiple: true } } as const

@@ -22,7 +22,8 @@ ${filterHelp}  --after POSITION     only what comes after this position (the num
   --backward           the last event first
   --limit N            events at most
   --follow             then wait for more, until interrupted
-  --json               one CloudEvent a line, with its place, as an export has it
+  --json               one CloudEvent a line, with its place, as an export has
+                       it
 
 Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted before the end.
 `

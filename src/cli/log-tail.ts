@@ -18,9 +18,10 @@ Examples:
   colloquy log tail ./data --stream 'orders/*' --follow --json
 
 Options:
-  -n, --lines N        events at most (default 10; 0: none of those that are there)
+  -n, --lines N        events at most (default 10; 0: none of those that are
+                       there)
   -f, --follow         then wait for more, until interrupted
-${filterHelp}  --json               one CloudEvent a line, with its place, as an export has it
+${filterHelp}  --json               one CloudEvent a line, with its place, as in an export
 
 Exit codes: 0 done, 1 failure, 2 usage, 4 interrupted before the end.
 `

@@ -15,7 +15,8 @@ import { ColloquyError } from '../base/error.ts'
 
 const help = `colloquy log tree <data> <correlation> [options]
 
-Draws the events of one conversation below what caused them, and marks those of other conversations that they caused.
+Draws the events of one conversation below what caused them, and marks those of
+other conversations that they caused.
 
 Examples:
   colloquy log tree ./data 0198c5f2-7f1e-7a3c-9d55-6d1a3f0b9c11
@@ -25,11 +26,14 @@ Arguments:
   correlation          the correlationid of its events
 
 Options:
-  --within             leaves out other conversations; the rest of the journal is then not read
+  --within             leaves out other conversations; the rest of the journal
+                       is then not read
   --limit N            events at most (default 10000)
-  --json               one object an event: id, causationid, correlationid, type, stream, version, position, time
+  --json               one object an event: id, causationid, correlationid,
+                       type, stream, version, position, time
 
-Exit codes: 0 done, 1 failure or no such conversation, 2 usage, 4 interrupted before the end.
+Exit codes: 0 done, 1 failure or no such conversation, 2 usage, 4 interrupted
+before the end.
 `
 
 const options = { within: { type: 'boolean' }, limit: { type: 'string' }, json: { type: 'boolean' } } as const
@@ -133,7 +137,15 @@ async function draw(kept: readonly Kept[], stdout: Output, signal: AbortSignal):
 function after({ time }: CloudEvent, startMs: number): string {
   const ms = Date.parse(time ?? '') - startMs
   if (Number.isNaN(ms)) return ''
-  return Math.abs(ms) < 1000 ? `  +${ms} ms` : `  +${(ms / 1000).toFixed(1)} s`
+  return `  ${ms < 0 ? '-' : '+'}${spanText(Math.abs(ms))}`
+}
+
+function spanText(ms: number): string {
+  if (ms < 1000) return `${ms} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const [seconds, minutes, hours] = [ms / 1000, ms / 60_000, ms / 3_600_000].map(Math.floor) as [number, number, number]
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min ${seconds % 60} s`
 }
 
 function brief({ stream, version, position, event }: Recorded): object {

@@ -1,4 +1,5 @@
 /** `colloquy log verify`: looks at everything that a data folder keeps and tells what is not as it was appended. It repairs nothing. */
+import { codeOf, messageOf } from '../base/error.ts'
 import type { Finding, VerifyProgress, VerifySummary } from '../node/open-data.ts'
 import { openData } from '../node/open-data.ts'
 import { jsonLine } from './bus-show.ts'
@@ -12,12 +13,13 @@ import type { Paint } from './terminal.ts'
 
 const help = `colloquy log verify <data> [options]
 
-Looks at every event, its checksum, versions, positions, idempotency keys and the pages of the file, also while another
-process writes. What it finds goes to stdout, one a line.
+Looks at every event, its checksum, versions, positions, idempotency keys, the
+log and the pages of the file, also while another process writes. What it finds
+goes to stdout, one a line.
 
 Examples:
   colloquy log verify ./data
-  colloquy log verify ./data --reaches 41877      # a position noted earlier: is the tail still there?
+  colloquy log verify ./data --reaches 41877   # a position noted earlier
   colloquy log verify ./backup --json
 
 Options:
@@ -26,10 +28,13 @@ Options:
   --no-pages           leaves out the check of the whole file by SQLite
   --json               one object a finding, and a last one: summary
 
-Findings: checksum, unreadable, gap, tail, order, stream, key, page. What may be in order is told too and is no failure: leftover
-(a truncation was cut off) and unchecked (an event from before there were checksums, behind a restored one).
+Findings: checksum, unreadable, gap, tail, order, stream, key, page, log. What
+may be in order is told too and is no failure: leftover (a truncation was cut
+off), torn (a crash broke off a write that nobody was told of) and unchecked (an
+event from before there were checksums, behind a restored one).
 
-Exit codes: 0 all is well, 1 something was found or could not be read, 2 usage, 4 interrupted before the end.
+Exit codes: 0 all is well, 1 something was found or could not be read, 2 usage,
+4 interrupted before the end.
 `
 
 const options = {
@@ -47,7 +52,15 @@ export function verifyCommand({ clock }: LogWorld): Command {
       const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })
       const json = values['json'] === true
       const [from, reaches] = [textOption(values, 'after'), textOption(values, 'reaches')]
-      await using data = await openData(positionals[0] ?? '', { access: 'read', clock })
+      const paint = painter(stdout.colour)
+      const opened = await openData(positionals[0] ?? '', { access: 'read', clock }).catch(unreadable)
+      if (!('journal' in opened)) {
+        stdout.write(json ? jsonLine(opened) : findingText(opened, paint))
+        if (json) stdout.write(jsonLine({ summary: nothingRead }))
+        else stderr.write(summaryText(nothingRead))
+        return exitCode.failure
+      }
+      await using data = opened
       using progress = progressOn(stderr, clock)
       const verification = data.verify({
         signal,
@@ -56,7 +69,6 @@ export function verifyCommand({ clock }: LogWorld): Command {
         ...(reaches !== undefined && { reaches }),
         onProgress: (told) => progress.show(progressText(told)),
       })
-      const paint = painter(stdout.colour)
       for await (const finding of verification) {
         progress.clear()
         stdout.write(json ? jsonLine(finding) : findingText(finding, paint))
@@ -69,6 +81,25 @@ export function verifyCommand({ clock }: LogWorld): Command {
       return summary.faults === 0 && summary.complete ? exitCode.ok : exitCode.failure
     },
   }
+}
+
+/** Of a file that is damaged where it begins, so that it cannot be opened. */
+function unreadable(error: unknown): Finding {
+  if (codeOf(error) !== 'store.corrupt') throw error
+  const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : ''
+  return { kind: 'page', fault: true, message: `${messageOf(error)}${cause}` }
+}
+
+const nothingRead: VerifySummary = {
+  events: 0,
+  bytes: 0,
+  unchecked: 0,
+  streams: 0,
+  keys: 0,
+  head: '',
+  findings: 1,
+  faults: 1,
+  complete: false,
 }
 
 function progressText({ stage, events, bytes, left }: VerifyProgress): string {

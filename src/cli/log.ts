@@ -90,7 +90,8 @@ const subcommands = new Map<string, Subcommand>([
 
 const help = `colloquy log <command> <data> [options]
 
-Shows and keeps the events of a data folder; what only looks works beside the process that writes.
+Shows and keeps the events of a data folder; what only looks works beside the
+process that writes.
 
 Examples:
   colloquy log ls ./data
@@ -102,7 +103,8 @@ Examples:
 Commands:
 ${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
-colloquy log <data> is colloquy log show <data>; colloquy log <command> --help says more.
+colloquy log <data> is colloquy log show <data>; colloquy log <command> --help
+says more.
 `
 
 /** The command that the arguments name; for none a command that says what there is. */

@@ -222,7 +222,7 @@ class Importing {
         stream,
         version,
         version + count - 1,
-        `it was erased here, so that nobody can say whether it was the same; ${elsewhere}, or pass it over by skipErased`,
+        `it was erased here, so that nobody can say whether it was the same; ${elsewhere}, or pass it over (skipErased, --skip-erased)`,
       )
     let same = 0
     for await (const there of this.#journal.read(stream, { fromVersion: version, limit: count })) {

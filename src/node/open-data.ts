@@ -2,10 +2,10 @@
  * A data folder as those who look after it need it: its journal, the store below, and the verification. Unlike `openJournal`
  * it shows the store, and unlike `createNode` it runs nothing.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { InvalidArgument } from '../base/error.ts'
-import type { Journal } from '../journal/journal.ts'
+import type { Journal, JournalLimits } from '../journal/journal.ts'
 import { journalSchema, storeJournal, verifyJournal } from '../journal/sqlite.ts'
 import type { Verification, VerifyOptions } from '../journal/sqlite.ts'
 import { StoreUnavailable } from '../store/error.ts'
@@ -23,6 +23,8 @@ export interface OpenDataOptions {
   readonly access: 'read' | 'write' | 'make'
   /** Tables of other rooms that are used. */
   readonly schemas?: readonly Schema[]
+  /** Where the journal was written with others than the default. */
+  readonly limits?: Partial<JournalLimits>
   readonly clock?: Clock
 }
 
@@ -33,19 +35,24 @@ export interface Data extends AsyncDisposable {
 }
 
 /** Rejects with `base.invalid_argument`, `node.unknown_scheme`, or the store's errors. */
-export async function openData(url: string, { access, schemas = [], clock }: OpenDataOptions): Promise<Data> {
+export async function openData(
+  url: string,
+  { access, schemas = [], limits = {}, clock }: OpenDataOptions,
+): Promise<Data> {
   if (url === 'memory:')
     throw new InvalidArgument('data', 'must be a folder; memory: keeps nothing that could be looked at')
   const folder = dataFolder(url)
-  if (access === 'write' && !existsSync(databaseFile(folder)))
-    throw new StoreUnavailable(databaseFile(folder), 'does not exist; look for another folder')
+  const found = statSync(folder, { throwIfNoEntry: false })
+  if (found && !found.isDirectory()) throw new StoreUnavailable(folder, 'is no folder; name a data folder')
+  if (access !== 'make' && !existsSync(databaseFile(folder)))
+    throw new StoreUnavailable('there is no data folder at', `${folder}; look for another`)
   const store = await openSqliteStore({
     folder,
     schemas: [journalSchema, ...schemas],
     readonly: access === 'read',
     ...(clock && { clock }),
   })
-  const journal = storeJournal(store, { ownsStore: true })
+  const journal = storeJournal(store, { ownsStore: true, limits })
   return {
     journal,
     store,

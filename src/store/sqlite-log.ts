@@ -8,7 +8,6 @@
  */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { codeOfSystem } from './system-error.ts'
 import type { LogFault } from './store.ts'
 
@@ -47,7 +46,6 @@ async function faultIn(handle: FileHandle): Promise<LogFault | undefined> {
   let ended = false
   let following = 0
   for (let frame = 0; ; frame += chunkFrames) {
-    await nextTurn()
     const chunk = await bytesAt(handle, headerBytes + frame * frameBytes, chunkFrames * frameBytes)
     for (let at = 0; at < chunk.byteLength; at += frameBytes) {
       const bytes = Math.min(frameBytes, chunk.byteLength - at)

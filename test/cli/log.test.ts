@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,12 +7,12 @@ import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
-import { codeOf } from '../../src/base/error.ts'
 import { logCommand } from '../../src/cli/log.ts'
 import type { LogWorld } from '../../src/cli/log-world.ts'
 import { event, numbered } from '../../src/journal/conformance-kit.ts'
 import { openData } from '../../src/node/open-data.ts'
 import { held } from './bus-kit.ts'
+import { log } from './log-kit.ts'
 
 let folder = ''
 let data = ''
@@ -35,41 +36,6 @@ beforeEach(async () => {
   await journal.truncate('ticks', 3)
   await journal.setMetadata('ticks', { maxCount: 100 })
 })
-
-interface Ran {
-  readonly code: number | string
-  readonly out: string
-  readonly err: string
-  readonly lines: readonly string[]
-  readonly json: readonly Record<string, unknown>[]
-}
-
-async function log(
-  args: readonly string[],
-  given: { stdin?: Buffer; isTTY?: boolean; signal?: AbortSignal } = {},
-): Promise<Ran> {
-  const world: LogWorld = { clock: manualClock(), stdin: () => Readable.from([given.stdin ?? Buffer.alloc(0)]) }
-  const [stdout, stderr] = [held({ isTTY: given.isTTY ?? false }), held({ isTTY: given.isTTY ?? false })]
-  const signal = given.signal ?? new AbortController().signal
-  let code: number | string
-  try {
-    const command = await logCommand(args, world)
-    code = await command.run(args, { stdout, stderr, signal })
-  } catch (error) {
-    code = codeOf(error)
-    stderr.write(String(error))
-  }
-  const lines = stdout.text.split('\n').filter((line) => line !== '')
-  return {
-    code,
-    out: stdout.text,
-    err: stderr.text,
-    lines,
-    get json() {
-      return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-    },
-  }
-}
 
 describe('colloquy log ls', () => {
   it('lists streams with versions, times and what they keep', async () => {
@@ -312,7 +278,10 @@ describe('a wrong command line of colloquy log', () => {
     [['show', 'DATA', '--since', 'soon'], '--since'],
     [['show', 'DATA', '--type', ''], '--type'],
     [['show', 'DATA', '--follow', '--backward'], 'exclude'],
-    [['tail', 'DATA', '-n', '-1'], 'ambiguous'],
+    [['tail', 'DATA', '-n', '-1'], 'write --lines=VALUE'],
+    [['show', 'DATA', '--since', '2026-02-31'], '--since'],
+    [['show', 'DATA', '--until', '2026-01-31T24:00Z'], '--until'],
+    [['import', 'DATA', 'f', '--event-max', '0'], '--event-max'],
     [['tree', 'DATA'], '<correlation>'],
     [['export', 'DATA', '--format', 'xml'], 'batch or ndjson'],
     [['import', 'DATA', 'FOLDER'], 'cannot be read'],
@@ -334,6 +303,12 @@ describe('a wrong command line of colloquy log', () => {
       expect((await log([command, join(folder, 'absent')])).code).toBe('store.unavailable')
     expect((await log(['restore', join(folder, 'absent'), '-'])).code).toBe('store.unavailable')
     expect((await log(['ls', 'memory:'])).code).toBe('base.invalid_argument')
+    expect((await log(['ls', join(folder, 'absent')])).err).toContain(
+      `there is no data folder at ${join(folder, 'absent')}`,
+    )
+    await writeFile(join(folder, 'file'), 'x')
+    for (const command of ['ls', 'verify'])
+      expect((await log([command, join(folder, 'file')])).err).toContain('is no folder')
   })
 })
 
@@ -360,5 +335,152 @@ describe('what a terminal shows', () => {
     expect(shown.err).toContain('checking the pages')
     expect(shown.err).toContain('\r\u001b[J')
     expect((await log(['verify', data])).err).not.toContain('checking')
+  })
+})
+
+describe('times of colloquy log', () => {
+  it('are of the calendar, and UTC where they name no zone', async () => {
+    const journal = join(folder, 'times')
+    {
+      await using made = await openData(journal, { access: 'make' })
+      for (const time of ['2026-02-28T23:30:00Z', '2026-03-01T00:30:00.250Z'])
+        await made.journal.append('a', [event(1, { time })])
+    }
+    const count = async (since: string) => (await log(['show', journal, '--since', since])).lines.length
+    expect(await count('2026-03-01')).toBe(1)
+    expect(await count('2026-03-01T00:00')).toBe(1)
+    expect(await count('2026-03')).toBe(1)
+    expect(await count('2026-03-01T00:45+01:00')).toBe(1)
+    expect(await count('2026-02-28T18:30:00-05:00')).toBe(2)
+    expect(await count('2026-03-01T00:30:00.250Z')).toBe(1)
+    expect(await count('2026-03-01T00:30:00.251Z')).toBe(0)
+    const asked = [
+      'archive',
+      journal,
+      join(folder, 'a.gz'),
+      '--stream',
+      'a',
+      '--stream',
+      'nosuch',
+      '--before',
+      '2026-03-01',
+    ]
+    const { err } = await log(asked)
+    expect(err).toContain('there is no stream nosuch\n')
+    expect(err).toContain('before 2026-03-01T00:00:00.000Z')
+  })
+
+  it('are listed in UTC to the second, and left out where an event has none', async () => {
+    const journal = join(folder, 'zones')
+    {
+      await using made = await openData(journal, { access: 'make' })
+      await made.journal.append('a', [event(1, { time: '2026-01-01T01:00:00.5+01:00' })])
+      const { time: _, ...timeless } = event(2, {
+        data: { a: Number.NaN, b: new Map([[{ k: 1 }, -Infinity]]), c: 'ä' },
+      })
+      await made.journal.append('b', [timeless])
+    }
+    const listed = await log(['ls', journal, '--json', '--size'])
+    expect((await log(['ls', journal])).out).toContain(' 2026-01-01T00:00:00Z  2026-01-01T00:00:00Z  a')
+    const shown = (await log(['show', journal, '--stream', 'b'])).out
+    expect(shown).toMatch(/^conformance\.counted {2}b@1/)
+    expect(shown).toContain('{"a":"NaN","b":{"{\\"k\\":1}":"-Infinity"},"c":"ä"}')
+    const exported = (await log(['show', journal, '--stream', 'b', '--json'])).json[0]
+    expect(listed.json[1]?.['bytes']).toBe(Buffer.byteLength(JSON.stringify(exported?.['data'])))
+  })
+
+  it('are told in the tree in units that can be read', async () => {
+    const journal = join(folder, 'spans')
+    {
+      await using made = await openData(journal, { access: 'make' })
+      const after = [0, 500, 59_900, 61_000, 13_020_000, 200_000_000]
+      for (const [at, ms] of after.entries())
+        await made.journal.append('a', [
+          event(at, { id: `e${at}`, correlationid: 'c', time: new Date(1_767_225_600_000 + ms).toISOString() }),
+        ])
+    }
+    const { lines } = await log(['tree', journal, 'c'])
+    expect(lines.map((line) => line.split('+').at(-1))).toEqual([
+      '0 ms',
+      '500 ms',
+      '59.9 s',
+      '1 min 1 s',
+      '3 h 37 min',
+      '2 d 7 h',
+    ])
+  })
+})
+
+describe('what colloquy log does not hide', () => {
+  it('leaves no data folder behind for what is no export', async () => {
+    const made = join(folder, 'new')
+    await writeFile(join(folder, 'garbage'), 'no json')
+    expect((await log(['import', made, join(folder, 'garbage')])).code).toBe('journal.transfer_broken')
+    await writeFile(join(folder, 'foreign'), '{"specversion":"1.0","id":"1","source":"s","type":"t"}')
+    expect((await log(['import', made, join(folder, 'foreign')])).code).toBe('cli.usage')
+    expect(existsSync(made)).toBe(false)
+    expect((await log(['import', made, join(folder, 'foreign'), '--stream', 's'])).code).toBe(0)
+  })
+
+  it('tells of events that were erased, and of a wider limit', async () => {
+    const file = join(folder, 'all.json')
+    {
+      await using wide = await openData(data, { access: 'write', limits: { eventMaxBytes: 3_000_000 } })
+      await wide.journal.append('large', [event(1, { data: 'x'.repeat(2_000_000) })])
+    }
+    await log(['export', data, file])
+    const copy = join(folder, 'copy')
+    expect((await log(['import', copy, file, '--append'])).code).toBe('journal.transfer_broken')
+    const target = join(folder, 'target')
+    expect((await log(['import', target, file, '--append', '--event-max', '3000000'])).err).toBe('imported 23 events\n')
+    const old = join(folder, 'old.gz')
+    await log(['archive', data, old, '--stream', '*', '--before-version', '9'])
+    expect((await log(['import', data, file])).err).toContain('--skip-erased')
+    expect((await log(['import', data, file, '--skip-erased', '--event-max', '3000000'])).err).toBe(
+      'imported 0 events, 12 were there already, 11 were erased here and passed over\n',
+    )
+    expect((await log(['restore', data, old])).code).toBe('journal.event_too_large')
+    expect((await log(['restore', data, old, '--event-max', '3000000'])).code).toBe(0)
+    expect((await log(['restore', target, old])).code).toBe('journal.restore_foreign')
+  })
+
+  it('says that a file cannot be opened as a finding, and that nothing was looked at', async () => {
+    const file = join(data, 'colloquy.db')
+    const whole = await readFile(file)
+    const zeroed = Buffer.from(whole)
+    zeroed.fill(0, 0, 4096)
+    for (const bytes of [zeroed, whole.subarray(0, 5000), whole.subarray(0, 100)]) {
+      await writeFile(file, bytes)
+      const { code, json } = await log(['verify', data, '--json'])
+      expect(code).toBe(1)
+      expect(json[0]).toMatchObject({ kind: 'page', fault: true })
+      expect(json.at(-1)).toMatchObject({ summary: { complete: false } })
+    }
+  })
+
+  it('says that it was stopped, and exports nothing that could not be written', async () => {
+    const stopped = await log(['ls', data, '--size'], { signal: AbortSignal.abort() })
+    expect(stopped).toMatchObject({ code: 4, err: expect.stringContaining('stopped') as string })
+    expect((await log(['export', data], { signal: AbortSignal.abort() })).err).not.toContain('exported')
+  })
+
+  it('fits its help into 80 columns', async () => {
+    const names = [
+      'ls',
+      'show',
+      'tail',
+      'tree',
+      'export',
+      'import',
+      'verify',
+      'rebuild',
+      'archive',
+      'restore',
+      'backup',
+    ]
+    const world: LogWorld = { clock: manualClock(), stdin: () => Readable.from([]) }
+    const helps = await Promise.all(['--help', ...names].map(async (name) => (await logCommand([name], world)).help))
+    const wide = helps.flatMap((help) => help.split('\n')).filter((line) => line.length > 80)
+    expect(wide).toEqual([])
   })
 })

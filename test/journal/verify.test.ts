@@ -415,13 +415,14 @@ describe('the log of a database', () => {
     'with a flipped bit anywhere loses no event in silence (log begun anew: %s)',
     async (restarted) => {
       const { folder, events, log } = await crashed(restarted)
+      expect(events.length).toBeGreaterThan(20)
       await fc.assert(
         fc.asyncProperty(fc.nat(log.length - 1), fc.nat(7), async (at, bit) => {
           const flipped = Buffer.from(log)
           flipped[at] = (flipped[at] as number) ^ (1 << bit)
           await writeFile(join(folder, 'colloquy.db-wal'), flipped)
           const found = await seen(folder)
-          if (found.kinds.length === 0) expect(found.events).toEqual(events)
+          expect(found.kinds.length === 0 ? found.events : events).toEqual(events)
         }),
         {
           numRuns: 20,
@@ -455,12 +456,12 @@ describe('the log of a database', () => {
   it('that held the tables is called damaged by who only reads, and nobody is told to write', async () => {
     const folder = await temporaryFolder()
     const database = new DatabaseSync(join(folder, 'colloquy.db'))
-    database.exec(`PRAGMA application_id = ${0x636c7179}; PRAGMA journal_mode = WAL`)
+    database.exec(`PRAGMA application_id = 1668051321; PRAGMA journal_mode = WAL`)
     database.close()
     await writeFile(join(folder, 'colloquy.db-wal'), Buffer.alloc(9000, 7))
     const refused = await openStore(folder, true).catch((error: unknown) => error as Error)
     expect(refused).toMatchObject({ code: 'store.corrupt' })
-    expect(String(refused)).not.toContain('for writing')
+    expect((refused as Error).message).not.toContain('for writing')
     await rm(join(folder, 'colloquy.db-wal'))
     await expect(openStore(folder, true)).rejects.toMatchObject({ code: 'store.schema_older' })
   })
