@@ -35,6 +35,9 @@ export interface ConsumerGroupParts {
   readonly onEnd: () => void
 }
 
+/** Streams told apart that lost events while a page is read; beyond that each page counts as too old, once. */
+const erasedMax = 1024
+
 export class RunningGroup implements ConsumerHost {
   readonly #parts: ConsumerGroupParts
   readonly #machine: GroupMachine<Recorded>
@@ -47,6 +50,8 @@ export class RunningGroup implements ConsumerHost {
   #again = false
   #timer: { readonly timer: Timer; readonly atMs: number } | undefined
   #fetching: AbortController | undefined
+  /** Streams that lost events since the fetching began, and from where on they are kept. */
+  readonly #erased = new Map<string, number>()
   /** Resolved when more events should be fetched. */
   #hunger: Deferred<void> | undefined
   #turn = 0
@@ -165,8 +170,11 @@ export class RunningGroup implements ConsumerHost {
     const { journal, options } = this.#parts
     const from = positionOf(this.#machine.scanned)
     const filter = options.filter && { filter: options.filter }
+    this.#erased.clear()
     for await (const batch of journal.subscribe({ from, batch: size, signal, ...filter })) {
       if (signal.aborted) return false
+      // Its page is older than that: it is read anew.
+      if (batch.events.some(this.#isErased)) return true
       this.#arrived(batch)
       this.wake()
       await this.#hungry(signal)
@@ -355,8 +363,12 @@ export class RunningGroup implements ConsumerHost {
   /** Retention has erased the events of a stream before a version. */
   erased(stream: string, first: number): void {
     this.#machine.forget((recorded) => recorded.stream === stream && recorded.version < first)
+    if (this.#erased.size < erasedMax) this.#erased.set(stream, first)
     this.wake()
   }
+
+  readonly #isErased = ({ stream, version }: Recorded): boolean =>
+    this.#erased.size === erasedMax || version < (this.#erased.get(stream) ?? 0)
 
   async remove(): Promise<void> {
     this.#check()

@@ -6,6 +6,7 @@ import type { ConsumeOptions, ConsumerGroup, Delivery } from '../../src/journal/
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { memoryStore } from '../../src/store/memory.ts'
+import type { Procedure } from '../../src/store/store.ts'
 
 async function held(group: ConsumerGroup): Promise<number> {
   const { waiting, inFlight, delayed } = await group.status()
@@ -72,6 +73,35 @@ describe('a group without keys', () => {
     expect(await held(again)).toBe(1)
     const { versions, most } = await worked(again, 998, [{ prefetch: 1 }])
     expect([versions[0], versions.at(-1), most]).toEqual([3, 1000, 1])
+  })
+
+  it('does not deliver what was erased between the reading of its page and the end of that', async () => {
+    const inner = memoryStore({ schemas: [journalSchema] })
+    onTestFinished(() => inner.close())
+    const [came, open] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const store = new Proxy(inner, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target)
+        if (name !== 'read') return typeof value === 'function' ? value.bind(target) : value
+        return async (procedure: Procedure<unknown, unknown>, args: unknown) => {
+          const found = await target.read(procedure, args)
+          if (procedure.name !== 'allPage') return found
+          came.resolve()
+          await open.promise
+          return found
+        }
+      },
+    })
+    await using journal = storeJournal(store)
+    await journal.append('a', numbered(1, 4))
+    await using group = await journal.group('g')
+    const worker = group.consume({ prefetch: 1 })[Symbol.asyncIterator]()
+    const asked = worker.next()
+    await came.promise
+    await journal.truncate('a', 4)
+    open.resolve()
+    expect(((await asked).value as Delivery).recorded.version).toBe(4)
+    await worker.return?.()
   })
 
   it('goes on with more when another consumer comes, and with less when it has left', async () => {

@@ -39,16 +39,6 @@ describe('openings of one group at once', () => {
     )
   })
 
-  it('come after a closing that began meanwhile, and get a group that works', async () => {
-    await using journal = memoryJournal()
-    await journal.append('a', [event(1)])
-    const first = journal.group('g')
-    const closed = first.then((group) => group.close())
-    const others = await Promise.all(Array.from({ length: 5 }, () => journal.group('g')))
-    await closed
-    for (const group of others) expect((await group.status()).lag).toBe(1)
-  })
-
   it('leave no group behind that nobody has open', async () => {
     await using journal = memoryJournal()
     await journal.append('a', [event(1)])
