@@ -159,11 +159,14 @@ export interface TypedJournal<Events> extends Pick<Journal, Delegated>, AsyncDis
   subscribe<const Type extends TypeOf<Events> = TypeOf<Events>>(
     options?: TypedSubscribeOptions<Type>,
   ): AsyncIterable<TypedRecorded<Events, Type>>
-  /** `execute` of this journal: what is read is upcast, what is decided is validated. */
+  /**
+   * `execute` of this journal: what is read is upcast, what is decided is validated. Any of the events may stand in the
+   * stream, so `evolve` has to take them all.
+   */
   execute<State, Command, Event extends EventOf<Events>>(
     stream: string,
     command: Command,
-    decider: Decider<State, Command, Event>,
+    decider: Decider<State, Command, Event> & { readonly evolve: (state: State, event: EventOf<Events>) => State },
     options?: TypedExecuteOptions,
   ): Promise<Executed<State, Event>>
 }

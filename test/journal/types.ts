@@ -148,6 +148,13 @@ export async function deciding(accounts: TypedJournal<AccountEvents>): Promise<S
   })
   // @ts-expect-error: a decider for events of other types
   await accounts.execute('a', null, foreign)
+  const partial = decider({
+    initial: () => 0,
+    decide: (_command: null, _state) => [],
+    evolve: (state, event: EventOf<AccountEvents, 'account.deposited'>) => state + event.data.amount,
+  })
+  // @ts-expect-error: the stream may hold events that evolve does not know
+  await accounts.execute('a', null, partial)
   // @ts-expect-error: upcasters are those of the journal
   await accounts.execute('a', { kind: 'open', owner: 'alice' }, first, { upcasters: {} })
   return state
