@@ -75,7 +75,8 @@ class Passing<In, Out> implements AsyncIterableIterator<Out, undefined> {
         const step = await this.#source.next()
         if (step.done) break
         const passed = await this.#pass.map(step.value, this.#left)
-        if (passed === undefined) continue
+        // It may have been left while a schema took its time; then nothing more is given.
+        if (passed === undefined || this.#ended) continue
         this.#left -= passed.count
         return { value: passed.out, done: false }
       }
