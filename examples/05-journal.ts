@@ -28,7 +28,7 @@ const finished = projection({
   name: 'finished',
   init: () => ({ tasks: 0 }),
   key: ({ event }) => (event.data as TaskEvents['task.done']).by,
-  on: { 'task.done': (state: { tasks: number }) => void state.tasks++ },
+  on: { 'task.done': (state) => void state.tasks++ },
 })
 
 await using node = await createNode({ name: 'alpha' }) // in memory; data: './data' keeps it all
