@@ -161,8 +161,8 @@ const refused = [
     ]
     for (const options of slips)
       await refusal('base.invalid_argument', journal.append('a', one, options as AppendOptions))
-    for (const events of [null, undefined, 'text', event(1), {}])
-      await refusal('base.invalid_argument', journal.append('a', events as unknown as CloudEvent[]))
+    const noLists: unknown[] = [null, undefined, 'text', event(1), {}]
+    for (const events of noLists) await refusal('base.invalid_argument', journal.append('a', events as CloudEvent[]))
     for (const events of [Array.from<CloudEvent>({ length: 1 }), [event(1), undefined as unknown as CloudEvent]])
       await refusal('journal.invalid_event', journal.append('a', events))
     const holes: CloudEvent[] = []
@@ -174,7 +174,7 @@ const refused = [
 
   check('an event is what was checked, whatever class or getter it comes from', [], async (journal) => {
     const inherited = Object.assign(Object.create({ subject: 42 }) as object, event(1))
-    await refusal('journal.invalid_event', journal.append('a', [inherited as CloudEvent]))
+    await refusal('journal.invalid_event', journal.append('a', [inherited]))
     let asked = 0
     const turning = Object.defineProperty({ ...event(2) }, 'subject', { enumerable: true, get: () => `${asked++}` })
     await journal.append('a', [turning])

@@ -148,9 +148,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** What it does after its first wait would be outside the transaction: it is refused, and its own end is nobody's. */
 function asyncProcedure(result: PromiseLike<unknown>): InvalidArgument {
-  result.then(
-    () => {},
-    () => {},
-  )
+  const ignored = () => undefined
+  result.then(ignored, ignored)
   return new InvalidArgument('procedure', 'must not be async: all that it does is one transaction; wait before it')
 }

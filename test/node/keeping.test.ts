@@ -108,9 +108,9 @@ it('stops by its deadline though a handler never ends, and leaves a bus that was
   )
   await node.journal.append('a', numbered(1, 1))
   await begun.promise
-  let stopped = false
-  const stopping = node.stop({ deadlineMs: 2000 }).then(() => (stopped = true))
-  while (!stopped && clock.monotonicMs() < 60_000) {
+  const stopped = new AbortController()
+  const stopping = node.stop({ deadlineMs: 2000 }).finally(() => stopped.abort())
+  while (!stopped.signal.aborted && clock.monotonicMs() < 60_000) {
     await clock.advance(100)
     await new Promise(setImmediate)
   }
