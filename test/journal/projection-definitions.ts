@@ -93,6 +93,7 @@ export const misled: Projection<Balance> = projection({
   inline: { module: import.meta.url, name: 'greeting' },
 })
 
+/** No definition, and found by its name alone. @public */
 export const greeting = (): string => 'hello'
 
 /** Its function goes on when the transaction is over. */
