@@ -78,14 +78,19 @@ describe('read-only journal', () => {
 })
 
 describe('a damaged journal', () => {
-  it('says which event cannot be read, and gives those before it', async () => {
+  it.each([
+    ['text that is cut off', `'{"broken'`],
+    ['a tag of a codec that nobody knows', `'{"n":{"$nosuch":1}}'`],
+    ['two values in the place of one', `'1,2'`],
+    ['what parts the events of a page', `'1' || char(30) || '2'`],
+  ])('says which event cannot be read for %s, and gives those before it', async (_what, data) => {
     const folder = await temporaryFolder()
     const first = await openFolder(folder)
     await first.append('a', numbered(1, 3))
     await first.close()
     const { databaseFile } = await import('../../src/store/sqlite-file.ts')
     const database = new DatabaseSync(databaseFile(folder))
-    database.exec(`UPDATE journal_event SET data = '{"broken' WHERE position = 2`)
+    database.exec(`UPDATE journal_event SET data = ${data} WHERE position = 2`)
     database.close()
     const again = await openFolder(folder)
     const seen: number[] = []
