@@ -10,7 +10,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
 const script = new URL('../journal/crash-writer.ts', import.meta.url)
-const kills = killsOf(20, 200)
+const kills = killsOf(20)
 const seed = crashSeed('journal-crash-1')
 
 interface Acknowledged {

@@ -11,7 +11,7 @@ import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { crashSeed, killsOf, runUntilKilled } from './crash-kit.ts'
 
 const script = new URL('../journal/group-worker.ts', import.meta.url)
-const kills = killsOf(15, 40)
+const kills = killsOf(15)
 const seed = crashSeed('journal-group-crash-1')
 const streams = ['a', 'b', 'c', 'd', 'e', 'f']
 const poisons = [
