@@ -37,9 +37,9 @@ export type { Executed } from './execution.ts'
 export interface ExecuteOptions extends EventOrigin, EventBond {
   /**
    * Names this command, 1 to 256 characters, in the whole journal. Said again with the same key it has no second effect: the
-   * events of the first time are given, whatever `decide` would say now. It stands in the events as `idempotencykey`; a
-   * command that led to no events leaves none behind, and is decided anew. Where its first events may have been erased, for
-   * nothing before those that are kept is, it is `journal.history_erased`; where all were, it is decided anew.
+   * events of the first time are given, whatever `decide` would say now. It stands in the events as `idempotencykey`, with
+   * `idempotencyindex` from 1; a command that led to no events leaves none behind, and is decided anew. Where its first
+   * events have been erased it is `journal.history_erased`; where all were, it is decided anew.
    */
   readonly idempotencyKey?: string
   /** Refuses the append with `journal.condition_failed`, which is not tried again: what it was made from has to be read anew. */

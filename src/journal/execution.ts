@@ -168,14 +168,16 @@ export class Execution<State, Command, Event extends DomainEvent> {
     let begun = false
     const reading = journal.readBackward(stream, { fromVersion: last, ...(signal && { signal }) })
     for await (const recorded of reading) {
-      begun = keyOf(recorded.event) !== key
-      if (begun) break
+      const { idempotencykey, idempotencyindex }: Marked = recorded.event
+      if (idempotencykey !== key) break
       oldest = recorded.version
       const arrived = await hooks.arrive(recorded)
       if (arrived) events.unshift(domainEvent(arrived.event) as Event)
+      begun = idempotencyindex === 1
+      if (begun) break
     }
-    // What was before the oldest that is kept may have been of this command: a part must not pass for all of it.
-    if (!begun && oldest > 1 && oldest <= last) throw new HistoryErased(stream, oldest - 1, oldest)
+    // A part must not pass for all of it.
+    if (!begun && oldest <= last) throw new HistoryErased(stream, oldest - 1, oldest)
     return events
   }
 
@@ -212,7 +214,8 @@ export class Execution<State, Command, Event extends DomainEvent> {
     })
     const departing = await hooks.depart(made)
     if (idempotencyKey === undefined) return departing
-    return departing.map((event) => ({ ...event, idempotencykey: idempotencyKey }))
+    // With its place, so that of what is kept later it can be told whether it is the whole.
+    return departing.map((event, at) => ({ ...event, idempotencykey: idempotencyKey, idempotencyindex: at + 1 }))
   }
 
   /** Refused as the journal would refuse it, and each with data of its own, as the journal will give them back. */
@@ -254,8 +257,11 @@ function domainEvent({ type, data }: CloudEvent): DomainEvent {
   return { type, data }
 }
 
-function keyOf(event: CloudEvent): unknown {
-  return (event as CloudEvent & { readonly idempotencykey?: unknown }).idempotencykey
+/** What a command with a key leaves in each of its events. */
+interface Marked extends CloudEvent {
+  readonly idempotencykey?: unknown
+  /** From 1, within the command. */
+  readonly idempotencyindex?: unknown
 }
 
 /** Somebody was first: the same command, or any other. */
