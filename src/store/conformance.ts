@@ -97,6 +97,9 @@ export const storeChecks: readonly StoreCheck[] = [
     equal(codeOf((outcomes[1] as PromiseRejectedResult).reason), 'store.constraint')
     deepEqual(await store.read(itemNames, null), ['a', 'e', 'f'])
     deepEqual(await store.writeTogether([]), [])
+    // Each with its own arguments.
+    await store.writeTogether([storeCall(addItems, ['g']), storeCall(addItems, ['h'])])
+    deepEqual(await store.read(itemNames, null), ['a', 'e', 'f', 'g', 'h'])
   }),
 
   check('an async procedure is refused, leaves nothing and harms nobody', async (store) => {
