@@ -1,0 +1,88 @@
+/**
+ * The errors of consensus, one class a cause. What a peer asked in vain (a vote, an append) is a message of the protocol,
+ * never one of these; what a storage cannot give is a word in its answer.
+ */
+import { ColloquyError } from '../base/error.ts'
+
+/** An option of a member is missing, out of its range, or does not go with another one. */
+export class InvalidConfig extends ColloquyError {
+  override readonly code = 'raft.invalid_config'
+  readonly option: string
+  constructor(option: string, mend: string) {
+    super(`${option} ${mend}`)
+    this.option = option
+  }
+}
+
+/** A message that no member can have sent. Nothing was changed by it. */
+export class InvalidMessage extends ColloquyError {
+  override readonly code = 'raft.invalid_message'
+  /** The field that is wrong. */
+  readonly field: string
+  constructor(field: string, mend: string) {
+    super(`the message's ${field} ${mend}; its sender or the way here is broken`)
+    this.field = field
+  }
+}
+
+/** A message that a member only says to itself came from outside. */
+export class StepLocal extends ColloquyError {
+  override readonly code = 'raft.step_local'
+  readonly messageType: string
+  constructor(messageType: string) {
+    super(`${messageType} is local and was not taken; let no such message in from the network`)
+    this.messageType = messageType
+  }
+}
+
+/** An answer came from a member that the leader does not follow: it has left the group, or was never in it. */
+export class PeerNotFound extends ColloquyError {
+  override readonly code = 'raft.peer_not_found'
+  readonly from: number
+  constructor(from: number) {
+    super(`member ${from} is not in the configuration, and its answer was dropped; stop it if it was removed`)
+    this.from = from
+  }
+}
+
+export type ProposalDroppedReason = 'no_leader' | 'not_forwarded' | 'transferring' | 'removed' | 'uncommitted_size'
+
+const proposalMends: Readonly<Record<ProposalDroppedReason, string>> = {
+  no_leader: 'no leader is known; propose again once there is one',
+  not_forwarded: 'this member is not the leader and does not forward; propose at the leader',
+  transferring: 'leadership is being handed over; propose again at the next leader',
+  removed: 'this leader is no longer in the configuration; propose at another member',
+  uncommitted_size: 'too many bytes wait to be committed; slow down, or raise maxUncommittedEntriesSize',
+}
+
+/** A proposal was not appended anywhere: it is safe to make it again. */
+export class ProposalDropped extends ColloquyError {
+  override readonly code = 'raft.proposal_dropped'
+  readonly reason: ProposalDroppedReason
+  constructor(reason: ProposalDroppedReason) {
+    super(`the proposal was dropped: ${proposalMends[reason]}`)
+    this.reason = reason
+  }
+}
+
+export type ReadDroppedReason = 'no_leader' | 'too_many'
+
+const readMends: Readonly<Record<ReadDroppedReason, string>> = {
+  no_leader: 'no leader is known; ask again once there is one',
+  too_many: 'too many reads wait for their round; slow down, or raise maxPendingReads',
+}
+
+/** A request for a read index was not taken; nothing will come of it. */
+export class ReadDropped extends ColloquyError {
+  override readonly code = 'raft.read_dropped'
+  readonly reason: ReadDroppedReason
+  constructor(reason: ReadDroppedReason) {
+    super(`the read was dropped: ${readMends[reason]}`)
+    this.reason = reason
+  }
+}
+
+/** What must hold does not: a defect of ours, or a storage that lost what it had acknowledged. The member must not go on. */
+export class BrokenInvariant extends ColloquyError {
+  override readonly code = 'raft.broken_invariant'
+}
