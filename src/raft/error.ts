@@ -86,3 +86,24 @@ export class ReadDropped extends ColloquyError {
 export class BrokenInvariant extends ColloquyError {
   override readonly code = 'raft.broken_invariant'
 }
+
+/** A configuration change cannot be read or written: the bytes are not one, or a field is outside what it takes. */
+export class InvalidConfChange extends ColloquyError {
+  override readonly code = 'raft.invalid_conf_change'
+  readonly problem: string
+  constructor(problem: string, options?: ErrorOptions) {
+    super(`the configuration change ${problem}; give the bytes and the fields that marshalConfChange takes`, options)
+    this.problem = problem
+  }
+}
+
+/** A configuration change does not fit the configuration that counts; nothing was changed. */
+export class ConfChangeRefused extends ColloquyError {
+  override readonly code = 'raft.conf_change_refused'
+  /** In the words of etcd-io/raft. */
+  readonly reason: string
+  constructor(reason: string, mend: string, options?: ErrorOptions) {
+    super(`${reason}; ${mend}`, options)
+    this.reason = reason
+  }
+}
