@@ -3,7 +3,7 @@
  * (Ongaro's thesis 4.1 to 4.3, with the learners of etcd-io/raft). Unlike the tracker it holds nothing that counts: it
  * works on copies, and what it gives counts when the tracker adopts it.
  */
-import { assert } from '../../base/error.ts'
+import { invariant } from './invariant.ts'
 import { ConfChangeRefused } from '../error.ts'
 import type { ConfChangeSingle, ConfChangeType, ConfState, MemberId } from './message.ts'
 import type { Progress } from './progress.ts'
@@ -167,21 +167,21 @@ function finished(draft: Draft, autoLeave: boolean): Membership {
 
 function progressOf({ progress }: Draft, id: MemberId): Progress {
   const found = progress.get(id)
-  assert(found !== undefined, `there is no progress for ${id}`)
+  invariant(found !== undefined, `there is no progress for ${id}`)
   return found
 }
 
 /** The empty configuration is valid: it is where every group begins. */
 function checkInvariants(draft: Draft, autoLeave: boolean): void {
   const { incoming, outgoing, learners, learnersNext } = draft
-  for (const id of [...incoming, ...outgoing]) assert(!learners.has(id), `${id} is voter and learner`)
+  for (const id of [...incoming, ...outgoing]) invariant(!learners.has(id), `${id} is voter and learner`)
   for (const id of [...incoming, ...outgoing]) progressOf(draft, id)
   for (const id of learnersNext) {
-    assert(outgoing.has(id), `${id} waits to be a learner and is no outgoing voter`)
-    assert(!progressOf(draft, id).isLearner, `${id} waits to be a learner and is marked as one`)
+    invariant(outgoing.has(id), `${id} waits to be a learner and is no outgoing voter`)
+    invariant(!progressOf(draft, id).isLearner, `${id} waits to be a learner and is marked as one`)
   }
-  for (const id of learners) assert(progressOf(draft, id).isLearner, `the learner ${id} is not marked as one`)
-  assert(outgoing.size > 0 || !autoLeave, 'a configuration that is not joint is to be left')
+  for (const id of learners) invariant(progressOf(draft, id).isLearner, `the learner ${id} is not marked as one`)
+  invariant(outgoing.size > 0 || !autoLeave, 'a configuration that is not joint is to be left')
 }
 
 /**

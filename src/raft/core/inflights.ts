@@ -3,7 +3,7 @@
  * their bytes. Unlike the unstable log it holds no entries, only the last index and the size of each message. It decides
  * nothing: whether a follower is paused is said by its progress.
  */
-import { assert } from '../../base/error.ts'
+import { invariant } from './invariant.ts'
 
 const slotsMin = 8
 
@@ -38,7 +38,7 @@ export class Inflights {
 
   /** A message whose last entry has this index. Messages are added in the order of their indexes, and only if it is not full. */
   add(index: number, bytes: number): void {
-    assert(!this.full, 'a message is added to inflights that are full')
+    invariant(!this.full, 'a message is added to inflights that are full')
     if (this.#count === this.#indexes.length) this.#grow()
     const slot = (this.#start + this.#count) & (this.#indexes.length - 1)
     this.#indexes[slot] = index

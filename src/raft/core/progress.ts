@@ -4,7 +4,7 @@
  * reads no log. The rules are those of etcd-io/raft (its tracker and design pages), which extend `nextIndex` and
  * `matchIndex` of the paper's figure 2 by flow control.
  */
-import { assert } from '../../base/error.ts'
+import { invariant } from './invariant.ts'
 import type { Inflights } from './inflights.ts'
 
 /**
@@ -83,7 +83,7 @@ export class Progress {
 
   /** So many entries from `next` on left in one append; in the replicate state the next one follows them without waiting. */
   sentEntries(entries: number, bytes: number): void {
-    assert(this.state !== 'StateSnapshot', 'entries are sent to a member that waits for a snapshot')
+    invariant(this.state !== 'StateSnapshot', 'entries are sent to a member that waits for a snapshot')
     if (this.state === 'StateProbe') {
       if (entries > 0) this.msgAppFlowPaused = true
       return
