@@ -82,6 +82,16 @@ export class ReadDropped extends ColloquyError {
   }
 }
 
+/** A call that has no place now: effects are done one Ready after another. */
+export class OutOfOrder extends ColloquyError {
+  override readonly code = 'raft.out_of_order'
+  readonly call: string
+  constructor(call: string, mend: string) {
+    super(`${call} has no place now: ${mend}`)
+    this.call = call
+  }
+}
+
 /** What must hold does not: a defect of ours, or a storage that lost what it had acknowledged. The member must not go on. */
 export class BrokenInvariant extends ColloquyError {
   override readonly code = 'raft.broken_invariant'

@@ -94,7 +94,9 @@ export class RaftLog {
     const [head] = entries
     if (head === undefined) return this.lastIndex()
     if (head.index - 1 < this.committed)
-      throw new BrokenInvariant(`an append at ${head.index} would replace a committed entry; committed is ${this.committed}`)
+      throw new BrokenInvariant(
+        `an append at ${head.index} would replace a committed entry; committed is ${this.committed}`,
+      )
     this.unstable.truncateAndAppend(entries)
     return this.lastIndex()
   }
@@ -144,13 +146,11 @@ export class RaftLog {
   }
 
   acceptApplying(index: number, bytes: number, allowUnstable: boolean): void {
-    if (index > this.committed)
-      throw new BrokenInvariant(`applying ${index} is beyond the committed ${this.committed}`)
+    if (index > this.committed) throw new BrokenInvariant(`applying ${index} is beyond the committed ${this.committed}`)
     this.applying = index
     this.#applyingBytes += bytes
     // Also when the last slice was cut short by the limit: the next entry would not fit.
-    this.#applyingPaused =
-      this.#applyingBytes >= this.maxApplyingBytes || index < this.#maxAppliable(allowUnstable)
+    this.#applyingPaused = this.#applyingBytes >= this.maxApplyingBytes || index < this.#maxAppliable(allowUnstable)
   }
 
   appliedTo(index: number, bytes: number): void {

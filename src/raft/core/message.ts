@@ -60,7 +60,10 @@ export interface Snapshot {
 }
 
 export type ConfChangeType =
-  'ConfChangeAddNode' | 'ConfChangeRemoveNode' | 'ConfChangeUpdateNode' | 'ConfChangeAddLearnerNode'
+  | 'ConfChangeAddNode'
+  | 'ConfChangeRemoveNode'
+  | 'ConfChangeUpdateNode'
+  | 'ConfChangeAddLearnerNode'
 
 export interface ConfChangeSingle {
   readonly type: ConfChangeType
@@ -75,7 +78,9 @@ export interface ConfChange extends ConfChangeSingle {
 
 /** How a change of several members is made: auto takes the simple way for one change, else a joint one that leaves by itself. */
 export type ConfChangeTransition =
-  'ConfChangeTransitionAuto' | 'ConfChangeTransitionJointImplicit' | 'ConfChangeTransitionJointExplicit'
+  | 'ConfChangeTransitionAuto'
+  | 'ConfChangeTransitionJointImplicit'
+  | 'ConfChangeTransitionJointExplicit'
 
 /** Changes of any number of members, the newer form: what EntryConfChangeV2 carries. Without changes it leaves a joint configuration. */
 export interface ConfChangeV2 {

@@ -1,0 +1,80 @@
+/**
+ * Membership: the configuration that counts, after a change was applied or a snapshot restored. It counts from its
+ * application, as in etcd-io/raft, not from its append, as in the thesis (chapter 4). What a change makes of a configuration is
+ * changer.ts; whether one may be proposed is proposal.ts.
+ */
+import { BrokenInvariant } from '../error.ts'
+import { Changer, restore } from './changer.ts'
+import { asV2, enterJoint, leaveJoint } from './conf-change.ts'
+import { becomeFollower } from './election.ts'
+import type { Machine } from './machine.ts'
+import { type AnyConfChange, type ConfState, type Snapshot, nobody } from './message.ts'
+import { confirmReads, releasePendingReads } from './reads.ts'
+import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts'
+import type { Membership } from './tracker.ts'
+
+/** Takes a configuration change that is applied; throws `raft.conf_change_refused` and changes nothing if it does not fit. */
+export function applyConfChange(machine: Machine, change: AnyConfChange): ConfState {
+  const v2 = asV2(change)
+  const { tracker } = machine
+  const changer = new Changer(tracker, machine.log.lastIndex())
+  if (leaveJoint(v2)) return switchTo(machine, changer.leaveJoint())
+  const { joint, autoLeave } = enterJoint(v2)
+  return switchTo(machine, joint ? changer.enterJoint(autoLeave, v2.changes) : changer.simple(v2.changes))
+}
+
+/** The configuration that a storage or snapshot holds; throws `raft.conf_change_refused` if it cannot be one. */
+export function restoreConfState(machine: Machine, confState: ConfState): void {
+  switchTo(machine, restore(new Changer(machine.tracker, machine.log.lastIndex()), confState))
+}
+
+function switchTo(machine: Machine, membership: Membership): ConfState {
+  const { tracker } = machine
+  tracker.adopt(membership)
+  const confState = tracker.confState()
+  machine.observe?.({ type: 'configuration_changed', confState })
+  const own = tracker.progress.get(machine.id)
+  machine.isLearner = own?.isLearner ?? false
+  if (machine.role !== 'StateLeader') return confState
+  if (own === undefined || own.isLearner) {
+    // Otherwise it goes on until somebody else is elected, so that there is no gap (thesis 4.2.2).
+    if (machine.config.stepDownOnRemoval) becomeFollower(machine, machine.term, nobody)
+    return confState
+  }
+  if (confState.voters.length === 0) return confState
+  leadOn(machine)
+  return confState
+}
+
+/** What a new configuration means to its leader: perhaps more is committed, and new members have something to get. */
+function leadOn(machine: Machine): void {
+  const { tracker } = machine
+  if (maybeCommit(machine)) {
+    releasePendingReads(machine)
+    broadcastAppend(machine)
+  } else {
+    for (const id of tracker.progress.keys()) if (id !== machine.id) maybeSendAppend(machine, id, false)
+  }
+  confirmReads(machine)
+  const { incoming, outgoing } = tracker.config.voters
+  if (!incoming.has(machine.leadTransferee) && !outgoing.has(machine.leadTransferee)) machine.abortTransfer()
+}
+
+/** Takes the snapshot in place of the log; false when it tells nothing new, or is not for this member. */
+export function restoreSnapshot(machine: Machine, snapshot: Snapshot): boolean {
+  const { index, term, confState } = snapshot.metadata
+  const { log } = machine
+  if (index <= log.committed) return false
+  if (machine.role !== 'StateFollower') throw new BrokenInvariant(`a ${machine.role} restores a snapshot`)
+  const { voters, learners, votersOutgoing } = confState
+  if (![voters, learners, votersOutgoing].some((ids) => ids.includes(machine.id))) return false
+  // The log has it all; nothing need be fetched or thrown away.
+  if (log.matches(index, term)) {
+    log.commitTo(index)
+    return false
+  }
+  log.restore(snapshot)
+  machine.tracker = machine.newTracker()
+  restoreConfState(machine, confState)
+  return true
+}

@@ -1,0 +1,58 @@
+/**
+ * Proposals at the leader: which are let into the log. Configuration changes are checked against the configuration that
+ * counts now: at most one may be in the log and not applied (thesis 4.1). Followers only pass proposals on, in follower.ts.
+ */
+import { ProposalDropped, type ProposalDroppedReason } from '../error.ts'
+import { asV2 } from './conf-change.ts'
+import { unmarshalConfChange } from './conf-change-codec.ts'
+import type { Machine } from './machine.ts'
+import { type Entry, nobody } from './message.ts'
+import { appendEntries, broadcastAppend } from './replication.ts'
+
+/** Throws `raft.proposal_dropped`, or `raft.invalid_conf_change` for one that cannot be read; nothing is appended then. */
+export function proposeAtLeader(machine: Machine, entries: readonly Entry[]): void {
+  if (!machine.tracker.progress.has(machine.id)) throw dropProposal(machine, 'removed')
+  if (machine.leadTransferee !== nobody) throw dropProposal(machine, 'transferring')
+  const { admitted, pendingConfIndex } = admit(machine, entries)
+  if (!appendEntries(machine, admitted)) throw dropProposal(machine, 'uncommitted_size')
+  machine.pendingConfIndex = pendingConfIndex
+  broadcastAppend(machine)
+}
+
+export function dropProposal(machine: Machine, reason: ProposalDroppedReason): ProposalDropped {
+  machine.observe?.({ type: 'proposal_dropped', reason })
+  return new ProposalDropped(reason)
+}
+
+/** A change of the configuration that may not be made now gives its place to an empty entry. */
+function admit(
+  machine: Machine,
+  entries: readonly Entry[],
+): { readonly admitted: readonly Pick<Entry, 'type' | 'data'>[]; readonly pendingConfIndex: number } {
+  let { pendingConfIndex } = machine
+  if (entries.every(({ type }) => type === 'EntryNormal')) return { admitted: entries, pendingConfIndex }
+  const first = machine.log.lastIndex() + 1
+  const admitted = entries.map((entry, at) => {
+    if (entry.type === 'EntryNormal') return entry
+    const leaves = asV2(unmarshalConfChange(entry.type, entry.data)).changes.length === 0
+    const why = whyNot(machine, pendingConfIndex, leaves)
+    if (why !== undefined && !machine.config.disableConfChangeValidation) {
+      machine.observe?.({ type: 'conf_change_ignored', why })
+      return { type: 'EntryNormal' as const }
+    }
+    pendingConfIndex = first + at
+    return entry
+  })
+  return { admitted, pendingConfIndex }
+}
+
+function whyNot(
+  { log, tracker }: Machine,
+  pendingConfIndex: number,
+  leaves: boolean,
+): 'pending' | 'joint' | 'not_joint' | undefined {
+  if (pendingConfIndex > log.applied) return 'pending'
+  const joint = tracker.config.voters.outgoing.size > 0
+  if (joint && !leaves) return 'joint'
+  return !joint && leaves ? 'not_joint' : undefined
+}
