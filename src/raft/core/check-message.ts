@@ -2,9 +2,18 @@
  * The check of a message that comes from outside, before it touches the machine: known type, safe numbers, entries that
  * follow each other. It judges the form alone; what a well-formed message means is the machine's business.
  */
+import { messageOf } from '../../base/error.ts'
 import { InvalidMessage, PeerNotFound, StepLocal } from '../error.ts'
-import type { Entry, Message, MessageType } from './message.ts'
-import { appendThread, applyThread } from './message.ts'
+import {
+  type Entry,
+  type MemberId,
+  type Message,
+  type MessageType,
+  type SnapshotMetadata,
+  appendThread,
+  applyThread,
+  nobody,
+} from './message.ts'
 import type { ProgressTracker } from './tracker.ts'
 
 interface Kind {
@@ -42,14 +51,15 @@ const kinds: Readonly<Record<MessageType, Kind>> = {
 }
 
 /** Throws `raft.invalid_message`, `raft.step_local` or `raft.peer_not_found`. */
-export function checkMessage(message: Message, tracker: ProgressTracker): void {
-  const { type, from } = message
+export function checkMessage(message: Message, id: MemberId, tracker: ProgressTracker): void {
+  const { type, from, to } = message
   const kind: Kind | undefined = Object.hasOwn(kinds, type) ? kinds[type] : undefined
-  if (kind === undefined) throw new InvalidMessage('type', `is unknown: ${String(type).slice(0, 40)}`)
+  if (kind === undefined) throw new InvalidMessage('type', `is unknown: ${messageOf(type).slice(0, 40)}`)
   const ofThread = isThread(from)
   if (kind.local === true && !ofThread) throw new StepLocal(type)
   if (!ofThread) checkNumber('from', from)
-  if (!isThread(message.to)) checkNumber('to', message.to)
+  // An answer to somebody else would count as one to us. Without an address it was handed over in person.
+  if (to !== nobody && to !== id) throw new InvalidMessage('to', `is ${messageOf(to).slice(0, 40)}, and this is ${id}`)
   checkNumber('term', message.term)
   checkNumber('logTerm', message.logTerm)
   checkNumber('index', message.index)
@@ -61,13 +71,14 @@ export function checkMessage(message: Message, tracker: ProgressTracker): void {
   if (kind.response === true && !ofThread && !tracker.progress.has(from)) throw new PeerNotFound(from)
 }
 
-export function isThread(id: number): boolean {
+function isThread(id: number): boolean {
   return id === appendThread || id === applyThread
 }
 
-function checkNumber(field: string, value: number): void {
+function checkNumber(field: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new InvalidMessage(field, `must be a whole number from 0; it is ${String(value).slice(0, 40)}`)
+    throw new InvalidMessage(field, `must be a whole number from 0; it is ${messageOf(value).slice(0, 40)}`)
+  return value
 }
 
 /** What one type needs: a leader's messages and votes are of a term and of somebody, a read has its one context. */
@@ -80,8 +91,7 @@ function checkContent({ type, from, term, index, entries, snapshot }: Message): 
     case 'MsgSnap':
       checkSender(from, term)
       if (snapshot === undefined) throw new InvalidMessage('snapshot', 'is missing')
-      checkNumber('snapshot.metadata.index', snapshot.metadata.index)
-      checkNumber('snapshot.metadata.term', snapshot.metadata.term)
+      checkMetadata(snapshot.metadata)
       return
     case 'MsgVote':
     case 'MsgPreVote':
@@ -95,7 +105,35 @@ function checkContent({ type, from, term, index, entries, snapshot }: Message): 
     case 'MsgReadIndex':
       if (entries.length !== 1) throw new InvalidMessage('entries', 'must be one, which carries the context')
       return
-    default:
+    case 'MsgHup':
+    case 'MsgBeat':
+    case 'MsgAppResp':
+    case 'MsgVoteResp':
+    case 'MsgHeartbeatResp':
+    case 'MsgUnreachable':
+    case 'MsgSnapStatus':
+    case 'MsgCheckQuorum':
+    case 'MsgTransferLeader':
+    case 'MsgTimeoutNow':
+    case 'MsgReadIndexResp':
+    case 'MsgPreVoteResp':
+    case 'MsgStorageAppend':
+    case 'MsgStorageAppendResp':
+    case 'MsgStorageApply':
+    case 'MsgStorageApplyResp':
+    case 'MsgForgetLeader':
+    // Numbers are all they carry, or what is carried is only passed on.
+  }
+}
+
+function checkMetadata({ index, term, confState }: SnapshotMetadata): void {
+  checkNumber('snapshot.metadata.index', index)
+  checkNumber('snapshot.metadata.term', term)
+  const { voters, learners, votersOutgoing, learnersNext } = confState
+  for (const ids of [voters, learners, votersOutgoing, learnersNext]) {
+    if (!Array.isArray(ids)) throw new InvalidMessage('snapshot', 'must carry a whole configuration')
+    for (const id of ids)
+      if (!(checkNumber('snapshot', id) > 0)) throw new InvalidMessage('snapshot', 'has nobody as a member')
   }
 }
 
@@ -117,7 +155,7 @@ function checkEntries(entries: readonly Entry[], first: number, maxTerm: number)
   }
 }
 
-function checkEntryType(type: string): void {
+function checkEntryType(type: unknown): void {
   if (type !== 'EntryNormal' && type !== 'EntryConfChange' && type !== 'EntryConfChangeV2')
-    throw new InvalidMessage('entries', `have an unknown type: ${String(type).slice(0, 40)}`)
+    throw new InvalidMessage('entries', `have an unknown type: ${messageOf(type).slice(0, 40)}`)
 }

@@ -29,7 +29,24 @@ export function stepCandidate(machine: Machine, message: Message): void {
     case 'MsgPreVoteResp':
       if (machine.role === 'StatePreCandidate') handleVoteResponse(machine, message)
       return
-    default:
+    case 'MsgHup':
+    case 'MsgBeat':
+    case 'MsgAppResp':
+    case 'MsgVote':
+    case 'MsgHeartbeatResp':
+    case 'MsgUnreachable':
+    case 'MsgSnapStatus':
+    case 'MsgCheckQuorum':
+    case 'MsgTransferLeader':
+    case 'MsgTimeoutNow':
+    case 'MsgReadIndexResp':
+    case 'MsgPreVote':
+    case 'MsgStorageAppend':
+    case 'MsgStorageAppendResp':
+    case 'MsgStorageApply':
+    case 'MsgStorageApplyResp':
+    case 'MsgForgetLeader':
+    // Nothing that a candidate answers.
   }
 }
 
@@ -66,7 +83,22 @@ export function stepFollower(machine: Machine, message: Message): void {
       if (message.entries.length !== 1) throw new InvalidMessage('entries', 'must be one, which carries the context')
       machine.readStates.push({ index: message.index, context: message.entries[0]?.data })
       return
-    default:
+    case 'MsgHup':
+    case 'MsgBeat':
+    case 'MsgAppResp':
+    case 'MsgVote':
+    case 'MsgVoteResp':
+    case 'MsgHeartbeatResp':
+    case 'MsgUnreachable':
+    case 'MsgSnapStatus':
+    case 'MsgCheckQuorum':
+    case 'MsgPreVote':
+    case 'MsgPreVoteResp':
+    case 'MsgStorageAppend':
+    case 'MsgStorageAppendResp':
+    case 'MsgStorageApply':
+    case 'MsgStorageApplyResp':
+    // Nothing that a follower answers.
   }
 }
 

@@ -2,6 +2,7 @@
  * What a leader does with a message: answers of the others to appends, heartbeats and snapshots, proposals, reads, and the
  * handing over of leadership (thesis 3.10). Unlike replication.ts it decides what an answer changes; it hands out nothing itself.
  */
+import { InvalidMessage } from '../error.ts'
 import type { Machine } from './machine.ts'
 import { type MemberId, type Message, nobody } from './message.ts'
 import { becomeFollower } from './election.ts'
@@ -24,36 +25,46 @@ export function stepLeader(machine: Machine, message: Message): void {
     case 'MsgReadIndex':
       readAtLeader(machine, message)
       return
-    default: {
-      // Everything else is about the progress of its sender; of somebody who has left there is none.
-      const progress = machine.tracker.progress.get(message.from)
-      if (progress !== undefined) stepProgress(machine, message, progress)
-    }
+    case 'MsgAppResp':
+    case 'MsgHeartbeatResp':
+    case 'MsgSnapStatus':
+    case 'MsgUnreachable':
+    case 'MsgTransferLeader':
+      stepProgress(machine, message)
+      return
+    case 'MsgHup':
+    case 'MsgApp':
+    case 'MsgVote':
+    case 'MsgVoteResp':
+    case 'MsgSnap':
+    case 'MsgHeartbeat':
+    case 'MsgTimeoutNow':
+    case 'MsgReadIndexResp':
+    case 'MsgPreVote':
+    case 'MsgPreVoteResp':
+    case 'MsgStorageAppend':
+    case 'MsgStorageAppendResp':
+    case 'MsgStorageApply':
+    case 'MsgStorageApplyResp':
+    case 'MsgForgetLeader':
+    // Nothing that a leader answers: it hears of other leaders by their later terms.
   }
 }
 
-function stepProgress(machine: Machine, message: Message, progress: Progress): void {
-  switch (message.type) {
-    case 'MsgAppResp':
-      progress.recentActive = true
-      if (message.reject) handleAppendRefused(machine, message, progress)
-      else handleAppended(machine, message, progress)
-      return
-    case 'MsgHeartbeatResp':
-      handleHeartbeatResponse(machine, message, progress)
-      return
-    case 'MsgSnapStatus':
-      handleSnapshotStatus(message, progress)
-      return
-    case 'MsgUnreachable':
-      // What was sent ahead is probably lost: find out before sending more.
-      if (progress.state === 'StateReplicate') progress.becomeProbe()
-      return
-    case 'MsgTransferLeader':
-      transferTo(machine, message.from, progress)
-      return
-    default:
-  }
+/** Of somebody who has left there is no progress, and what it says is passed over. */
+function stepProgress(machine: Machine, message: Message): void {
+  const { type, from, reject } = message
+  const progress = machine.tracker.progress.get(from)
+  if (progress === undefined) return
+  if (type === 'MsgAppResp') {
+    progress.recentActive = true
+    if (reject) handleAppendRefused(machine, message, progress)
+    else handleAppended(machine, message, progress)
+  } else if (type === 'MsgHeartbeatResp') handleHeartbeatResponse(machine, message, progress)
+  else if (type === 'MsgSnapStatus') handleSnapshotStatus(message, progress)
+  else if (type === 'MsgTransferLeader') transferTo(machine, from, progress)
+  // Unreachable: what was sent ahead is probably lost. Find out before sending more.
+  else if (progress.state === 'StateReplicate') progress.becomeProbe()
 }
 
 /** Steps down when no quorum answered since the last check; until the next one everybody has to answer again. */
@@ -83,6 +94,8 @@ function handleAppendRefused(
 }
 
 function handleAppended(machine: Machine, { from, index }: Message, progress: Progress): void {
+  // Nothing of a later index was ever sent in this term.
+  if (index > machine.log.lastIndex()) throw new InvalidMessage('index', `is ${index}, beyond the leader's own log`)
   const updated = progress.maybeUpdate(index)
   // An answer that tells nothing new still ends a probe.
   if (!updated && !(progress.match === index && progress.state === 'StateProbe')) return

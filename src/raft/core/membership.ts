@@ -73,8 +73,11 @@ export function restoreSnapshot(machine: Machine, snapshot: Snapshot): boolean {
     log.commitTo(index)
     return false
   }
+  // First what may fail: a configuration that cannot be one leaves the member as it is.
+  const tracker = machine.newTracker()
+  const membership = restore(new Changer(tracker, index), confState)
   log.restore(snapshot)
-  machine.tracker = machine.newTracker()
-  restoreConfState(machine, confState)
+  machine.tracker = tracker
+  switchTo(machine, membership)
   return true
 }

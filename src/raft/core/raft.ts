@@ -91,7 +91,25 @@ export function step(machine: Machine, received: Message): void {
     case 'MsgPreVote':
       handleVoteRequest(machine, received)
       return
-    default:
+    case 'MsgBeat':
+    case 'MsgProp':
+    case 'MsgApp':
+    case 'MsgAppResp':
+    case 'MsgVoteResp':
+    case 'MsgSnap':
+    case 'MsgHeartbeat':
+    case 'MsgHeartbeatResp':
+    case 'MsgUnreachable':
+    case 'MsgSnapStatus':
+    case 'MsgCheckQuorum':
+    case 'MsgTransferLeader':
+    case 'MsgTimeoutNow':
+    case 'MsgReadIndex':
+    case 'MsgReadIndexResp':
+    case 'MsgPreVoteResp':
+    case 'MsgStorageAppend':
+    case 'MsgStorageApply':
+    case 'MsgForgetLeader':
       if (machine.role === 'StateLeader') stepLeader(machine, received)
       else if (machine.role === 'StateFollower') stepFollower(machine, received)
       else stepCandidate(machine, received)

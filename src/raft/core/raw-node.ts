@@ -68,7 +68,7 @@ export class RawNode {
    * for what was passed on to this member in vain.
    */
   step(received: Message): void {
-    checkMessage(received, this.#machine.tracker)
+    checkMessage(received, this.#machine.id, this.#machine.tracker)
     step(this.#machine, received)
   }
 

@@ -1,0 +1,64 @@
+/**
+ * The face of consensus. Until the replica stands it is the pure core: a member without clock, socket or disk (`RawNode`),
+ * its words, a storage in memory, and the errors.
+ */
+export { maxInflightMsgsDefault, maxPendingReadsDefault } from './core/config.ts'
+export type { RaftConfig, ReadOnlyOption } from './core/config.ts'
+export { asV2, formatConfChanges, parseConfChanges } from './core/conf-change.ts'
+export { marshalConfChange, unmarshalConfChange } from './core/conf-change-codec.ts'
+export type { MarshalledConfChange } from './core/conf-change-codec.ts'
+export {
+  describeConfState,
+  describeEntries,
+  describeEntry,
+  describeHardState,
+  describeMessage,
+  describeReady,
+  describeSnapshot,
+  describeSoftState,
+} from './core/describe.ts'
+export type { DataFormat } from './core/describe.ts'
+export type { CampaignKind, RaftEvent, Role } from './core/event.ts'
+export type { ReadState } from './core/machine.ts'
+export { MemoryStorage } from './core/memory-storage.ts'
+export type { SnapshotOutOfDate } from './core/memory-storage.ts'
+export { appendThread, applyThread, emptyConfState, emptyHardState, message, nobody } from './core/message.ts'
+export type {
+  AnyConfChange,
+  ConfChange,
+  ConfChangeSingle,
+  ConfChangeTransition,
+  ConfChangeType,
+  ConfChangeV2,
+  ConfState,
+  Entry,
+  EntryType,
+  HardState,
+  MemberId,
+  Message,
+  MessageType,
+  Snapshot,
+  SnapshotMetadata,
+} from './core/message.ts'
+export type { Progress, ProgressState } from './core/progress.ts'
+export { committedIndex, majorityCommittedIndex, majorityVoteResult, voteResult } from './core/quorum.ts'
+export type { AckedIndex, JointConfig, MajorityConfig, VoteResult } from './core/quorum.ts'
+export { RawNode } from './core/raw-node.ts'
+export type { Ready, SoftState } from './core/ready.ts'
+export type { BasicStatus, Status } from './core/status.ts'
+export type { Compacted, Storage, Unavailable } from './core/storage.ts'
+export type { TrackerConfig } from './core/tracker.ts'
+export { entriesBytes, entryBytes, payloadBytes } from './core/wire-size.ts'
+export {
+  BrokenInvariant,
+  ConfChangeRefused,
+  InvalidConfChange,
+  InvalidConfig,
+  InvalidMessage,
+  OutOfOrder,
+  PeerNotFound,
+  ProposalDropped,
+  ReadDropped,
+  StepLocal,
+} from './error.ts'
+export type { ProposalDroppedReason, ReadDroppedReason } from './error.ts'
