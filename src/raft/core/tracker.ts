@@ -91,7 +91,7 @@ export class ProgressTracker implements Membership {
   /** Whether a quorum of the voters was heard of since the last check. */
   quorumActive(): boolean {
     const active = new Map<MemberId, boolean>()
-    for (const [id, progress] of this.#progress) if (!progress.isLearner) active.set(id, progress.recentActive)
+    for (const [id, progress] of this.#progress) active.set(id, progress.recentActive)
     return voteResult(this.#config.voters, active) === 'won'
   }
 

@@ -128,10 +128,10 @@ describe('changes of the configuration', () => {
     expect(tracker.progress.get(2)).toMatchObject({ match: 0, next: 20, recentActive: true, state: 'StateProbe' })
   })
 
-  it('do not notice nobody', () => {
+  it.each(['v0', 'l0', 'r0', 'u0'])('do not notice nobody: %s', (change) => {
     const tracker = trackerOf({ voters: [1] })
-    tracker.adopt(new Changer(tracker, 20).simple(parseConfChanges('v0 l0 r0')))
-    expect(formatConfig(tracker.config)).toBe('voters=(1)')
+    tracker.adopt(new Changer(tracker, 20).simple(parseConfChanges(change)))
+    expect([formatConfig(tracker.config), tracker.progress.size]).toEqual(['voters=(1)', 1])
   })
 
   it.each([
