@@ -9,7 +9,6 @@ import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { ColloquyError } from './error.ts'
 import type { IdSource } from './id.ts'
-import { hasControl } from './limit.ts'
 
 export type Criticality = 'low' | 'normal' | 'high' | 'critical'
 
@@ -135,18 +134,22 @@ export function fromBinary(
 const criticalities: ReadonlySet<unknown> = new Set<Criticality>(['low', 'normal', 'high', 'critical'])
 const required = ['id', 'source', 'type'] as const
 const attributeName = /^[a-z0-9]{1,20}$/
-const optionalTexts: ReadonlySet<string> = new Set([
+const knownNames: ReadonlySet<string> = new Set([
+  'specversion',
+  ...required,
   'subject',
   'time',
   'datacontenttype',
   'dataschema',
   'correlationid',
   'causationid',
+  'hop',
   'domain',
   'criticality',
   'traceparent',
 ])
-const knownNames: ReadonlySet<string> = new Set(['specversion', 'hop', ...required, ...optionalTexts])
+// Control characters, and surrogates without their other half: `u` takes a pair for one character that is neither.
+const unfit = /[\p{Cc}\p{Cs}]/u
 const rfc3339 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
@@ -166,7 +169,10 @@ export function checkEvent(value: unknown): CloudEvent {
   const names = Object.keys(event)
   if (names.length > envelopeLimits.attributesMax)
     throw new EnvelopeInvalid('form', `must have ${envelopeLimits.attributesMax} attributes at most`)
-  for (const name of names) if (name !== 'data' && event[name] !== undefined) checkAttribute(name, event[name])
+  for (const name of names) {
+    const value = event[name]
+    if (value !== undefined) checkAttribute(name, value)
+  }
   if (!('data' in event)) event['data'] = undefined
   return event as unknown as CloudEvent
 }
@@ -179,25 +185,53 @@ function refuseInherited(event: object): void {
 }
 
 function checkAttribute(name: string, value: unknown): void {
-  if (!knownNames.has(name) && !attributeName.test(name))
-    throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
-  if (name === 'hop') {
-    if (!Number.isSafeInteger(value) || (value as number) < 0)
-      throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
-    return
+  switch (name) {
+    case 'data':
+      return
+    case 'hop':
+      if (!Number.isSafeInteger(value) || (value as number) < 0)
+        throw new EnvelopeInvalid(name, 'must be a whole number of 0 or more')
+      return
+    case 'time':
+      if (!rfc3339.test(checkText(name, value))) throw new EnvelopeInvalid(name, 'must be an RFC 3339 time')
+      return
+    case 'criticality':
+      if (!criticalities.has(checkText(name, value)))
+        throw new EnvelopeInvalid(name, 'must be low, normal, high or critical')
+      return
+    case 'specversion':
+    case 'id':
+    case 'source':
+    case 'type':
+    case 'subject':
+    case 'datacontenttype':
+    case 'dataschema':
+    case 'correlationid':
+    case 'causationid':
+    case 'domain':
+    case 'traceparent':
+      checkText(name, value)
+      return
+    default:
+      checkExtension(name, value)
   }
+}
+
+function checkExtension(name: string, value: unknown): void {
+  if (!attributeName.test(name)) throw new EnvelopeInvalid('attributes', 'must have names of 1 to 20 of a-z and 0-9')
   // CloudEvents types: an extension may also be a Boolean or an Integer of 32 bits; ours are all text.
-  if (!optionalTexts.has(name) && (typeof value === 'boolean' || (typeof value === 'number' && value === (value | 0))))
-    return
+  if (typeof value === 'boolean' || (typeof value === 'number' && value === (value | 0))) return
+  checkText(name, value)
+}
+
+function checkText(name: string, value: unknown): string {
   const { attributeMaxLength } = envelopeLimits
-  if (typeof value !== 'string' || value.length > attributeMaxLength || hasControl(value) || !value.isWellFormed())
+  if (typeof value !== 'string' || value.length > attributeMaxLength || unfit.test(value))
     throw new EnvelopeInvalid(
       name,
       `must be well-formed text of ${attributeMaxLength} characters at most without control characters`,
     )
-  if (name === 'time' && !rfc3339.test(value)) throw new EnvelopeInvalid(name, 'must be an RFC 3339 time')
-  if (name === 'criticality' && !criticalities.has(value))
-    throw new EnvelopeInvalid(name, 'must be low, normal, high or critical')
+  return value
 }
 
 /** CloudEvents HTTP binding 3.1.3.2: space, quote, percent and all outside printable ASCII are percent-encoded. */

@@ -12,8 +12,10 @@ const absent = '\u001e'
 /** Everything but the place, as one text that no other event has. */
 export function contentText(stream: string, event: StoredEvent): string {
   const { type, id, source, subject, time, correlationid, causationid, hop, extra, data } = event
-  const attributes = [stream, type, id, source, subject, time, correlationid, causationid, hop, extra, data]
-  return attributes.map((each) => each ?? absent).join(separator)
+  // Written out: a list and its join cost a third of the whole sum.
+  const names = `${stream}${separator}${type}${separator}${id}${separator}${source}${separator}${subject ?? absent}`
+  const place = `${time ?? absent}${separator}${correlationid ?? absent}${separator}${causationid ?? absent}`
+  return `${names}${separator}${place}${separator}${hop ?? absent}${separator}${extra ?? absent}${separator}${data}`
 }
 
 /** Of everything but the place, which is not known before the event is kept. */

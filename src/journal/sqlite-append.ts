@@ -4,37 +4,11 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Transaction } from '../store/store.ts'
-import { placedChecksum } from './checksum.ts'
 import { meets } from './expectation.ts'
 import type { AppendOutcome, AppendRequest, End } from './numbered-backend.ts'
 import { firstMatch, headPosition } from './sqlite-filter.ts'
-
-/** The columns of an event that come from it, in the order in which `EventValues` has them. */
-const eventColumns = [
-  'type',
-  'id',
-  'source',
-  'subject',
-  'time',
-  'correlationid',
-  'causationid',
-  'hop',
-  'extra',
-  'data',
-] as const
-
-export type EventValues = [
-  type: string,
-  id: string,
-  source: string,
-  subject: string | null,
-  time: number | null,
-  correlationid: string | null,
-  causationid: string | null,
-  hop: number | null,
-  extra: string | null,
-  data: string,
-]
+import { insertEvents } from './sqlite-insert.ts'
+import type { EventValues } from './sqlite-insert.ts'
 
 export interface StreamArgs {
   readonly stream: string
@@ -100,25 +74,15 @@ export const keyEnds: Procedure<string, readonly End[] | null> = procedure(impor
   return before ? (JSON.parse(String(before['ends'])) as End[]) : null
 })
 
-/** Position, stream, version, checksum, then the values of the event. */
-export const insertEvent: string = `INSERT INTO journal_event (position, stream, version, checksum, ${eventColumns.join(', ')})
-  VALUES (?, ?, ?, ?, ${eventColumns.map(() => '?').join(', ')})`
-
 function appendOne(tx: Transaction, args: StreamArgs, known: Known, after: number): End {
   const { stream, events, checksums, ends } = args
-  let { version } = known
-  let position = after
-  const until = version + events.length
+  const version = known.version + events.length
   const id =
-    known.id ?? tx.sql('INSERT INTO journal_stream (name, version) VALUES (?, ?)').run(stream, until).lastInsertRowid
-  if (known.id !== undefined) tx.sql('UPDATE journal_stream SET version = ? WHERE id = ?').run(until, id)
-  const insert = tx.sql(insertEvent)
-  for (let at = 0; at < events.length; at++) {
-    const checksum = placedChecksum(checksums[at] as number, ++version, ++position)
-    insert.run(position, id, version, checksum, ...(events[at] as EventValues))
-  }
+    known.id ?? tx.sql('INSERT INTO journal_stream (name, version) VALUES (?, ?)').run(stream, version).lastInsertRowid
+  if (known.id !== undefined) tx.sql('UPDATE journal_stream SET version = ? WHERE id = ?').run(version, id)
+  insertEvents(tx, { id, events, checksums, firstVersion: known.version + 1, positions: after + 1 })
   if (ends) tx.sql('UPDATE journal_stream SET ended = 1, first = version WHERE id = ?').run(id)
-  return { version, position }
+  return { version, position: after + events.length }
 }
 
 function keepKey(tx: Transaction, { appends, fingerprint }: AppendArgs, key: string, ends: readonly End[]): void {

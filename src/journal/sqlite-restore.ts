@@ -5,11 +5,10 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Transaction } from '../store/store.ts'
-import { placedChecksum } from './checksum.ts'
 import type { RestoreFault } from './restore-fault.ts'
-import { insertEvent } from './sqlite-append.ts'
-import type { EventValues } from './sqlite-append.ts'
 import { headPosition } from './sqlite-filter.ts'
+import { insertEvents } from './sqlite-insert.ts'
+import type { EventValues } from './sqlite-insert.ts'
 
 export interface StageArgs {
   readonly stream: string
@@ -29,12 +28,7 @@ export const stage: Procedure<StageArgs, RestoreFault | null> = procedure(import
   if (from + events.length > first) return { version: Math.max(from, first), why: 'kept' }
   const fault = placeFault(tx, id, from, positions)
   if (fault) return fault
-  const insert = tx.sql(insertEvent)
-  for (let at = 0; at < events.length; at++) {
-    const [version, position] = [from + at, positions[at] as number]
-    const checksum = placedChecksum(checksums[at] as number, version, position)
-    insert.run(position, id, version, checksum, ...(events[at] as EventValues))
-  }
+  insertEvents(tx, { id, events, checksums, firstVersion: from, positions })
   tx.sql('UPDATE journal_stream SET erased = min(erased, ?) WHERE id = ?').run(from, id)
   return null
 })
