@@ -153,3 +153,39 @@ export class StoreUnavailable extends ColloquyError {
     super(`${path} ${why}`, options)
   }
 }
+
+/** A file or folder of a Disk that must be there is not. */
+export class DiskMissing extends ColloquyError {
+  override readonly code = 'store.disk_missing'
+  readonly path: string
+  constructor(path: string, options?: ErrorOptions) {
+    super(`there is no ${path || 'folder of the disk'}; make it first, or open the file with create`, options)
+    this.path = path
+  }
+}
+
+/** The disk or the quota is used up. A part of what was written may be there. */
+export class DiskFull extends ColloquyError {
+  override readonly code = 'store.disk_full'
+  readonly path: string
+  constructor(path: string, options?: ErrorOptions) {
+    super(`no room left for ${path}; free space, then write again from where it began: a part may be there`, options)
+    this.path = path
+  }
+}
+
+/** A Disk failed; `cause` is what the system said. After a failed sync nothing written since the last one is certain. */
+export class DiskFailed extends ColloquyError {
+  override readonly code = 'store.disk_error'
+  readonly path: string
+  /** As `write`, `sync`. */
+  readonly operation: string
+  constructor(path: string, operation: string, options?: ErrorOptions) {
+    super(
+      `${operation} of ${path || 'the disk'} failed; look at the disk, then open it anew and read what is there`,
+      options,
+    )
+    this.path = path
+    this.operation = operation
+  }
+}

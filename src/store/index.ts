@@ -3,6 +3,7 @@
  * node; the checks for a driver of one's own are `conformance.ts`.
  */
 export * from './error.ts'
+export type { Disk, DiskEntry, DiskFile, DiskOpenOptions, DiskWait } from './disk.ts'
 export { procedure, storeCall } from './procedure.ts'
 export type { BackupOptions, BackupProgress } from './store.ts'
 export type { Procedure, Row, Schema, SqlValue, Statement, Store, StoreCall, StoreStats, Transaction } from './store.ts'
