@@ -26,7 +26,7 @@ export class BusNode implements BusCarrier {
   /** Peers to which a stream broke and nothing has passed since. */
   readonly #away = new Set<string>()
 
-  constructor(network: SimNetwork, name: string, kind: LinkKind, ended: () => void) {
+  constructor(network: Pick<SimNetwork, 'attach'>, name: string, kind: LinkKind, ended: () => void) {
     this.name = name
     this.#kind = kind
     this.#endpoint = network.attach(

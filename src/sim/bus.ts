@@ -50,7 +50,7 @@ export interface SimBus {
 }
 
 /** A crash of a node is told by the network: `network.crash(node)` revokes its connections too. */
-export function createSimBus(network: SimNetwork, options: SimBusOptions): SimBus {
+export function createSimBus(network: Pick<SimNetwork, 'attach'>, options: SimBusOptions): SimBus {
   checkKeys('options', options, ['clock', 'random', 'entropy', 'kind', 'payloadMaxBytes', 'requestsMax'])
   const { clock, random, kind = 'stream', payloadMaxBytes, requestsMax } = options
   if (kind !== 'stream' && kind !== 'datagram') throw new InvalidArgument('kind', 'must be stream or datagram')

@@ -37,7 +37,8 @@ function runText({ seed, simulatedMs, steps, faults, reduced, replay }: FailedRu
   const shown = reduced ?? faults
   const listed = shown.slice(0, faultsShown).map((fault) => `    ${JSON.stringify(fault)}`)
   const more = shown.length > faultsShown ? [`    and ${shown.length - faultsShown} more, in run.faults`] : []
-  const told = reduced === undefined ? `${faults.length} faults` : `${reduced.length} of ${faults.length} faults are enough`
+  const told =
+    reduced === undefined ? `${faults.length} faults` : `${reduced.length} of ${faults.length} faults are enough`
   return [
     `  seed ${JSON.stringify(seed)}, at ${simulatedMs} ms, step ${steps}; ${told}${shown.length > 0 ? ':' : ''}`,
     ...listed,
