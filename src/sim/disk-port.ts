@@ -141,19 +141,21 @@ export class SimDiskPort implements Disk {
     return this.#waited(path, operation, options?.signal, begin)
   }
 
-  #waited<T>(
+  async #waited<T>(
     path: string,
     operation: DiskOperation,
     signal: AbortSignal | undefined,
     begin: () => () => T,
   ): Promise<T> {
+    this.#check('the disk')
     return untilAborted(`${operation} of ${path}`, this.#operate(operation, path, {}, begin), signal)
   }
 
   /** `begin` does what is seen at once, and gives what is done at the end of the operation's time. */
   async #operate<T>(operation: DiskOperation, path: string, told: Told, begin: () => () => T): Promise<T> {
     const host = this.#host
-    if (host.current !== this.#incarnation) throw new SimRevoked(host.name, `${operation} of ${path || 'the disk'}`)
+    // It was called in time, and a crash came before its turn.
+    if (this.#revoked) await never()
     const isSync = operation === 'sync' || operation === 'syncFolder'
     try {
       const fails = !isSync && operation !== 'write' && host.happens(host.now.errorChance)
@@ -174,11 +176,20 @@ export class SimDiskPort implements Disk {
   /** A crash meanwhile ends the incarnation: nobody hears any more what became of its operation. */
   async #passed(isSync: boolean): Promise<void> {
     await this.#host.pass(isSync)
-    if (this.#host.current !== this.#incarnation) await new Promise<never>(() => {})
+    if (this.#revoked) await never()
+  }
+
+  get #revoked(): boolean {
+    return this.#host.current !== this.#incarnation
+  }
+
+  #check(what: string): void {
+    if (this.#revoked) throw new SimRevoked(this.#host.name, what)
   }
 
   #raw(path: string, image: Image): RawFile {
     return {
+      check: () => this.#check(`the file ${path}`),
       read: (offset, length) =>
         this.#operate('read', path, { offset, bytes: length }, () => () => image.read(offset, length)),
       write: (offset, data) =>
@@ -241,6 +252,8 @@ export class SimDiskPort implements Disk {
 }
 
 const nothing = (): void => {}
+
+const never = (): Promise<never> => new Promise<never>(() => {})
 
 function failure(path: string, operation: string): DiskFailed {
   return new DiskFailed(path, operation, { cause: new Error('EIO: the simulated disk failed') })

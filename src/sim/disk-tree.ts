@@ -1,12 +1,12 @@
 /**
  * Tree: the names of a simulated disk, twice, as an Image holds bytes twice: as programs see them and as they would be after
  * a loss of power, with the changes between. Changes of a name become durable in their order, as journaling file systems
- * have it; those of different names need not.
+ * have it; those of different names need not. A folder whose own name was not synced is gone with all that is in it, though
+ * that was synced: stricter than most file systems, and all that a program may count on.
  */
 import type { Random } from '../base/random.ts'
 import { diskFolderOf } from '../store/disk-path.ts'
-import { Image } from './disk-image.ts'
-import type { UnsyncedFate } from './disk-image.ts'
+import type { Image, UnsyncedFate } from './disk-image.ts'
 
 /** A file, or a folder. */
 export type TreeNode = Image | 'folder'
@@ -75,7 +75,7 @@ export class Tree {
     for (const change of this.#changes.toReversed()) {
       if (change.unsynced.size > 0 && !change.names.some((name) => needed.has(name))) continue
       durable.add(change)
-      for (const name of [...change.names, ...change.names.map(diskFolderOf)]) needed.add(name)
+      for (const name of change.names) needed.add(name)
     }
     for (const change of this.#changes) if (durable.has(change)) change.apply(this.#durable)
     this.#changes = this.#changes.filter((change) => !durable.has(change))
@@ -87,10 +87,15 @@ export class Tree {
     const counted = { lost: 0, kept: 0 }
     for (const { names, apply } of this.#changes.splice(0)) {
       const drawn = fate === 'mixed' ? random.integer(2) === 0 : fate === 'kept'
-      const stands = drawn && ![...names, ...names.map(diskFolderOf)].some((name) => without.has(name))
+      const stands = drawn && !names.some((name) => without.has(name))
       counted[stands ? 'kept' : 'lost']++
       if (stands) apply(this.#durable)
       else for (const name of names) without.add(name)
+    }
+    // Parents come before their children by length; what stands in no folder any more is gone with it.
+    for (const path of [...this.#durable.keys()].sort((one, other) => one.length - other.length)) {
+      const folder = diskFolderOf(path)
+      if (folder !== '' && this.#durable.get(folder) !== 'folder') this.#durable.delete(path)
     }
     this.#seen = new Map(this.#durable)
     return counted

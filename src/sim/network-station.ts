@@ -273,7 +273,7 @@ export class Station implements Endpoint, StreamEnd {
     this.#host.forget(this)
     for (const parcel of this.#outbox.splice(0)) this.drop(parcel, why)
     for (const work of this.#inbox.splice(0)) work()
-    for (const stream of [...this.#ends]) stream.leave(this, why)
+    for (const stream of this.#ends) stream.leave(this, why)
     this.#ends.clear()
     this.#streams.clear()
     this.#handlers.onEnd?.(why)

@@ -36,7 +36,6 @@ interface Queued {
 }
 
 export class Stream {
-  readonly #setting: StreamSetting
   readonly #ends: readonly [StreamEnd, StreamEnd | undefined]
   readonly #lanes: readonly [Lane, Lane]
   readonly #told = [false, false]
@@ -45,7 +44,6 @@ export class Stream {
 
   /** Between `near` and `far`; without a `far` nobody listens there, and the first message finds it out. */
   constructor(setting: StreamSetting, near: StreamEnd, far: StreamEnd | undefined, there: Link, back: Link) {
-    this.#setting = setting
     this.#ends = [near, far]
     this.#lanes = [new Lane(setting, there, this, 0), new Lane(setting, back, this, 1)]
   }
@@ -127,7 +125,7 @@ export class Stream {
     this.#told[side] = true
     this.broken = true
     this.#clear(side, 'broken')
-    const peer = (this.#ends[1 - side] as StreamEnd | undefined)?.node ?? this.#lanes[side]?.to ?? ''
+    const peer = this.#ends[1 - side]?.node ?? this.#lanes[side]?.to ?? ''
     this.#ends[side]?.broken(this, peer, why, this.#lost[side] ?? 0)
   }
 

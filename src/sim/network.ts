@@ -253,7 +253,7 @@ class Network implements SimNetwork {
   crash(node: string): void {
     const known = this.#known(node)
     known.held = false
-    for (const station of [...known.ports.values()]) station.end('crashed')
+    for (const station of known.ports.values()) station.end('crashed')
   }
 
   #known(node: string): { held: boolean; readonly ports: Map<string, Station> } {

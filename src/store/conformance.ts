@@ -30,6 +30,9 @@ import {
 import { storeCall } from './procedure.ts'
 import type { Schema, SqlValue, Store } from './store.ts'
 
+export { diskChecks } from './conformance-disk.ts'
+export type { DiskBench, DiskCheck, OpenDisk } from './conformance-disk.ts'
+
 export type OpenStore = (schemas: readonly Schema[]) => Promise<Store> | Store
 
 export interface StoreCheck {

@@ -9,6 +9,8 @@ import type { DiskFile, DiskWait } from './disk.ts'
 
 /** What a driver does; each call rejects with the typed errors of the port. */
 export interface RawFile {
+  /** Asked at each call but `close`; throws when the handle may no longer be used. */
+  readonly check?: () => void
   /** Fewer bytes than `length` at the end of the file alone. */
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>
   /** All of them, or a rejection. */
@@ -52,6 +54,7 @@ class OpenedFile implements DiskFile {
     checkOffset('offset', offset)
     wholeNumber('length', length, 0, readMax)
     const signal = signalOf(options)
+    this.#raw.check?.()
     if (this.#closing) throw new Closed(`the file ${this.path}`)
     return untilAborted(`reading ${this.path}`, this.#raw.read(offset, length), signal)
   }
@@ -108,6 +111,7 @@ class OpenedFile implements DiskFile {
 
   #inOrder(what: string, options: DiskWait | undefined, change: () => Promise<void>): Promise<void> {
     const signal = signalOf(options)
+    this.#raw.check?.()
     if (this.#closing) throw new Closed(`the file ${this.path}`)
     if (this.#failure) throw this.#failure
     if (signal?.aborted) throw new Aborted(`${what} ${this.path}`, { cause: signal.reason })

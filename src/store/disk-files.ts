@@ -39,7 +39,12 @@ class FilesDisk implements Disk {
     const flags = constants.O_RDWR | (options.create === true ? constants.O_CREAT : 0)
     const opened = attempt(path, 'open', async () => {
       const handle = await open(place, flags)
-      return openedFile(path, (await handle.stat()).size, rawFile(path, handle))
+      try {
+        return openedFile(path, (await handle.stat()).size, rawFile(path, handle))
+      } catch (error) {
+        await handle.close()
+        throw error
+      }
     })
     try {
       return await untilAborted(`opening ${path}`, opened, options.signal)
@@ -87,13 +92,8 @@ class FilesDisk implements Disk {
 
   syncFolder(folder: string, options?: DiskWait): Promise<void> {
     return this.#call(checkDiskFolder(folder), 'syncFolder', options, async (place) => {
-      if (process.platform === 'win32') return void (await lstat(place))
-      const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY)
-      try {
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
+      if (process.platform === 'win32') await lstat(place)
+      else await syncNames(place)
     })
   }
 
@@ -110,6 +110,15 @@ class FilesDisk implements Disk {
     if (options) checkKeys('options', options, ['signal'])
     const done = attempt(path, operation, () => work(this.#at(path)))
     return untilAborted(`${operation} of ${path}`, done, options?.signal)
+  }
+}
+
+async function syncNames(place: string): Promise<void> {
+  const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

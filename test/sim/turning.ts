@@ -12,10 +12,10 @@ export interface Turning extends AsyncDisposable {
 /** `busy` says whether time is to go on by itself; it goes by 1 ms when all promises have run. */
 export function turning(busy: (clock: ManualClock) => boolean, clock: ManualClock = manualClock()): Turning {
   let last: Promise<void> = Promise.resolve()
-  let over = false
+  const over = new AbortController()
   const pass = (ms: number) => (last = last.then(() => clock.advance(ms)))
   const run = async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       await turn()
       if (busy(clock)) await pass(1)
     }
@@ -25,7 +25,7 @@ export function turning(busy: (clock: ManualClock) => boolean, clock: ManualCloc
     clock,
     pass,
     async [Symbol.asyncDispose]() {
-      over = true
+      over.abort()
       await running
     },
   }
