@@ -2,6 +2,7 @@
  * A few members and a network by hand, for tests of the core: nothing moves but what a test moves. What a member says lies in
  * `flying` until it is delivered or lost; what it is given to store is stored at once, and outlives a crash.
  */
+import { codeOf } from '../../../src/base/error.ts'
 import { seededRandom } from '../../../src/base/random.ts'
 import type { RaftConfig } from '../../../src/raft/core/config.ts'
 import { unmarshalConfChange } from '../../../src/raft/core/conf-change-codec.ts'
@@ -185,7 +186,13 @@ export class Cluster {
   }
 
   deliver(sent: Message): void {
-    if (!this.loses(sent)) this.members.get(sent.to)?.node.step(sent)
+    if (this.loses(sent)) return
+    try {
+      this.members.get(sent.to)?.node.step(sent)
+    } catch (error) {
+      // Typed refusals of what was passed on, and of answers of those who have left, are the end of that message.
+      if (!['raft.peer_not_found', 'raft.proposal_dropped', 'raft.read_dropped'].includes(codeOf(error))) throw error
+    }
   }
 
   tick(id: MemberId, ticks = 1): void {
