@@ -67,7 +67,8 @@ export interface SimReport {
   readonly faults: readonly Fault[]
 }
 
-export type Scenario = (world: World) => unknown
+/** What happens in a world: starts nodes, lets faults happen, checks. */
+export type ScenarioBody = (world: World) => unknown
 
 const optionNames = [
   'seed',
@@ -92,7 +93,7 @@ const optionNames = [
  * `sim.invariant_broken`, `sim.escaped`, `sim.not_live`, `sim.too_little`, `sim.stuck`, `sim.limit`, `sim.interrupted`: each
  * holds the run. `base.invalid_argument` for options, and for a world inside a world.
  */
-export async function simulate(options: SimulateOptions, scenario: Scenario): Promise<SimReport> {
+export async function simulate(options: SimulateOptions, scenario: ScenarioBody): Promise<SimReport> {
   const setting = settingOf(options)
   if (typeof scenario !== 'function') throw new InvalidArgument('scenario', 'must be a function of the world')
   if (here.getStore()) throw new InvalidArgument('simulate', 'cannot begin a world inside a world; begin it outside')
@@ -114,7 +115,7 @@ interface Ran {
   readonly verdict: Verdict
 }
 
-async function once(setting: WorldSetting, scenario: Scenario, signal: AbortSignal | undefined): Promise<Ran> {
+async function once(setting: WorldSetting, scenario: ScenarioBody, signal: AbortSignal | undefined): Promise<Ran> {
   const world = new WorldRun(setting)
   const interrupt = () => world.end({ kind: 'interrupted', reason: signal?.reason })
   if (signal?.aborted) interrupt()
@@ -129,7 +130,7 @@ async function once(setting: WorldSetting, scenario: Scenario, signal: AbortSign
 /** The fewest that still fail in the same way; undefined when the list as a whole does not, which would be a world not of its seed. */
 async function reducedFaults(
   setting: WorldSetting,
-  scenario: Scenario,
+  scenario: ScenarioBody,
   first: Ran,
   runsMax: number,
   signal: AbortSignal | undefined,

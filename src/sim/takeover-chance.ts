@@ -26,13 +26,13 @@ export function chanceParts(place: Whereabouts): Part[] {
       filled(at, part(buffer, Number(offset ?? 0), size === undefined ? undefined : Number(size)))
       return whole
     }),
-    ...['randomBytes', 'pseudoRandomBytes', 'prng', 'rng'].flatMap((key) => inWorlds(crypto, key, place, randomBytes)),
+    ...['randomBytes', 'pseudoRandomBytes', 'prng', 'rng'].flatMap((key) => inWorlds(crypto, key, place, drawnBytes)),
     ...inWorlds(crypto, 'randomFill', place, (at, args) => {
       const [buffer, offset, size] = args.slice(0, -1)
       filled(at, part(buffer, Number(offset ?? 0), size === undefined ? undefined : Number(size)))
       return later(at, args.at(-1), buffer)
     }),
-    ...inWorlds(crypto, 'randomInt', place, randomInt),
+    ...inWorlds(crypto, 'randomInt', place, drawnInteger),
   ]
 }
 
@@ -41,12 +41,12 @@ function checking(real: PlatformFunction, ...args: unknown[]): unknown {
   return here.exit(() => real(...args))
 }
 
-function randomBytes(at: Place, [size, callback]: readonly unknown[], real: PlatformFunction): unknown {
+function drawnBytes(at: Place, [size, callback]: readonly unknown[], real: PlatformFunction): unknown {
   const bytes = filled(at, checking(real, size))
   return callback === undefined ? bytes : later(at, callback, bytes)
 }
 
-function randomInt(at: Place, args: readonly unknown[], real: PlatformFunction): unknown {
+function drawnInteger(at: Place, args: readonly unknown[], real: PlatformFunction): unknown {
   const callback = args.at(-1)
   const bounds = typeof callback === 'function' ? args.slice(0, -1) : args
   // The real one checks the bounds.

@@ -196,7 +196,7 @@ function waiting(
 }
 
 /** Ticks that nobody has asked for yet are given at once when asked, one for each. */
-async function* ticks(at: Place, delayMs: number, value: unknown, options: unknown): AsyncGenerator<unknown> {
+async function* ticks(at: Place, delayMs: number, value: unknown, options: unknown): AsyncGenerator {
   const signal = signalOf(options)
   if (signal?.aborted) throw aborted(signal)
   let due = 0

@@ -33,7 +33,7 @@ export class Fitter {
 
   constructor(options: FitterOptions) {
     this.#options = options
-    const { network, root, random, busKind } = options
+    const { root, random, busKind } = options
     this.#bus = createSimBus(
       { attach: (...port) => this.#attach(...port) },
       { clock: root.clock, random: random.split('bus'), kind: busKind },

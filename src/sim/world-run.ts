@@ -119,9 +119,9 @@ export class WorldRun implements World {
     return verdict.kind === 'done' ? this.#enough() : verdict
   }
 
-  /** The first verdict is the verdict. */
+  /** The first failure is the verdict, also one that the last step shows. */
   end(verdict: Verdict): void {
-    if (this.verdict) return
+    if (this.verdict && (this.verdict.kind !== 'done' || verdict.kind === 'done')) return
     this.verdict = verdict
     this.trace.add(`${this.loop.nowMs} end ${verdict.kind}`)
     this.loop.stop()
@@ -141,8 +141,9 @@ export class WorldRun implements World {
 
   /** After each step, when all that it made ready has run. */
   #settled(): void {
+    if (this.verdict && this.verdict.kind !== 'done') return
     for (const { name, every, check } of this.#invariants) {
-      if (this.verdict || this.loop.steps % every !== 0) continue
+      if (this.loop.steps % every !== 0) continue
       const fault = this.#root.enter(() => brokenBy(check))
       if (fault !== undefined) this.end({ kind: 'invariant', name, error: fault.error })
     }

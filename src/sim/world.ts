@@ -29,11 +29,11 @@ export interface Ports {
   /** What is synced outlives a crash; the next incarnation has the same. */
   readonly disk: Disk
   /** A port of the raw network. Default name `wire`. Throws `sim.port_taken`. */
-  wire(handlers: StationHandlers, options?: { readonly port?: string }): Endpoint
+  readonly wire: (handlers: StationHandlers, options?: { readonly port?: string }) => Endpoint
   /** Counts something, as `World.count`. */
-  count(counter: string, times?: number): void
+  readonly count: (counter: string, times?: number) => void
   /** Adds a line to the trace, with the time and the node. */
-  log(text: string): void
+  readonly log: (text: string) => void
 }
 
 export interface SimNode {
@@ -116,7 +116,7 @@ export interface World {
   /** Checked after every step, or every `every` steps. It fails by a throw, by false, or by a text that says what is wrong. */
   invariant(name: string, check: () => unknown, options?: { readonly every?: number }): void
   /** Counts something rare; see `atLeast` of `simulate`. */
-  count(counter: string, times?: number): void
+  readonly count: (counter: string, times?: number) => void
   /** Adds a line to the trace. */
-  log(text: string): void
+  readonly log: (text: string) => void
 }

@@ -54,7 +54,7 @@ describe('a node of a world', () => {
         const file = await disk.open('log', { create: true })
         // Whatever runs on without a port still reaches nothing.
         void (async () => {
-          for (let turn = 0; turn < 5000; turn++) await null
+          for (let turn = 0; turn < 5000; turn++) await Promise.resolve()
           if (world.nodes.length === 0) return
           await outside
           count('leftover')
@@ -151,7 +151,12 @@ describe('a node of a world', () => {
       await world.sleep(200)
       return acts
     })
-    expect(result.map((act) => act.split(' ')[0]).toSorted()).toEqual(['first', 'message', 'second', 'sync'])
+    expect(result.map((act) => act.split(' ')[0] ?? '').toSorted(byText)).toEqual([
+      'first',
+      'message',
+      'second',
+      'sync',
+    ])
     for (const act of result) expect(Number(act.split(' ')[1])).toBeCloseTo(99.7, 5)
     expect(result.indexOf('first 99.7')).toBeLessThan(result.indexOf('second 99.7'))
   })
@@ -226,7 +231,7 @@ describe('a node of a world', () => {
   })
 
   it('does not fail the world by what a dead incarnation leaves behind', async () => {
-    await seen(async (world) => {
+    const { report } = await seen(async (world) => {
       const outside = Promise.withResolvers<undefined>()
       const node = world.node('a', () => {
         void outside.promise.then(bad)
@@ -237,6 +242,7 @@ describe('a node of a world', () => {
       outside.resolve(undefined)
       await world.sleep(10)
     })
+    expect(report.counters).toMatchObject({ crashes: 1 })
   })
 
   it('talks over the bus, and its handlers are its own', async () => {
@@ -262,6 +268,8 @@ describe('a node of a world', () => {
     expect(result).toEqual({ acts: [], answer: 'hello!' })
   })
 })
+
+const byText = (one: string, other: string) => (one < other ? -1 : 1)
 
 function bad(): never {
   throw new Error('bad')
