@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -98,10 +98,13 @@ describe('scenario files', () => {
       writeFileSync(join(folder, 'b.txt'), 'count\n----\n1\n')
       writeFileSync(join(folder, 'deep', 'er', 'a.txt'), 'count\n----\n1\n\ncount\n----\n2\n')
       writeFileSync(join(folder, 'README'), 'Nothing to run.\n')
+      symlinkSync(join(folder, 'b.txt'), join(folder, 'deep', 'linked.txt'))
+      symlinkSync(join(folder, 'nothing'), join(folder, 'dangling.txt'))
       const results = runFolder(folder, [echo])
       expect(results.map(({ path, cases }) => [path, cases.map(({ passed }) => passed)])).toEqual([
         ['b.txt', [true]],
         ['deep/er/a.txt', [true, true]],
+        ['deep/linked.txt', [true]],
       ])
     } finally {
       rmSync(folder, { recursive: true })

@@ -2,7 +2,7 @@
  * Scenario files in the format of cockroachdb/datadriven: a command with its arguments, lines of input, `----`, and what is
  * to be printed up to a blank line. It reads and runs them; what the commands do is a suite's.
  */
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 export interface Argument {
@@ -121,11 +121,17 @@ function withLineFeed(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`
 }
 
-function filesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
+/** Links are followed; the bound is there for those that lead back. */
+function filesIn(folder: string, depthMax = 16): string[] {
+  if (depthMax === 0) return []
+  return readdirSync(folder)
     .toSorted()
+    .flatMap((name) => {
+      const path = join(folder, name)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat?.isDirectory() === true) return filesIn(path, depthMax - 1)
+      return stat?.isFile() === true ? [path] : []
+    })
 }
 
 /** Throws `ScenarioFault` where the text is not of the format. */
