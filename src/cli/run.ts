@@ -43,6 +43,11 @@ const commands: readonly Entry[] = [
     summary: 'show the actors of running nodes, live',
     load: async () => (await import('./top.ts')).topCommand,
   },
+  {
+    name: 'sim',
+    summary: 'run a scenario in seeded worlds, with faults, and say which seeds fail',
+    load: async () => (await import('./sim.ts')).simCommand,
+  },
 ]
 
 /** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
