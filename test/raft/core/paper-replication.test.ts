@@ -156,9 +156,9 @@ describe('replication, section 5.3', () => {
   })
 
   it('one refusal skips all entries of a term, at either side', () => {
-    const behind = follower([1, 1, 1, 1, 1])
-    const [refusal] = behind.hear({ type: 'MsgApp', from: 2, term: 9, index: 5, logTerm: 4 })
-    expect(refusal).toMatchObject({ reject: true, rejectHint: 5, logTerm: 1 })
+    const ahead = follower([1, 1, 5, 5, 5])
+    const [refusal] = ahead.hear({ type: 'MsgApp', from: 2, term: 9, index: 5, logTerm: 4 })
+    expect(refusal).toMatchObject({ reject: true, rejectHint: 2, logTerm: 1 })
     const { each } = leader([1, 4, 4, 4, 4])
     const [again] = each.hear({
       type: 'MsgAppResp',
@@ -259,6 +259,38 @@ describe('replication, section 5.3', () => {
     expect(each.commit).toBe(0)
     for (const response of messages[1]?.responses ?? []) each.node.step(response)
     expect(each.commit).toBe(1)
+  })
+
+  it('what others have stored is committed and not yet applied by a member that is still storing it, thesis 10.2.1', () => {
+    const each = new Member(1, { confState: { voters } }, { asyncStorageWrites: true })
+    each.node.step(message({ type: 'MsgApp', from: 2, to: 1, term: 1, entries: [entry(1, 1)], commit: 1 }))
+    const { messages } = each.node.ready()
+    expect([each.commit, messages.map(({ type }) => type)]).toEqual([1, ['MsgStorageAppend']])
+    expect(each.node.hasReady()).toBe(false)
+    each.storage.append(messages[0]?.entries ?? [])
+    for (const response of messages[0]?.responses ?? []) if (response.to === 1) each.node.step(response)
+    expect(each.node.ready().messages.map(({ type }) => type)).toEqual(['MsgStorageApply'])
+  })
+
+  it('a write that was overtaken tells nothing: the entry is back in the log and yet to be replaced on disk', () => {
+    const each = new Member(1, { confState: { voters } }, { asyncStorageWrites: true })
+    // The same entry comes, is replaced in term 2, and comes back in term 3, while no write has ended.
+    const writes = [
+      { from: 2, term: 1, entries: [entry(1, 1)] },
+      { from: 3, term: 2, entries: [entry(1, 2)] },
+      { from: 2, term: 3, entries: [entry(1, 1)] },
+    ].map((fields) => {
+      each.node.step(message({ type: 'MsgApp', to: 1, ...fields }))
+      return each.node.ready().messages.find(({ type }) => type === 'MsgStorageAppend')
+    })
+    each.node.step(message({ type: 'MsgHeartbeat', from: 2, to: 1, term: 3, commit: 1 }))
+    const applied = writes.map((write) => {
+      each.storage.append(write?.entries ?? [])
+      for (const response of write?.responses ?? []) if (response.to === 1) each.node.step(response)
+      const { messages } = each.node.ready()
+      return messages.filter(({ type }) => type === 'MsgStorageApply').flatMap(({ entries }) => entries)
+    })
+    expect(applied).toEqual([[], [], [entry(1, 1)]])
   })
 
   it('a voter that is alone gives out no entry as committed before it is stored', () => {

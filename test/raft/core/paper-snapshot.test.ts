@@ -1,7 +1,7 @@
 /** The rules of log compaction: the Raft paper (extended version), section 7 and figures 12 and 13. */
 import { describe, expect, it } from 'vitest'
 import { type ConfState, type Snapshot, emptyConfState } from '../../../src/raft/core/message.ts'
-import { Cluster, Member, brief, bytes } from './cluster.ts'
+import { Cluster, Member, type Options, brief, bytes, electionTick } from './cluster.ts'
 
 const voters = [1, 2, 3]
 
@@ -14,8 +14,8 @@ function follower(terms: readonly number[], commit = 0): Member {
 }
 
 /** Member 3 was away while five entries were committed, and member 1 has compacted all but the last one. */
-function compacted(): Cluster {
-  const cluster = new Cluster(3)
+function compacted(options: Options = {}): Cluster {
+  const cluster = new Cluster(3, options)
   cluster.elect(1)
   cluster.isolate(3)
   for (const each of ['a', 'b', 'c', 'd', 'e']) cluster.propose(1, each)
@@ -63,22 +63,35 @@ describe('snapshots of a leader, section 7', () => {
     expect(cluster.at(3).data.at(-1)).toBe('f')
   })
 
-  it('are not sent to somebody who may be gone', () => {
-    const cluster = compacted()
-    cluster.loses = ({ from, to }) => from === 3 || to === 3
-    cluster.at(2).node.campaign()
-    cluster.settle()
-    const { storage } = cluster.at(2)
-    storage.createSnapshot(5, undefined, undefined)
-    storage.compact(5)
+  it('are not sent to somebody who was not heard of for an election timeout', () => {
+    const cluster = compacted({ checkQuorum: true })
+    cluster.tick(1, 2 * electionTick)
     const sent: string[] = []
-    cluster.loses = (each) => {
-      if (each.to === 3) sent.push(each.type)
-      return each.from === 3 || each.to === 3
+    cluster.loses = ({ from, to, type }) => {
+      if (to === 3) sent.push(type)
+      return from === 3 || to === 3
     }
-    cluster.propose(2, 'f')
-    cluster.tick(2, 3)
-    expect(new Set(sent)).toEqual(new Set(['MsgHeartbeat']))
+    cluster.at(1).node.reportUnreachable(3)
+    cluster.propose(1, 'f')
+    cluster.tick(1)
+    expect(sent).toEqual(['MsgHeartbeat'])
+    cluster.heal()
+    cluster.tick(1, 2)
+    expect(cluster.at(3).snapshots.length).toBe(1)
+  })
+
+  it('that failed tell nothing of the log of the follower; those that arrived tell that it reaches so far', () => {
+    for (const [outcome, next] of [
+      ['failed', 2],
+      ['finished', 6],
+    ] as const) {
+      const cluster = compacted()
+      cluster.heal()
+      cluster.loses = ({ type }) => type === 'MsgSnap'
+      cluster.tick(1, 2)
+      cluster.at(1).node.reportSnapshot(3, outcome)
+      expect(cluster.at(1).node.status().progress.get(3)).toMatchObject({ state: 'StateProbe', match: 1, next })
+    }
   })
 
   it('need not be waited for by the others: entries are committed meanwhile', () => {
@@ -124,6 +137,14 @@ describe('snapshots at a follower, figure 13', () => {
     const answer = each.hear({ type: 'MsgSnap', from: 2, term: 1, snapshot: snapshotOf(2, 1) })
     expect(answer).toMatchObject([{ type: 'MsgAppResp', index: 3, reject: false }])
     expect([each.terms, each.snapshots]).toEqual([[1, 1, 1], []])
+  })
+
+  it('from before another snapshot are not taken either', () => {
+    const each = follower([])
+    each.hear({ type: 'MsgSnap', from: 2, term: 3, snapshot: snapshotOf(9, 2) })
+    const answer = each.hear({ type: 'MsgSnap', from: 2, term: 3, snapshot: snapshotOf(4, 2) })
+    expect(answer).toMatchObject([{ type: 'MsgAppResp', index: 9, reject: false }])
+    expect([each.commit, each.snapshots.length]).toEqual([9, 1])
   })
 
   it('bring the configuration that counts at their last entry', () => {
