@@ -346,7 +346,8 @@ export class SimBusConnection implements Bus, SubscriptionHost {
     this.#pace.spend()
   }
   wake(subscription: BusSubscription): void {
-    this.#pace.wake(subscription)
+    // A consumer that may never go on would ask again and again.
+    if (!this.#revoked) this.#pace.wake(subscription)
   }
   last(subscription: BusSubscription): Promise<void> {
     const route = this.#subscriptions.get(subscription)
