@@ -96,9 +96,9 @@ export class WorldRun implements World {
       clock: this.clock,
       random: this.#seeded.split('network'),
       weather: setting.weather,
-      observe: networkWitness(this.log, this.count),
+      observe: networkWitness(this.log, this.#tally),
     })
-    const shared = { loop: this.loop, root: this.#root, network: this.network, count: this.count, log: this.log }
+    const shared = { loop: this.loop, root: this.#root, network: this.network, count: this.#tally, log: this.log }
     this.#driver = new FaultDriver({ ...shared, nodes: this.#nodes })
     this.#fitter = new Fitter({ ...shared, busKind: setting.busKind, random: this.#seeded.split('fittings') })
     this.faults = setting.faults ?? []
@@ -260,13 +260,17 @@ export class WorldRun implements World {
   }
 
   readonly count = (counter: string, times = 1): void => {
-    const counted = this.counters.get(counter)
-    if (counted === undefined) {
-      plainName('counter', counter, 200)
-      if (this.counters.size >= countersMax) throw new LimitExceeded('counters', countersMax, countersMax + 1)
-    }
-    this.counters.set(counter, (counted ?? 0) + times)
+    if (!this.counters.has(counter)) plainName('counter', counter, 200)
+    this.#tally(counter, wholeNumber('times', times, 0))
     this.trace.add(`${this.loop.nowMs} count ${counter} ${times}`)
+  }
+
+  /** For what has a line of its own. */
+  readonly #tally = (counter: string, times: number): void => {
+    const counted = this.counters.get(counter)
+    if (counted === undefined && this.counters.size >= countersMax)
+      throw new LimitExceeded('counters', countersMax, countersMax + 1)
+    this.counters.set(counter, (counted ?? 0) + times)
   }
 
   readonly log = (text: string): void => {
