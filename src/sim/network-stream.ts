@@ -59,13 +59,12 @@ export class Stream {
 
   /** For the lane: the head has arrived. */
   arrive(side: number, { parcel, ends }: Queued): void {
-    const [sender, receiver] = [this.#ends[side], this.#ends[1 - side]]
-    if (ends === 'timeout' || ends === 'reset') {
-      if (parcel) this.#drop(side, parcel, 'broken')
+    const receiver = this.#ends[1 - side]
+    if (!parcel) return ends === undefined ? undefined : this.#tell(1 - side, ends)
+    if (ends !== undefined) {
+      this.#drop(side, parcel, 'broken')
       return this.end(side, ends)
     }
-    if (ends !== undefined) return this.#tell(1 - side, ends)
-    if (!parcel || !sender) return
     if (!receiver) {
       this.#drop(side, parcel, 'absent')
       return this.end(side, 'refused')
@@ -167,15 +166,21 @@ class Lane {
   }
 
   send(parcel: Parcel): void {
+    const { resetChance } = this.#link.weather
+    this.#send(parcel.data.length, parcel, this.#link.happens(resetChance) ? 'reset' : undefined)
+  }
+
+  /** What does not get through in time is a timeout, whatever it was to say. */
+  #send(bytes: number, parcel: Parcel | undefined, ends: BreakReason | undefined): void {
     const { clock, timeoutMs } = this.#setting
-    const arrivesMs = this.#link.streamMs(parcel.data.length, timeoutMs)
+    const arrivesMs = this.#link.streamMs(bytes, timeoutMs)
     if (arrivesMs === Number.POSITIVE_INFINITY) this.#push(parcel, 'timeout', clock.monotonicMs() + timeoutMs)
-    else this.#push(parcel, this.#link.happens(this.#link.weather.resetChance) ? 'reset' : undefined, arrivesMs)
+    else this.#push(parcel, ends, arrivesMs)
   }
 
   /** Behind all that was sent, the word that the stream ends. */
   mark(why: BreakReason): void {
-    this.#push(undefined, why, this.#soonest(0))
+    this.#send(0, undefined, why)
   }
 
   clear(): Queued[] {
