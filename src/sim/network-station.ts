@@ -193,12 +193,15 @@ export class Station implements Endpoint, StreamEnd {
   }
 
   take(parcel: Parcel, stream: Stream): void {
-    const known = this.#streams.get(parcel.from)
-    if (known !== stream) {
-      known?.tellFirst(this)
-      this.#streams.set(parcel.from, stream)
-    }
+    if (this.#streams.get(parcel.from) !== stream) this.#begins(parcel.from, stream)
     this.#receive(parcel)
+  }
+
+  /** Older streams of the peer have ended, those of its former incarnations too, and bring nothing after this. */
+  #begins(peer: string, stream: Stream): void {
+    for (const older of this.#ends) if (older !== stream && older.broken && older.leadsTo(peer)) older.tellFirst(this)
+    // A stream that is broken still brings what was sent before, and carries nothing back.
+    if (!stream.broken) this.#streams.set(peer, stream)
   }
 
   #receive(parcel: Parcel): void {

@@ -107,7 +107,12 @@ export class Stream {
 
   /** A newer stream has brought something to this end, which hears of the break of this one before. */
   tellFirst(end: StreamEnd): void {
-    if (this.broken) this.#tell(this.#sideOf(end), 'reset')
+    this.#tell(this.#sideOf(end), 'reset')
+  }
+
+  /** One of its ends is at this node. */
+  leadsTo(node: string): boolean {
+    return this.#lanes.some(({ to }) => to === node)
   }
 
   /** A cut has ended, or a paused node has room again. */
@@ -200,11 +205,9 @@ class Lane {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#stalled = false
+    // The others follow in their order, whatever their own times were.
     const head = this.#queue[0]
     if (head) head.dueMs = this.#soonest(head.parcel?.data.length ?? 0)
-    let lastMs = 0
-    for (const queued of this.#queue) lastMs = queued.dueMs = Math.max(lastMs, queued.dueMs)
-    this.#lastMs = lastMs
     this.#arm()
   }
 

@@ -122,6 +122,38 @@ describe('simulated bus', () => {
     expect(atC.length).toBeLessThan(140)
   })
 
+  it('gives no member of a queue group more than it wants, though what it has is still on its way', async () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const { clock, connect } = stage({ seed })
+      const [a, b] = [connect('a'), connect('b')]
+      const got: string[] = []
+      for (const options of [{ max: 1 }, { max: 2 }, {}])
+        void b
+          .subscribe('x', { queue: 'q', ...options })
+          .each(({ data }) => void got.push(Buffer.from(data).toString()))
+      for (let at = 0; at < 9; at++) a.publish('x', say(at))
+      await clock.advance(5)
+      expect(got.sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8'])
+    }
+  })
+
+  it('flushes what was published before, and waits for nothing that came later', async () => {
+    const { clock, connect, heard, network } = stage()
+    const [a, b, c] = [connect('a'), connect('b'), connect('c')]
+    const [atB] = [heard(b, 'b'), heard(c, 'c')]
+    network.weather({ latencyMinMs: 5000 }, { to: 'c' })
+    a.publish('b', say(1))
+    const flush = outcome(a.flush())
+    a.publish('c', say(2))
+    const later = outcome(a.flush({ timeoutMs: 10_000 }))
+    await clock.advance(0)
+    expect(flush.is).toBe('waiting')
+    await clock.advance(1)
+    expect([flush.is, later.is, atB]).toEqual(['done', 'waiting', ['1']])
+    await clock.advance(5000)
+    expect(later.is).toBe('done')
+  })
+
   it('a request crosses both ways, has no responders at once, and waits for one that is cut off', async () => {
     const { clock, connect, network } = stage({ weather: { latencyMinMs: 10, latencyMaxMs: 10 } })
     const [a, b] = [connect('a'), connect('b')]

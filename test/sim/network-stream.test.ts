@@ -84,6 +84,36 @@ describe('simulated network, streams', () => {
     expect(gotBy('b')).toEqual(['a:0', 'a broke: reset, 0 lost', 'a:2'])
   })
 
+  it('that one end has given up bring it nothing more; the other end hears of what it sent meanwhile', async () => {
+    const { attach, clock, gotBy, network } = stage({ streamTimeoutMs: 1000 })
+    const [a, b] = [attach('a'), attach('b')]
+    a.send('b', say('1'), stream)
+    await clock.advance(1)
+    network.cut('a', 'b', { oneWay: true })
+    a.send('b', say('2'), stream)
+    await clock.advance(1002)
+    b.send('a', say('3'), stream)
+    await clock.advance(5000)
+    expect(gotBy('a')).toEqual(['b broke: timeout, 1 lost'])
+    expect(gotBy('b')).toEqual(['a:1', 'a broke: timeout, 1 lost'])
+  })
+
+  it('of a former incarnation bring nothing after one of the next has brought something', async () => {
+    const { attach, clock, gotBy, network } = stage()
+    const [a] = [attach('a'), attach('b')]
+    const slow = network.weather({ latencyMinMs: 50 })
+    a.send('b', say('old'), stream)
+    network.crash('a')
+    slow.end()
+    const again = attach('a')
+    again.send('b', say('new'), stream)
+    await clock.advance(100)
+    expect(gotBy('b')).toEqual(['a broke: reset, 0 lost', 'a:new'])
+    again.send('b', say('more'), stream)
+    await clock.advance(100)
+    expect(gotBy('b').slice(2)).toEqual(['a:more'])
+  })
+
   it('are reset by the weather, and a message that was lost with one is told to its sender', async () => {
     const { attach, clock, gotBy } = stage({ weather: { resetChance: 1 } })
     const [a] = [attach('a'), attach('b')]
