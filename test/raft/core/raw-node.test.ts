@@ -147,6 +147,25 @@ describe('a message from outside', () => {
     )
   })
 
+  it('of an earlier term is answered where its sender would be stuck otherwise, and dropped elsewhere', () => {
+    const node = nodeOf({ preVote: true })
+    node.step(message({ type: 'MsgHeartbeat', from: 3, to: 1, term: 5 }))
+    node.ready()
+    node.advance()
+    const answersTo = (type: MessageType) => {
+      node.step(message({ type, from: 2, to: 1, term: 2, index: 9, logTerm: 9 }))
+      const { messages } = node.ready()
+      node.advance()
+      return messages.map((each) => [each.type, each.to, each.term, each.reject])
+    }
+    // A candidate with a longer log hears of the later term, and so does a leader that others still follow.
+    expect(answersTo('MsgPreVote')).toEqual([['MsgPreVoteResp', 2, 5, true]])
+    expect(answersTo('MsgApp')).toEqual([['MsgAppResp', 2, 5, false]])
+    expect(answersTo('MsgHeartbeat')).toEqual([['MsgAppResp', 2, 5, false]])
+    expect(answersTo('MsgVote')).toEqual([])
+    expect(node.basicStatus()).toMatchObject({ term: 5, leader: 3 })
+  })
+
   it('acknowledging more than the leader has is refused', () => {
     const cluster = new Cluster(3)
     cluster.elect(1)
