@@ -52,12 +52,11 @@ export class Image {
 
   write(offset: number, data: Uint8Array): void {
     if (data.length === 0) return
-    const from = Math.min(offset, this.#size)
     this.#size = Math.max(this.#size, offset + data.length)
     this.#cache = grown(this.#cache, this.#size)
     this.#cache.set(data, offset)
-    // A gap before the write is part of it: the zeros there are new, and sectors never written read as zeros anyway.
-    this.#changed(offset > from ? from : offset, offset + data.length)
+    // A gap before the write is no change: what is behind the end is zeros, on the platter too.
+    this.#changed(offset, offset + data.length)
   }
 
   truncate(size: number): void {

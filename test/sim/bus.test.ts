@@ -137,6 +137,21 @@ describe('simulated bus', () => {
     }
   })
 
+  it('drains what was on its way when the drain began, and then nothing more', async () => {
+    const { clock, connect } = stage()
+    const [a, b] = [connect('a'), connect('b')]
+    const got: string[] = []
+    const subscription = b.subscribe('x')
+    void subscription.each(({ data }) => void got.push(Buffer.from(data).toString()))
+    a.publish('x', say(1))
+    const drained = outcome(subscription.drain())
+    a.publish('x', say(2))
+    await clock.advance(0)
+    expect(drained.is).toBe('waiting')
+    await clock.advance(5)
+    expect([drained.is, got]).toEqual(['done', ['1']])
+  })
+
   it('flushes what was published before, and waits for nothing that came later', async () => {
     const { clock, connect, heard, network } = stage()
     const [a, b, c] = [connect('a'), connect('b'), connect('c')]
