@@ -52,12 +52,14 @@ export class Member {
   applied: Entry[] = []
   snapshots: Snapshot[] = []
   reads: ReadState[] = []
+  /** What counts at the last entry that was applied. */
+  confState: ConfState
 
   constructor(id: MemberId, kept: Kept, options: Options) {
     this.id = id
     this.#options = options
-    const confState = { ...emptyConfState, ...kept.confState }
-    this.storage.applySnapshot({ metadata: { index: 0, term: 0, confState } })
+    this.confState = { ...emptyConfState, ...kept.confState }
+    this.storage.applySnapshot({ metadata: { index: 0, term: 0, confState: this.confState } })
     this.storage.append(entriesOf(kept.terms ?? []))
     const { term = kept.terms?.at(-1) ?? 0, vote = 0, commit = 0 } = kept
     this.storage.setHardState({ term, vote, commit })
@@ -75,6 +77,7 @@ export class Member {
     this.applied = []
     this.snapshots = []
     this.reads = []
+    this.confState = this.storage.initialState().confState
     this.node = this.#born()
   }
 
@@ -86,6 +89,7 @@ export class Member {
       if (snapshot !== undefined) {
         this.storage.applySnapshot(snapshot)
         this.snapshots.push(snapshot)
+        this.confState = snapshot.metadata.confState
       }
       this.storage.append(entries)
       if (hardState !== undefined) this.storage.setHardState(hardState)
@@ -98,8 +102,18 @@ export class Member {
   }
 
   #apply(entry: Entry): void {
-    if (entry.type !== 'EntryNormal') this.node.applyConfChange(unmarshalConfChange(entry.type, entry.data))
+    if (entry.type !== 'EntryNormal')
+      this.confState = this.node.applyConfChange(unmarshalConfChange(entry.type, entry.data))
     this.applied.push(entry)
+  }
+
+  /** Keeps a snapshot of all that is applied in place of the entries. */
+  compact(): void {
+    const { applied } = this.node.basicStatus()
+    if (applied === 0) return
+    if (this.storage.createSnapshot(applied, this.confState, bytes(`state at ${applied}`)) === 'snapshot_out_of_date')
+      return
+    this.storage.compact(applied)
   }
 
   /** Ticks one after another, and gives what is to be sent meanwhile. */

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../../src/base/random.ts'
 import type { Message } from '../../../src/raft/core/message.ts'
-import { Cluster, Member, bytes, brief, electionTick, entriesOf } from './cluster.ts'
+import { Cluster, Member, brief, bytes, electionTick, entriesOf } from './cluster.ts'
 
 const three = { confState: { voters: [1, 2, 3] } }
 const member = (kept: ConstructorParameters<typeof Member>[1] = {}, options = {}): Member =>
@@ -234,32 +234,6 @@ describe('elections, section 5.2', () => {
     }
     const wanted = Array.from({ length: electionTick }, (_, at) => electionTick + at)
     expect([...drawn].toSorted((one, other) => one - other)).toEqual(wanted)
-  })
-
-  it('there is one leader a term at most, whatever is lost, delayed or doubled and whoever restarts, figure 3', () => {
-    const action = fc.tuple(fc.nat(5), fc.nat(99))
-    fc.assert(
-      fc.property(fc.array(action, { minLength: 20, maxLength: 150 }), fc.boolean(), (actions, preVote) => {
-        const cluster = new Cluster(3, { preVote })
-        const leaders = new Map<number, number>()
-        for (const [what, which] of actions) {
-          const each = cluster.at((which % 3) + 1)
-          if (what === 0) each.node.campaign()
-          else if (what === 1 && which < 20) each.restart()
-          else if (what === 2) each.tick(which % 7).forEach((sent) => cluster.flying.push(sent))
-          else if (cluster.flying.length > 0) {
-            const at = which % cluster.flying.length
-            const [sent] = what === 3 ? cluster.flying.slice(at, at + 1) : cluster.flying.splice(at, 1)
-            if (sent !== undefined && what !== 5) cluster.deliver(sent)
-          }
-          for (const one of cluster.all) cluster.flying.push(...one.work())
-          for (const { id, term } of cluster.leaders) {
-            expect(leaders.get(term) ?? id).toBe(id)
-            leaders.set(term, id)
-          }
-        }
-      }),
-    )
   })
 })
 

@@ -1,5 +1,4 @@
 /** The rules of log replication and commitment: the Raft paper (extended version), figures 2, 6, 7 and 8, sections 5.3 to 5.5. */
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Entry, type Message, message } from '../../../src/raft/core/message.ts'
 import { Cluster, Member, brief, bytes } from './cluster.ts'
@@ -304,61 +303,7 @@ describe('replication, section 5.3', () => {
     each.node.advance()
     expect(each.node.ready().committedEntries.length).toBe(1)
   })
-
-  it('if two logs have an entry of the same index and term, they are equal up to it, figure 3', () => {
-    // Mostly messages arrive, in their order: 6 and above.
-    const action = fc.tuple(fc.nat(16), fc.nat(99))
-    let appliedInAll = 0
-    fc.assert(
-      fc.property(fc.array(action, { minLength: 100, maxLength: 400 }), (actions) => {
-        const cluster = new Cluster(3)
-        let count = 0
-        let longest: readonly Entry[] = []
-        for (const [what, which] of actions) {
-          const each = cluster.at((which % 3) + 1)
-          const flying = cluster.flying.length
-          if (what === 0 && which < 50) each.node.campaign()
-          else if (what === 1 && which < 20) each.restart()
-          else if (what === 2) cluster.flying.push(...each.tick())
-          else if (what === 3 && each.role === 'StateLeader') each.node.propose(bytes(String(count++)))
-          else if (flying > 0) {
-            const at = what === 4 || what === 5 ? which % flying : 0
-            const [sent] = what === 5 ? cluster.flying.slice(at, at + 1) : cluster.flying.splice(at, 1)
-            if (sent !== undefined && !(what === 6 && which < 15)) cluster.deliver(sent)
-          }
-          for (const one of cluster.all) cluster.flying.push(...one.work())
-          for (const { applied } of cluster.all) if (applied.length > longest.length) longest = applied
-          expect(mismatch(cluster, longest)).toBeUndefined()
-        }
-        appliedInAll += longest.length
-      }),
-      { numRuns: 60 },
-    )
-    // Else it would hold because nothing happened.
-    expect(appliedInAll).toBeGreaterThan(60)
-  })
 })
-
-const wholeLog = ({ storage }: Member): Entry[] => {
-  const entries = storage.entries(1, storage.lastIndex() + 1, Infinity)
-  return typeof entries === 'string' ? [] : entries
-}
-
-const same = (one: readonly Entry[], other: readonly Entry[], length: number): boolean =>
-  one.slice(0, length).every((each, at) => each.term === other[at]?.term && each.data === other[at].data)
-
-/** Two logs that agree somewhere and not before, or two members who applied different entries, if there are such. */
-function mismatch({ all }: Cluster, longest: readonly Entry[]): string | undefined {
-  for (const { id, applied } of all)
-    if (!same(applied, longest, Math.min(applied.length, longest.length))) return `member ${id} applied something else`
-  for (const one of all)
-    for (const other of all) {
-      const [log, otherLog] = [wholeLog(one), wholeLog(other)]
-      const agreed = log.findLastIndex(({ term }, at) => term === otherLog[at]?.term)
-      if (!same(log, otherLog, agreed + 1)) return `logs ${one.id} and ${other.id} differ before ${agreed + 1}`
-    }
-  return undefined
-}
 
 describe('entries of earlier terms, section 5.4.2', () => {
   it('are not committed by counting: only with an entry of the own term behind them, figure 8', () => {
