@@ -235,6 +235,14 @@ describe('the effects', () => {
     expect(ready.messages).toMatchObject([{ type: 'MsgVoteResp', to: 2, term: 5, reject: false }])
   })
 
+  it('must be synced for a vote in a term that is stored already', () => {
+    const storage = storageOf([1, 2, 3])
+    storage.setHardState({ term: 5, vote: 0, commit: 1 })
+    const node = nodeOf({ storage })
+    node.step(message({ type: 'MsgVote', from: 2, to: 1, term: 5, index: 1, logTerm: 1 }))
+    expect(node.ready()).toMatchObject({ mustSync: true, hardState: { term: 5, vote: 2 } })
+  })
+
   it('of the storage thread cannot be forged by the number of a member', () => {
     const forged = message({ type: 'MsgStorageAppendResp', from: 2, to: 1, term: 1, index: 1 })
     expect(codeWhen(() => nodeOf().step(forged))).toBe('raft.step_local')
