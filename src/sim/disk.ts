@@ -24,7 +24,7 @@ import { Tree } from './disk-tree.ts'
 import { healthyDisk, troubleWith } from './disk-trouble.ts'
 import type { DiskTrouble } from './disk-trouble.ts'
 
-export type { DiskEvent, DiskOperation } from './disk-event.ts'
+export type { DiskEvent } from './disk-event.ts'
 export type { UnsyncedFate } from './disk-image.ts'
 export type { DiskTrouble } from './disk-trouble.ts'
 
