@@ -123,10 +123,13 @@ function handleAppend(machine: Machine, { from, index, logTerm, entries, commit 
     return
   }
   const lastBefore = log.lastIndex()
+  if (machine.observe !== undefined && log.matches(index, logTerm)) {
+    const conflict = log.findConflict(entries)
+    if (conflict !== 0 && conflict <= lastBefore)
+      machine.observe({ type: 'log_truncated', index: conflict, lastIndex: lastBefore })
+  }
   if (log.maybeAppend(index, logTerm, commit, entries)) {
     const last = index + entries.length
-    if (machine.observe !== undefined && last < lastBefore && log.lastIndex() < lastBefore)
-      machine.observe({ type: 'log_truncated', index: log.lastIndex() + 1, lastIndex: lastBefore })
     machine.send({ type: 'MsgAppResp', to: from, index: last })
     return
   }

@@ -12,7 +12,10 @@ export type Compacted = 'compacted'
 export type Unavailable = 'unavailable'
 
 export interface Storage {
-  /** What was kept of the last life: hard state, and the configuration of the snapshot. */
+  /**
+   * What was kept of the last life: hard state, and the configuration at the index that is given as `applied`; without it,
+   * that of the snapshot, and changes behind it are applied again.
+   */
   initialState(): { readonly hardState: HardState; readonly confState: ConfState }
   /**
    * Entries of [lo, hi), at least one and otherwise as many as encode to `maxBytes`. The array belongs to the caller, the

@@ -251,6 +251,25 @@ describe('the effects', () => {
 })
 
 describe('whoever observes a member', () => {
+  it('hears which entries gave way to those of a leader', () => {
+    const events: RaftEvent[] = []
+    const node = nodeOf({ observe: (event) => events.push(event) })
+    const append = (term: number, first: number, count: number) => {
+      const entries = Array.from({ length: count }, (_, at) => ({
+        term,
+        index: first + at,
+        type: 'EntryNormal' as const,
+      }))
+      node.step(message({ type: 'MsgApp', from: 2, to: 1, term, index: first - 1, logTerm: 1, entries }))
+    }
+    append(1, 2, 3)
+    append(1, 2, 2)
+    append(2, 4, 2)
+    expect(events.filter(({ type }) => type === 'log_truncated')).toEqual([
+      { type: 'log_truncated', index: 4, lastIndex: 4 },
+    ])
+  })
+
   it('hears of elections, votes, roles, proposals that were dropped, and what was outdated', () => {
     const events: RaftEvent[] = []
     const node = nodeOf({ observe: (event) => events.push(event) })
