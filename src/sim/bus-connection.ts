@@ -311,6 +311,11 @@ export class SimBusConnection implements Bus, SubscriptionHost {
     this.#statuses.tell({ type: 'disconnected', reason: `the stream with ${peer} broke: ${why}` })
   }
 
+  /** The peer is no more: what was on its way to it is not owed to anybody. */
+  peerGone(peer: string): void {
+    this.#unconfirmed.delete(peer)
+  }
+
   inTouch(peer: string): void {
     const unconfirmed = this.#unconfirmed.get(peer) ?? 0
     this.#unconfirmed.delete(peer)

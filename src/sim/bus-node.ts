@@ -84,9 +84,11 @@ export class BusNode implements BusCarrier {
 
   /** That a peer is gone is no break of this node's own connection: its subscriptions are gone with it. */
   #broken(peer: string, why: BreakReason): void {
-    if (why !== 'timeout' && why !== 'reset') return
-    this.#away.add(peer)
-    for (const connection of this.#connections) connection.lostTouch(peer, why)
+    const away = why === 'timeout' || why === 'reset'
+    if (away) this.#away.add(peer)
+    for (const connection of this.#connections)
+      if (away) connection.lostTouch(peer, why)
+      else connection.peerGone(peer)
   }
 
   #reached(peer: string): void {

@@ -249,11 +249,9 @@ export class Station implements Endpoint, StreamEnd {
     this.#host.clock.timer(0, () => {
       this.#handing = false
       if (this.#held || this.#ended) return
-      const next = this.#inbox[0]
       try {
-        next?.()
+        this.#inbox.shift()?.()
       } finally {
-        this.#inbox.shift()
         this.#handOut()
         this.resume()
       }

@@ -183,6 +183,26 @@ describe('simulated network, paused nodes', () => {
     expect(network.inFlight.messages).toBe(0)
   })
 
+  it('that detach while they are handed what was held lose the rest, each message once', async () => {
+    const { attach, clock, network, drops } = stage()
+    const a = attach('a')
+    const got: string[] = []
+    const b = network.attach('b', {
+      onMessage: ({ data }) => {
+        got.push(Buffer.from(data).toString())
+        b.detach()
+      },
+    })
+    network.hold('b')
+    for (const text of ['1', '2', '3']) a.send('b', say(text), text === '2' ? stream : {})
+    await clock.advance(5)
+    network.release('b')
+    await clock.advance(5)
+    expect(got).toEqual(['1'])
+    expect(drops()).toEqual(['detached', 'detached'])
+    expect(network.inFlight).toEqual({ messages: 0, bytes: 0 })
+  })
+
   it('that are paused when they attach are paused', async () => {
     const { attach, clock, gotBy, network } = stage()
     const a = attach('a')
