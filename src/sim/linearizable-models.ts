@@ -34,7 +34,8 @@ function stepRegister(
       return output === unanswered || Object.is(output, state) ? { state } : undefined
     case 'write':
       return { state: input.value }
-    case 'cas': {
+    case 'cas':
+    default: {
       const done = Object.is(state, input.expected)
       return output === unanswered || output === done ? { state: done ? input.value : state } : undefined
     }
@@ -48,6 +49,7 @@ function describeRegister(input: RegisterInput, output: HistoryValue | void | Un
     case 'write':
       return `write(${said(input.value)})${output === unanswered ? ' -> no answer' : ''}`
     case 'cas':
+    default:
       return `cas(${said(input.expected)}, ${said(input.value)}) -> ${answer(output)}`
   }
 }

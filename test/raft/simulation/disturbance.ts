@@ -6,7 +6,7 @@ import type { Random } from '../../../src/base/random.ts'
 import { parseConfChanges } from '../../../src/raft/core/conf-change.ts'
 import type { ConfChangeTransition } from '../../../src/raft/core/message.ts'
 import { checkProfile, drawFaults } from '../../../src/sim/chaos.ts'
-import type { Fault } from '../../../src/sim/fault.ts'
+import type { DiskFaultKind, Fault } from '../../../src/sim/fault.ts'
 import type { Group, SimMember } from './member.ts'
 import type { Variant } from './variant.ts'
 
@@ -49,7 +49,7 @@ export function planFaults(group: Group, members: ReadonlyMap<string, SimMember>
 }
 
 function begin(group: Group, members: ReadonlyMap<string, SimMember>, fault: Fault): (() => void) | undefined {
-  const { network, random } = group
+  const { network } = group
   switch (fault.kind) {
     case 'partition':
       return ending(network.partition(fault.groups))
@@ -68,8 +68,16 @@ function begin(group: Group, members: ReadonlyMap<string, SimMember>, fault: Fau
     case 'pause':
     case 'skew':
     case 'disk':
+    default:
+      return beginAt(group, members.get(fault.node)!, fault)
   }
-  const member = members.get(fault.node)!
+}
+
+function beginAt(
+  { random }: Group,
+  member: SimMember,
+  fault: Extract<Fault, { kind: 'crash' | 'pause' | 'skew' | 'disk' }>,
+): () => void {
   switch (fault.kind) {
     case 'crash':
       member.crash(random.split(`fate ${fault.atMs} ${fault.node}`).pick(['lost', 'kept', 'torn', 'torn'] as const))
@@ -83,18 +91,19 @@ function begin(group: Group, members: ReadonlyMap<string, SimMember>, fault: Fau
         member.skewPpm = 0
       }
     case 'disk':
+    default:
       return troubleDisk(member, fault.fault)
   }
 }
 
-function troubleDisk(member: SimMember, kind: string): (() => void) | undefined {
+function troubleDisk(member: SimMember, kind: DiskFaultKind): () => void {
   if (kind === 'torn') member.tornNext = true
   if (kind === 'error') {
     // A member whose disk fails stops at once: it does not know what of its last write is there.
     member.crash('torn')
     return () => member.start()
   }
-  if (kind !== 'slow' && kind !== 'stall') return undefined
+  if (kind !== 'slow' && kind !== 'stall') return () => {}
   member.diskSlowMs = kind === 'slow' ? 150 : Number.POSITIVE_INFINITY
   return () => {
     member.diskSlowMs = 0
@@ -130,6 +139,15 @@ export function startOperators(group: Group, members: readonly SimMember[]): { s
     const leader = leaderOf()
     const to = own.pick(members).id
     if (leader?.command((raw) => raw.transferLeader(to))) group.witness.count('transfers asked for')
+  })
+  // Chance alone seldom hits the leader, and a leader that others have replaced is where stale reads come from.
+  every(2000, function isolateLeader(own) {
+    const leader = leaderOf()
+    if (!leader) return
+    const hears = own.integer(3) === 0
+    const disturbance = group.network.isolate(leader.name, { receives: hears, sends: !hears && own.integer(3) === 0 })
+    loop.timer(300 + own.float() * 1700, () => disturbance.end())
+    group.witness.count('leaders isolated')
   })
   every(2500, function campaign(own) {
     own.pick(members).command((raw) => (own.integer(3) === 0 ? raw.forgetLeader() : raw.campaign()))

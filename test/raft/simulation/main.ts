@@ -1,6 +1,7 @@
 /**
  * `npm run sim -- --seeds COUNT [--from N]` or `--seed N`: runs the simulated group by hand, for as long as wanted. It prints
- * each seed that failed with the faults that it needs, how fast it goes, and in the end how often what happened.
+ * each seed that failed with the faults that it needs, how fast it goes, and in the end how often what happened. With `--stop`
+ * it ends at the first seed that fails and only says what did not hold.
  */
 import { parseArgs } from 'node:util'
 import { wholeNumber } from '../../../src/base/limit.ts'
@@ -10,7 +11,7 @@ import { runSeed } from './run-seed.ts'
 const progressMs = 10_000
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' } },
+  options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' }, stop: { type: 'boolean' } },
 })
 const from = wholeNumber('--from', Number(values.seed ?? values.from ?? 1), 0)
 const seeds = wholeNumber('--seeds', values.seed === undefined ? Number(values.seeds ?? 1000) : 1, 1)
@@ -28,14 +29,19 @@ for (let seed = from; seed < from + seeds; seed++) {
   for (const [name, count] of report.counters) totals.set(name, (totals.get(name) ?? 0) + count)
   if (report.failure) {
     failed++
+    if (values.stop) {
+      console.log(`seed ${seed}: ${report.failure.message.split('\n')[0]}`)
+      break
+    }
     console.log(await explainFailure(report))
   }
   if (performance.now() - toldMs < progressMs) continue
   toldMs = performance.now()
   console.log(rates(seed + 1 - from))
 }
-for (const [name, count] of [...totals].sort(([a], [b]) => (a < b ? -1 : 1)))
-  console.log(`${name}: ${count}, ${(count / seeds).toFixed(2)} a seed`)
+if (!values.stop)
+  for (const [name, count] of [...totals].sort(([a], [b]) => (a < b ? -1 : 1)))
+    console.log(`${name}: ${count}, ${(count / seeds).toFixed(2)} a seed`)
 console.log(rates(seeds))
 if (failed > 0) process.exitCode = 1
 

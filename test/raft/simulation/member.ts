@@ -174,14 +174,17 @@ export class SimMember {
     this.#group.network.hold(this.name)
   }
 
-  /** Everything that was due meanwhile happens first, ticks among it, in order; then the network is read again. */
+  /**
+   * Everything that was due meanwhile happens first, ticks among it, in order; the network is read a little later, so that
+   * somebody may ask something new before it hears of what is old.
+   */
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     const missed = this.#missed
     this.#missed = []
     for (const work of missed) work()
-    this.#group.network.release(this.name)
+    this.#later(this.#random.float() * 30, () => this.#group.network.release(this.name))
   }
 
   unstall(): void {

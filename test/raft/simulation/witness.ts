@@ -159,7 +159,7 @@ export class Witness {
       if (stored.length * 2 <= half.size)
         throw new Violation(
           'what is committed is stored by a majority',
-          `${index} is stored by ${stored} of ${[...half]}`,
+          `${index} is stored by ${stored.join()} of ${[...half].join()}`,
         )
     }
   }
@@ -174,6 +174,8 @@ export class Witness {
       if (match === last) continue
       seen.matches.set(id, match)
       const term = seen.terms[match]
+      // Whoever has gone on to a later term may have replaced what it once acknowledged, unless that was committed.
+      if ((images.get(id)?.hardState.term ?? 0) > status.term) continue
       // Of itself it believes so from its election on; that counts for nothing before an entry of its own term is stored.
       if (id === seen.id && term !== status.term) continue
       if (term !== undefined && term !== 0 && !holds(images.get(id), match, term))
