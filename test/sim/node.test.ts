@@ -105,6 +105,34 @@ describe('a node of a world', () => {
     expect(result).toEqual(['synced'])
   })
 
+  it('loses by a crash what was not synced, for some seeds, and by a stop never', async () => {
+    const left = async (seed: number, how: 'crash' | 'stop') => {
+      let size = -1
+      await simulate({ seed }, async (world) => {
+        const node = world.node('a', async ({ disk, incarnation }) => {
+          const file = await disk.open('log', { create: true })
+          await disk.syncFolder('')
+          if (incarnation === 1) await file.write(0, bytes('unsynced'))
+          else ({ size } = file)
+        })
+        await world.sleep(100)
+        await node[how]()
+        node.restart()
+        await world.sleep(100)
+      })
+      return size
+    }
+    const seeds = Array.from({ length: 20 }, (_, at) => at)
+    const [crashed, stopped] = [new Set<number>(), new Set<number>()]
+    for (const seed of seeds) {
+      crashed.add(await left(seed, 'crash'))
+      stopped.add(await left(seed, 'stop'))
+    }
+    expect(crashed).toContain(0)
+    expect(crashed).toContain(8)
+    expect(stopped).toEqual(new Set([8]))
+  })
+
   it('stops in its own time: the signal first, the ports last', async () => {
     const { result } = await seen(async (world) => {
       const acts: string[] = []

@@ -172,6 +172,17 @@ describe('the faults of a world', () => {
     ])
   })
 
+  it('come before everything else of their instant, whenever they were scheduled', async () => {
+    const names = Array.from({ length: 12 }, (_, at) => `n${at}`)
+    const faults: Fault[] = names.map((node) => ({ atMs: 100, kind: 'crash', node }))
+    const fired: string[] = []
+    await simulate({ seed: 1, faults }, async (world) => {
+      for (const name of names) world.node(name, () => void setTimeout(() => fired.push(name), 100))
+      await world.sleep(200)
+    })
+    expect(fired).toEqual([])
+  })
+
   it('are refused when they are none', async () => {
     for (const fault of [
       { atMs: -1, kind: 'crash', node: 'a' },
@@ -220,6 +231,8 @@ describe('the calm after the faults', () => {
   it('heals links, goes on with paused nodes and starts those that are down', async () => {
     await simulate({ seed: 1 }, async (world) => {
       await ruined(world)
+      // By hand, and so no fault that the world would end by itself.
+      world.network.cut('a', 'b')
       expect(world.nodes.map(({ up, paused }) => up && !paused)).toEqual([false, false, true])
       await world.calm(() => world.nodes.every(({ up, paused }) => up && !paused))
       expect(world.network.reaches('a', 'b') && world.network.reaches('c', 'a')).toBe(true)
