@@ -194,7 +194,7 @@ export class Station implements Endpoint, StreamEnd {
 
   take(parcel: Parcel, stream: Stream): void {
     if (this.#streams.get(parcel.from) !== stream) this.#begins(parcel.from, stream)
-    this.#receive(parcel)
+    this.#receive(parcel, stream)
   }
 
   /** Older streams of the peer have ended, those of its former incarnations too, and bring nothing after this. */
@@ -204,10 +204,11 @@ export class Station implements Endpoint, StreamEnd {
     if (!stream.broken) this.#streams.set(peer, stream)
   }
 
-  #receive(parcel: Parcel): void {
+  /** What has come and was not handed out when the node ends was not delivered: its stream tells the sender so. */
+  #receive(parcel: Parcel, stream?: Stream): void {
     const { from, data, about } = parcel
     this.#inTurn(() => {
-      if (this.#ended) return this.drop(parcel, this.#ended)
+      if (this.#ended) return stream ? stream.lose(this, parcel, this.#ended) : this.drop(parcel, this.#ended)
       this.#host.flight.end(parcel, 'delivered')
       this.#handlers.onMessage({ from, data, ...(about !== undefined && { about }) })
     })
@@ -271,6 +272,7 @@ export class Station implements Endpoint, StreamEnd {
   end(why: 'crashed' | 'detached'): void {
     if (this.#ended) return
     this.#ended = why
+    this.#held = false
     this.#host.forget(this)
     for (const parcel of this.#outbox.splice(0)) this.drop(parcel, why)
     for (const work of this.#inbox.splice(0)) work()

@@ -73,6 +73,11 @@ export class Stream {
     else receiver.take(parcel, this)
   }
 
+  /** What this end had taken it did not hand out. */
+  lose(end: StreamEnd, parcel: Parcel, why: DropReason): void {
+    this.#drop(1 - this.#sideOf(end), parcel, why)
+  }
+
   /** For the lane: whether what comes can be taken. */
   roomy(side: number): boolean {
     return this.#ends[1 - side]?.roomy ?? true

@@ -216,6 +216,31 @@ describe('simulated network, paused nodes', () => {
 })
 
 describe('simulated network, crashed nodes', () => {
+  it('lose what they held of a stream, and the sender hears of it', async () => {
+    const { attach, clock, gotBy, network, drops } = stage()
+    const [a, b] = [attach('a'), attach('b')]
+    a.send('b', say('1'), stream)
+    b.send('b', say('own'), stream)
+    network.hold('b')
+    await clock.advance(5)
+    network.crash('b')
+    await clock.advance(5)
+    expect(gotBy('a')).toEqual(['b broke: crashed, 1 lost'])
+    expect(drops()).toEqual(['crashed', 'crashed'])
+    expect(network.inFlight.messages).toBe(0)
+  })
+
+  it('lose what they sent to themselves and had not got when they were paused', async () => {
+    const { attach, clock, network, drops } = stage()
+    const b = attach('b')
+    b.send('b', say('own'), stream)
+    network.hold('b')
+    network.crash('b')
+    await clock.advance(5)
+    expect(drops()).toEqual(['crashed'])
+    expect(network.inFlight.messages).toBe(0)
+  })
+
   it('say nothing any more, and what was in flight from them may still arrive', async () => {
     const { attach, clock, gotBy, network } = stage()
     const [a] = [attach('a'), attach('b')]
