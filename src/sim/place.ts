@@ -43,11 +43,14 @@ export class Place implements Owner {
   /** What the secure generator of the platform gives. */
   readonly entropy: Entropy
   readonly clock: Clock
+  /** Timers whose number was asked for, by that number: above all that Node.js gives. */
+  readonly numbered: Map<number, object> = new Map()
   revoked = false
   paused = false
   readonly #loop: Loop
   readonly #events: PlaceEvents
   readonly #inside: AsyncResource
+  #number = 2 ** 40
   #kept: Entry[] = []
   #waiting: (() => void)[] = []
   #looks = 0
@@ -92,6 +95,11 @@ export class Place implements Owner {
   /** Runs code as code of this place. */
   enter<Result>(action: () => Result): Result {
     return this.#inside.runInAsyncScope(action)
+  }
+
+  /** The same in every run of a seed. */
+  nextNumber(): number {
+    return this.#number++
   }
 
   keep(entry: Entry): void {

@@ -30,8 +30,10 @@ function timersOf(target: object, place: Whereabouts): Part[] {
     const real = platformFunction(target, key)
     if (real === undefined) return []
     const value = (timer: unknown): unknown => {
-      const ours = timer instanceof VirtualTimer ? timer : virtualTimers.get(Number(timer))
-      return ours === undefined ? real(timer) : ours.close()
+      if (timer instanceof VirtualTimer) return void timer.close()
+      const numbered =
+        typeof timer === 'number' || typeof timer === 'string' ? place()?.numbered.get(Number(timer)) : undefined
+      return numbered instanceof VirtualTimer ? void numbered.close() : real(timer)
     }
     return [{ target, key, value }]
   })
@@ -56,11 +58,6 @@ function actionOf(callback: unknown, args: readonly unknown[]): () => void {
     code: 'ERR_INVALID_ARG_TYPE',
   })
 }
-
-/** Above all ids that Node.js gives: `clearTimeout` takes a number too. */
-let lastId = 2 ** 40
-/** Of timers whose number was asked for, until they are over. */
-const virtualTimers = new Map<number, VirtualTimer>()
 
 class VirtualTimer {
   readonly #place: Place
@@ -88,7 +85,7 @@ class VirtualTimer {
   }
 
   #forget(): void {
-    if (this.#id !== undefined) virtualTimers.delete(this.#id)
+    if (this.#id !== undefined) this.#place.numbered.delete(this.#id)
   }
 
   /** Counts its time anew, also when it has fired. */
@@ -114,8 +111,8 @@ class VirtualTimer {
     return this.#referenced
   }
   [Symbol.toPrimitive](): number {
-    this.#id ??= lastId++
-    virtualTimers.set(this.#id, this)
+    this.#id ??= this.#place.nextNumber()
+    this.#place.numbered.set(this.#id, this)
     return this.#id
   }
   [Symbol.dispose](): void {
