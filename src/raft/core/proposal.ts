@@ -3,10 +3,10 @@
  * counts now: at most one may be in the log and not applied (thesis 4.1). Followers only pass proposals on, in follower.ts.
  */
 import { ProposalDropped, type ProposalDroppedReason } from '../error.ts'
-import { asV2 } from './conf-change.ts'
+import { asV2, leaveJoint } from './conf-change.ts'
 import { unmarshalConfChange } from './conf-change-codec.ts'
 import type { Machine } from './machine.ts'
-import { type Entry, nobody } from './message.ts'
+import { type ConfChangeV2, type Entry, nobody } from './message.ts'
 import { appendEntries, broadcastAppend } from './replication.ts'
 
 /** Throws `raft.proposal_dropped`, or `raft.invalid_conf_change` for one that cannot be read; nothing is appended then. */
@@ -34,8 +34,8 @@ function admit(
   const first = machine.log.lastIndex() + 1
   const admitted = entries.map((entry, at) => {
     if (entry.type === 'EntryNormal') return entry
-    const leaves = asV2(unmarshalConfChange(entry.type, entry.data)).changes.length === 0
-    const why = whyNot(machine, pendingConfIndex, leaves)
+    const change = asV2(unmarshalConfChange(entry.type, entry.data))
+    const why = whyNot(machine, pendingConfIndex, change)
     if (why !== undefined && !machine.config.disableConfChangeValidation) {
       machine.observe?.({ type: 'conf_change_ignored', why })
       return { type: 'EntryNormal' as const }
@@ -49,10 +49,12 @@ function admit(
 function whyNot(
   { log, tracker }: Machine,
   pendingConfIndex: number,
-  leaves: boolean,
+  change: ConfChangeV2,
 ): 'pending' | 'joint' | 'not_joint' | undefined {
   if (pendingConfIndex > log.applied) return 'pending'
   const joint = tracker.config.voters.outgoing.size > 0
-  if (joint && !leaves) return 'joint'
-  return !joint && leaves ? 'not_joint' : undefined
+  // What asks for a joint configuration by its transition does not leave one, even if it changes nothing: once it is
+  // committed nobody could apply it.
+  if (joint) return leaveJoint(change) ? undefined : 'joint'
+  return change.changes.length === 0 ? 'not_joint' : undefined
 }

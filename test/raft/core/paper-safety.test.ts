@@ -61,9 +61,7 @@ class Walk {
 
   #change({ node }: Member, which: number): void {
     const singles = which < 10 ? [] : parseConfChanges(changes[which % changes.length] ?? '')
-    // What changes nothing asks to leave a joint configuration; there is one way to ask for that.
-    const transition =
-      which % 2 === 0 || singles.length === 0 ? 'ConfChangeTransitionAuto' : 'ConfChangeTransitionJointExplicit'
+    const transition = which % 2 === 0 ? 'ConfChangeTransitionAuto' : 'ConfChangeTransitionJointExplicit'
     node.proposeConfChange({ version: 2, transition, changes: singles })
   }
 

@@ -133,7 +133,10 @@ describe('a change of the configuration', () => {
     cluster.settle()
     node.proposeConfChange(learner(5))
     cluster.settle()
-    expect(ignored()).toEqual(['not_joint', 'joint'])
+    // It changes nothing, and yet asks for a joint configuration: nobody could apply it.
+    node.proposeConfChange({ version: 2, transition: 'ConfChangeTransitionJointExplicit', changes: [] })
+    cluster.settle()
+    expect(ignored()).toEqual(['not_joint', 'joint', 'joint'])
     node.proposeConfChange(undefined)
     cluster.settle()
     expect(node.status().config.voters.outgoing.size).toBe(0)
