@@ -135,6 +135,8 @@ class Client {
         : registers.call(this.#name, { kind: 'read', key })
     let over = false
     const end = () => {
+      // A read that was asked again may be answered twice.
+      if (over) return
       over = true
       member.forgetRead(number)
       timer.cancel()

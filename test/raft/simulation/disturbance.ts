@@ -144,8 +144,7 @@ export function startOperators(group: Group, members: readonly SimMember[]): { s
   every(2000, function isolateLeader(own) {
     const leader = leaderOf()
     if (!leader) return
-    const hears = own.integer(3) === 0
-    const disturbance = group.network.isolate(leader.name, { receives: hears, sends: !hears && own.integer(3) === 0 })
+    const disturbance = cutOff(group, leader, members, own)
     loop.timer(300 + own.float() * 1700, () => disturbance.end())
     group.witness.count('leaders isolated')
   })
@@ -157,6 +156,14 @@ export function startOperators(group: Group, members: readonly SimMember[]): { s
       stopped = true
     },
   }
+}
+
+/** Alone, in one direction alone, or with one other member. */
+function cutOff({ network }: Group, leader: SimMember, members: readonly SimMember[], random: Random): { end(): void } {
+  const way = random.integer(4)
+  if (way > 1) return network.isolate(leader.name, { receives: way === 2, sends: way === 3 && random.integer(2) === 0 })
+  const others = random.shuffle(members.filter((each) => each !== leader).map(({ name }) => name))
+  return network.partition([[leader.name, ...others.slice(0, way)], others.slice(way)])
 }
 
 /** One change of what the leader has: a learner, a promotion, a removal, or several at once. */

@@ -312,7 +312,6 @@ export class SimMember {
     if (snapshot !== undefined) {
       const { index, term } = snapshot.metadata
       witness.restored(this.#seen, index, term)
-      this.#restoredIndex = index
     }
     witness.appended(this.#seen, entries)
     this.#seen.commitBefore = this.#seen.commit
@@ -485,6 +484,8 @@ export class SimMember {
     const { witness } = this.#group
     witness.count(event.type)
     witness.note(event.type.length)
+    // From this moment on the core's configuration is the snapshot's, whatever is still being applied.
+    if (event.type === 'snapshot_restored') this.#restoredIndex = event.index
     if (event.type === 'role_changed' && event.to === 'StateLeader') witness.leads(this.#seen, event.term)
   }
 }

@@ -104,6 +104,8 @@ function calm(group: Group, members: readonly SimMember[], clients: Clients): vo
   const settle = () => {
     const leader = newestLeader(members)
     if (leader !== undefined) tidy(leader, members)
+    // One that was stopped may be needed again: the change that brings it back may have been in the log already.
+    else for (const member of members) member.start()
     if (loop.now() < endMs) loop.timer(200, settle)
   }
   settle()

@@ -1,0 +1,29 @@
+/**
+ * Each known bug of a raft core, put back into a copy, goes red where its entry says. Some of them on every run, all in CI;
+ * everything that each turns red is printed by `npm run mutants`.
+ */
+import { describe, expect, it } from 'vitest'
+import { mutants } from './mutant.ts'
+import { mutate } from './mutate.ts'
+
+const inCi = process.env['CI'] === 'true'
+/** Quickly caught ones, of each kind. */
+const always = new Set(['match runs back', 'a leader votes for another in its own term'])
+
+describe('a copy of the raft core', () => {
+  it('is green without a bug', { timeout: 120_000 }, async () => {
+    await using copy = await mutate([])
+    expect(await copy.firstRedSeed(8)).toBeUndefined()
+    expect(await copy.redTests('log.test.ts')).toEqual([])
+  })
+
+  it.each(mutants.filter(({ name }) => inCi || always.has(name)))(
+    'goes red when $name',
+    { timeout: 300_000 },
+    async ({ changes, caughtBy }) => {
+      await using copy = await mutate(changes)
+      if ('seeds' in caughtBy) expect(await copy.firstRedSeed(caughtBy.seeds)).toMatch(/^seed \d+: /)
+      else expect((await copy.redTests()).filter((test) => test.includes(caughtBy.test))).not.toEqual([])
+    },
+  )
+})
