@@ -80,7 +80,7 @@ function errorParts(place: Whereabouts): Part[] {
   })
 }
 
-/** What no hook sees: work of the engine itself, and requests over connections that are open already. */
+/** What no hook sees: work of the engine, requests over connections that are open already, and the end of the process. */
 function realParts(place: Whereabouts): Part[] {
   const wasm: unknown = Reflect.get(globalThis, 'WebAssembly')
   const real: readonly (readonly [unknown, string, string])[] = [
@@ -89,12 +89,18 @@ function realParts(place: Whereabouts): Part[] {
     [wasm, 'compile', 'WebAssembly.compile'],
     [wasm, 'instantiate', 'WebAssembly.instantiate'],
   ]
-  return real.flatMap(([target, key, name]) =>
-    typeof target === 'object' && target !== null
-      ? inWorlds(target, key, place, (at) => {
-          at.escaped(name, stackText())
-          return new Promise(() => {})
-        })
-      : [],
+  const ends = inWorlds(process, 'exit', place, (at) => {
+    at.escaped('process.exit', stackText())
+    throw new Error('process.exit was called in a world; crash or stop the node')
+  })
+  return ends.concat(
+    real.flatMap(([target, key, name]) =>
+      typeof target === 'object' && target !== null
+        ? inWorlds(target, key, place, (at) => {
+            at.escaped(name, stackText())
+            return new Promise(() => {})
+          })
+        : [],
+    ),
   )
 }

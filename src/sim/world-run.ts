@@ -75,7 +75,7 @@ export class WorldRun implements World {
   constructor(setting: WorldSetting) {
     this.#setting = setting
     this.seed = setting.seed
-    this.trace = new Trace(setting.trace)
+    this.trace = new Trace(setting.trace && ((line) => this.#told(line)))
     this.loop = new Loop(setting.bounds, {
       step: ({ dueMs, owner, what }) => this.trace.add(`${dueMs} ${owner.label} ${what}`),
       settled: () => this.#settled(),
@@ -125,6 +125,15 @@ export class WorldRun implements World {
     this.verdict = verdict
     this.trace.add(`${this.loop.nowMs} end ${verdict.kind}`)
     this.loop.stop()
+  }
+
+  /** A listener that throws fails the world, and not whoever runs in it. */
+  #told(line: string): void {
+    try {
+      this.#setting.trace?.(line)
+    } catch (error) {
+      this.end({ kind: 'failed', node: undefined, error })
+    }
   }
 
   #enough(): Verdict {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
 import { lookup } from 'node:dns'
 import { get } from 'node:http'
@@ -173,6 +174,23 @@ describe('the timers of a world', () => {
     expect(result).toEqual({ at: [10, 20, -29, 30], references: [true, false, true] })
   })
 
+  it('fire in the async context in which they were set', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const { result } = await seen(async () => {
+      const contexts: unknown[] = []
+      const look = () => contexts.push(storage.getStore())
+      storage.run('one', () => {
+        setTimeout(look, 10)
+        systemClock.timer(10, look)
+        void waitFor(10).then(look)
+      })
+      setTimeout(look, 10)
+      await waitFor(20)
+      return contexts
+    })
+    expect(result).toEqual(['one', 'one', 'one', undefined])
+  })
+
   it('have the forms of node:timers/promises and promisify', async () => {
     const { result, report } = await seen(async () => {
       const values: unknown[] = [await waitFor(10, 'value'), await promisify(setTimeout)(10, 'promisified')]
@@ -248,6 +266,7 @@ describe('what escapes from a world', () => {
       [/GETADDRINFOREQWRAP/, () => lookup('localhost', () => {})],
       [/PROCESSWRAP/, () => spawn('true')],
       [/WORKER|MESSAGEPORT/, () => new Worker('', { eval: true }).unref()],
+      [/process.exit/, () => process.exit(0)],
       [/ZLIB/, () => gzip('text', () => {})],
       [/KEYPAIRGENREQUEST/, () => generateKeyPairSync('ed25519')],
       [/HASHREQUEST/, () => crypto.subtle.digest('SHA-256', new Uint8Array(1))],
@@ -361,6 +380,14 @@ describe('how a world ends', () => {
         while (Date.now() < until);
       }),
     ).rejects.toMatchObject({ code: 'sim.failed', cause: { code: 'sim.spinning' } })
+  })
+
+  it('fails when whoever listens to the trace throws', async () => {
+    const cause = new Error('no paper')
+    const trace = () => {
+      throw cause
+    }
+    await expect(simulate({ seed: 1, trace }, () => waitFor(5))).rejects.toMatchObject({ code: 'sim.failed', cause })
   })
 
   it('ends by the signal of the call', async () => {
