@@ -16,8 +16,8 @@ export interface Mutant {
   /** Where it was a real bug. */
   readonly source: string
   readonly changes: readonly Change[]
-  /** What goes red: so many seeds from 1 on hold one that fails, or a test of test/raft/core fails. */
-  readonly caughtBy: { readonly seeds: number } | { readonly test: string }
+  /** What is sure to go red: one of so many seeds from 1 on, or a test of test/raft/core by its file and name. */
+  readonly caughtBy: number | { readonly file: string; readonly test: string }
 }
 
 export const mutants: readonly Mutant[] = [
@@ -31,13 +31,13 @@ export const mutants: readonly Mutant[] = [
         to: 'machine.pendingConfIndex = 0',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a read index before an entry of the own term is committed',
     source: 'etcd issue 7331',
     changes: [{ file: 'reads.ts', from: 'if (!machine.hasCommittedInTerm()) {', to: 'if (machine.id === 0) {' }],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a read that is asked again is confirmed by the answers to an older round',
@@ -49,13 +49,16 @@ export const mutants: readonly Mutant[] = [
         to: 'this.#acked.set(from, this.#confirmed + this.#waiting.length)',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: {
+      file: 'paper-read.test.ts',
+      test: 'that are asked again with the same context wait for a round of their own',
+    },
   },
   {
     name: 'a read is served before a quorum has confirmed the leader',
     source: 'd-engine issue 381',
     changes: [{ file: 'reads.ts', from: 'if (holdsLease(machine)) {', to: 'if (machine.id > 0) {' }],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a single voter commits an entry before it has stored it',
@@ -67,7 +70,7 @@ export const mutants: readonly Mutant[] = [
         to: 'machine.tracker.progress.get(machine.id)?.maybeUpdate(index)\n  if (machine.tracker.isSingleton) maybeCommit(machine)',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'the answer to a write of an earlier term counts for entries that came back (append ABA)',
@@ -79,7 +82,10 @@ export const mutants: readonly Mutant[] = [
         to: "} else if (term !== 0 && term < machine.term && received.type !== 'MsgStorageAppendResp') {",
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: {
+      file: 'async-storage.test.ts',
+      test: 'a write that was overtaken by another term takes nothing out of memory',
+    },
   },
   {
     name: 'an append truncates the log also where it agrees, committed entries included',
@@ -94,7 +100,7 @@ export const mutants: readonly Mutant[] = [
       { file: 'log.ts', from: 'if (head.index - 1 < this.committed)', to: 'if (head.index < 0)' },
       { file: 'follower.ts', from: 'if (index < log.committed) {', to: 'if (index < 0) {' },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a vote compares logs field by field: either is enough',
@@ -106,7 +112,7 @@ export const mutants: readonly Mutant[] = [
         to: 'return term >= ownTerm || index >= this.lastIndex()',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a vote compares logs field by field: both are needed',
@@ -118,7 +124,7 @@ export const mutants: readonly Mutant[] = [
         to: 'return term >= ownTerm && index >= this.lastIndex()',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: { file: 'log.test.ts', test: 'is compared with another by the last term first' },
   },
   {
     name: 'a read quorum of a majority minus one',
@@ -132,7 +138,7 @@ export const mutants: readonly Mutant[] = [
           '    const acked = places[Math.max(0, Math.floor(places.length / 2) - 1)] ?? 0',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'learners are counted',
@@ -146,7 +152,7 @@ export const mutants: readonly Mutant[] = [
           '    return committedIndex({ ...voters, incoming: new Set([...voters.incoming, ...learners]) }, this.#matchOf)',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'an entry of an earlier term is committed by counting',
@@ -158,7 +164,7 @@ export const mutants: readonly Mutant[] = [
         to: 'term === 0) return false',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'match runs back',
@@ -170,7 +176,7 @@ export const mutants: readonly Mutant[] = [
         to: 'if (index === this.match) return false',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'commit runs back',
@@ -178,7 +184,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       { file: 'log.ts', from: 'if (index <= this.committed) return\n', to: 'if (index === this.committed) return\n' },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'the term runs back',
@@ -186,7 +192,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       { file: 'raft.ts', from: 'if (term > machine.term) {', to: 'if (term !== 0 && term !== machine.term) {' },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a leader votes for another in its own term',
@@ -198,7 +204,7 @@ export const mutants: readonly Mutant[] = [
         to: "machine.role === 'StateLeader' || machine.vote === from || (machine.vote",
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: { file: 'paper-election.test.ts', test: 'a leader votes for nobody in its term' },
   },
   {
     name: 'a vote is answered before it is stored',
@@ -210,7 +216,7 @@ export const mutants: readonly Mutant[] = [
         to: "type === 'MsgAppResp' || to === this.id || type === 'MsgPreVoteResp')\n      this.messagesAfterAppend",
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a vote is not synced',
@@ -222,7 +228,7 @@ export const mutants: readonly Mutant[] = [
         to: 'hardState.commit < 0',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'an append is acknowledged before it is stored',
@@ -234,7 +240,7 @@ export const mutants: readonly Mutant[] = [
         to: "to === this.id || type === 'MsgVoteResp' || type === 'MsgPreVoteResp')\n      this.messagesAfterAppend",
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a joint configuration commits with its new half alone',
@@ -246,7 +252,7 @@ export const mutants: readonly Mutant[] = [
         to: 'return incoming',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: 100,
   },
   {
     name: 'a lease outlives the restart of those who gave it',
@@ -258,6 +264,6 @@ export const mutants: readonly Mutant[] = [
         to: 'machine.promisedTicks = 0',
       },
     ],
-    caughtBy: { seeds: 300 },
+    caughtBy: { file: 'read-index.test.ts', test: 'is kept by a member who restarts within it' },
   },
 ]
