@@ -218,6 +218,53 @@ describe('the faults of a world', () => {
   })
 })
 
+describe('a reduced list of faults', () => {
+  it('fails in the same way, not in another that needs less', async () => {
+    const faults: Fault[] = ['a', 'b', 'c'].map((node, at) => ({ atMs: 10 + at, kind: 'crash', node }))
+    const failed = await failure({ faults, reduceRunsMax: 100 }, async (world) => {
+      for (const name of ['a', 'b', 'c']) world.node(name, () => {})
+      await world.sleep(100)
+      const down = new Set(world.nodes.filter(({ up }) => !up).map(({ name }) => name))
+      if (down.has('a') && down.has('b')) throw new RangeError('both')
+      if (down.has('c')) throw new TypeError('another failure')
+    })
+    expect(failed).toMatchObject({ cause: { message: 'both' }, run: { reduced: faults.slice(0, 2) } })
+  })
+})
+
+describe('the trace of a world', () => {
+  it('holds what network and disks do, with the bytes of messages as a checksum', async () => {
+    const traced = async (message: string) => {
+      const lines: string[] = []
+      const report = await simulate({ seed: 1, trace: (line) => lines.push(line) }, async (world) => {
+        world.node('b', ({ wire }) => void wire({ onMessage: () => {} }))
+        world.node('a', async ({ wire, disk }) => {
+          wire({ onMessage: () => {} }).send('b', bytes(message))
+          await disk.open('log', { create: true })
+        })
+        await world.sleep(10)
+      })
+      return { lines, report }
+    }
+    const [one, other] = [await traced('one'), await traced('two')]
+    expect(one.report.counters).toMatchObject({ 'net.sent': 1, 'net.delivered': 1, 'disk.open': 1 })
+    expect(one.lines).toEqual([
+      '0 start b#1',
+      '0 start a#1',
+      '0 world start b#1',
+      '0 world start a#1',
+      expect.stringMatching(/^0 datagram 1 a>b wire 3 \d+$/),
+      expect.stringMatching(/^0 disk a open log done/),
+      '1 world timer',
+      '1 delivered 1',
+      '10 world timer',
+      '10 end done',
+    ])
+    expect(other.lines.filter((line, at) => line !== one.lines[at])).toHaveLength(1)
+    expect(other.report.digest).not.toBe(one.report.digest)
+  })
+})
+
 describe('the calm after the faults', () => {
   const ruined = async (world: World) => {
     for (const name of ['a', 'b', 'c']) world.node(name, () => {})
