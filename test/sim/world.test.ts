@@ -220,7 +220,7 @@ describe('the faults of a world', () => {
 
 describe('a reduced list of faults', () => {
   it('fails in the same way, not in another that needs less', async () => {
-    const faults: Fault[] = ['a', 'b', 'c'].map((node, at) => ({ atMs: 10 + at, kind: 'crash', node }))
+    const faults: Fault[] = ['c', 'a', 'b'].map((node, at) => ({ atMs: 10 + at, kind: 'crash', node }))
     const failed = await failure({ faults, reduceRunsMax: 100 }, async (world) => {
       for (const name of ['a', 'b', 'c']) world.node(name, () => {})
       await world.sleep(100)
@@ -228,7 +228,7 @@ describe('a reduced list of faults', () => {
       if (down.has('a') && down.has('b')) throw new RangeError('both')
       if (down.has('c')) throw new TypeError('another failure')
     })
-    expect(failed).toMatchObject({ cause: { message: 'both' }, run: { reduced: faults.slice(0, 2) } })
+    expect(failed).toMatchObject({ cause: { message: 'both' }, run: { reduced: faults.slice(1) } })
   })
 })
 
