@@ -117,3 +117,13 @@ export class ConfChangeRefused extends ColloquyError {
     this.reason = reason
   }
 }
+
+/** Bytes that no member can have sent: cut off, too long, or of another form. Nothing was taken from them. */
+export class InvalidFrame extends ColloquyError {
+  override readonly code = 'raft.invalid_frame'
+  readonly problem: string
+  constructor(problem: string, options?: ErrorOptions) {
+    super(`a frame ${problem}; its sender is no member, of another version, or the way here is broken`, options)
+    this.problem = problem
+  }
+}
