@@ -26,6 +26,7 @@ type Undo = () => void
 export class FaultDriver {
   readonly #host: FaultHost
   readonly #running = new Set<Undo>()
+  readonly #skews = new Map<WorldNode, Undo>()
   /** Faults that are still to come do nothing once this is over. */
   #calm = false
 
@@ -91,11 +92,8 @@ export class FaultDriver {
         const { from, to, change } = fault
         return ending(network.weather(change, { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }))
       }
-      case 'skew': {
-        const node = this.#node(fault.node)
-        node.skew(fault.ppm)
-        return () => node.skew(0)
-      }
+      case 'skew':
+        return this.#skew(this.#node(fault.node), fault.ppm)
       case 'jump':
         this.#node(fault.node).jump(fault.byMs)
         return undefined
@@ -121,6 +119,18 @@ export class FaultDriver {
     return () => {
       if (node.incarnation === incarnation) node.resume()
     }
+  }
+
+  /** Of several at once the last one counts, also when one before it is over. */
+  #skew(node: WorldNode, ppm: number): Undo {
+    const undo = () => {
+      if (this.#skews.get(node) !== undo) return
+      this.#skews.delete(node)
+      node.skew(0)
+    }
+    this.#skews.set(node, undo)
+    node.skew(ppm)
+    return undo
   }
 
   #node(name: string): WorldNode {

@@ -172,6 +172,33 @@ describe('the faults of a world', () => {
     ])
   })
 
+  it('of one kind may overlap: the end of one is not the end of the other', async () => {
+    const told: unknown[] = []
+    const faults: Fault[] = [
+      { atMs: 100, kind: 'skew', node: 'a', ppm: 50_000, forMs: 200 },
+      { atMs: 200, kind: 'skew', node: 'a', ppm: 100_000, forMs: 200 },
+      { atMs: 100, kind: 'cut', from: 'a', to: 'b', forMs: 200 },
+      { atMs: 200, kind: 'partition', groups: [['a'], ['b']], forMs: 200 },
+    ]
+    await simulate({ seed: 1, faults }, async (world) => {
+      let clock!: Ports['clock']
+      world.node('a', (ports) => void ({ clock } = ports))
+      world.node('b', () => {})
+      await world.sleep(50)
+      for (let turn = 0; turn < 4; turn++) {
+        const beforeMs = clock.monotonicMs()
+        await world.sleep(100)
+        told.push([Math.round(clock.monotonicMs() - beforeMs), world.network.reaches('a', 'b')])
+      }
+    })
+    expect(told).toEqual([
+      [103, false],
+      [108, false],
+      [110, false],
+      [105, true],
+    ])
+  })
+
   it('come before everything else of their instant, whenever they were scheduled', async () => {
     const names = Array.from({ length: 12 }, (_, at) => `n${at}`)
     const faults: Fault[] = names.map((node) => ({ atMs: 100, kind: 'crash', node }))
