@@ -132,13 +132,10 @@ function newestLeader(members: readonly SimMember[]): SimMember | undefined {
 /** What an operator does in the end: leaves a joint configuration that does not leave itself, stops members that were removed. */
 function tidy(leader: SimMember, members: readonly SimMember[]): void {
   const { voters, learners, votersOutgoing, autoLeave } = leader.confState
-  if (votersOutgoing.length > 0) {
-    if (!autoLeave) leader.command((raw) => raw.proposeConfChange(undefined))
-    return
-  }
   for (const member of members)
-    if (voters.includes(member.id) || learners.includes(member.id)) member.start()
-    else member.crash('kept')
+    if ([voters, learners, votersOutgoing].some((ids) => ids.includes(member.id))) member.start()
+    else if (votersOutgoing.length === 0) member.crash('kept')
+  if (votersOutgoing.length > 0 && !autoLeave) leader.command((raw) => raw.proposeConfChange(undefined))
 }
 
 /** All members of the leader's configuration run, and have applied what it has. */
