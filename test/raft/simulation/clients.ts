@@ -20,13 +20,27 @@ export interface Clients {
   readonly acknowledged: ReadonlySet<string>
   readonly reads: number
   stop(): void
+  /**
+   * In the end it is known which commands took effect, and those that did not leave the histories. It makes them far cheaper
+   * to check, and a read that has seen such a command is found all the same.
+   */
+  settle(tookEffect: (client: string, sequence: number) => boolean): void
 }
 
 export function startClients(group: Group, members: () => readonly SimMember[]): Clients {
   const registers = createHistory<MapInput, HistoryValue | void>()
   const counter = createHistory<CounterInput, number | void>()
   const acknowledged = new Set<string>()
-  const book = { registers, counter, acknowledged, reads: 0, stopped: false, nextRead: 1, nextValue: 1 }
+  const book = {
+    registers,
+    counter,
+    acknowledged,
+    reads: 0,
+    stopped: false,
+    nextRead: 1,
+    nextValue: 1,
+    unanswered: new Map<string, Unanswered>(),
+  }
   for (let at = 0; at < group.variant.clients; at++) new Client(group, members, `c${at}`, book).next()
   return {
     registers,
@@ -37,6 +51,9 @@ export function startClients(group: Group, members: () => readonly SimMember[]):
     },
     stop() {
       book.stopped = true
+    },
+    settle(tookEffect) {
+      for (const { client, sequence, failed } of book.unanswered.values()) if (!tookEffect(client, sequence)) failed()
     },
   }
 }
@@ -49,6 +66,13 @@ interface Book {
   stopped: boolean
   nextRead: number
   nextValue: number
+  readonly unanswered: Map<string, Unanswered>
+}
+
+interface Unanswered {
+  readonly client: string
+  readonly sequence: number
+  readonly failed: () => void
 }
 
 class Client {
@@ -69,7 +93,7 @@ class Client {
 
   next(): void {
     if (this.#book.stopped) return
-    this.#group.loop.timer(2 + this.#random.float() * 40, () => {
+    this.#group.loop.timer(2 + this.#random.float() * 20, () => {
       const member = this.#choose()
       if (member === undefined) return this.next()
       if (this.#random.integer(100) < 40) this.#read(member)
@@ -86,7 +110,7 @@ class Client {
   }
 
   #write(member: SimMember): void {
-    const { registers, counter, acknowledged } = this.#book
+    const { registers, counter, acknowledged, unanswered } = this.#book
     const random = this.#random
     const value = this.#book.nextValue++
     const sequence = ++this.#sequence
@@ -112,14 +136,18 @@ class Client {
       this.#group.witness.count('outcomes unknown')
       this.next()
     })
+    const name = `${this.#name}:${sequence}`
+    unanswered.set(name, { ...base, failed: () => open.failed() })
     const taken = member.propose(command, (answer) => {
       timer.cancel()
       open.answered(answer)
-      acknowledged.add(`${this.#name}:${sequence}`)
+      unanswered.delete(name)
+      acknowledged.add(name)
       this.next()
     })
     if (taken) return
     timer.cancel()
+    unanswered.delete(name)
     open.failed()
     this.next()
   }

@@ -182,9 +182,10 @@ function verdict(
       )
   for (const key of clients.acknowledged) {
     const [client, sequence] = key.split(':')
-    if (!witness.isCommitted(client!, Number(sequence)))
+    if (!witness.tookEffect(client!, Number(sequence)))
       throw new Violation('what was acknowledged survives', `${key} is in no log`)
   }
+  clients.settle((client, sequence) => witness.tookEffect(client, sequence))
   witness.count('acknowledged', clients.acknowledged.size)
   witness.count('reads', clients.reads)
   for (const result of [

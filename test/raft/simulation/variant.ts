@@ -42,7 +42,7 @@ export function drawVariant(random: Random): Variant {
   const chance = (percent: number) => random.integer(100) < percent
   const voters = random.pick([3, 3, 5, 5, 7] as const)
   const lease = chance(25)
-  const chaosMs = 6000 + random.integer(6000)
+  const chaosMs = 8000 + random.integer(6000)
   return {
     voters,
     spares: 2,
@@ -64,7 +64,7 @@ export function drawVariant(random: Random): Variant {
     votersMin: random.pick([1, 2, 3, 3]),
     confChangeEveryMs: random.pick([400, 900, 2500]),
     transferEveryMs: random.pick([700, 2000, 5000]),
-    clients: 3 + random.integer(3),
+    clients: 5 + random.integer(4),
     chaosMs,
     faults: 15 + random.integer(20),
     downMax: chance(25) ? voters : Math.floor((voters - 1) / 2),

@@ -67,7 +67,8 @@ export class Witness {
     return this.#committed.length - 1
   }
 
-  isCommitted(client: string, sequence: number): boolean {
+  /** Whether the command was committed, and not overtaken by a later one of its client. */
+  tookEffect(client: string, sequence: number): boolean {
     return this.#commands.has(`${client}:${sequence}`)
   }
 
@@ -212,8 +213,8 @@ export class Witness {
       this.#committed.push({ term, data })
       if (type !== 'EntryNormal' || data === undefined || data.length === 0) return
       const command = decodeCommand(data)
-      this.#commands.add(`${command.client}:${command.sequence}`)
-      this.#reference.apply(command)
+      const applied = this.#reference.apply(command)
+      if (applied !== undefined) this.#commands.add(`${command.client}:${command.sequence}`)
     } else if (known.term !== term || !sameData(known.data, data))
       throw new Violation(
         'state machine safety',
