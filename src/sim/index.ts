@@ -31,6 +31,7 @@ export { checkLinearizable } from './linearizable.ts'
 export type { LinearizableOptions, LinearizableResult } from './linearizable.ts'
 export { unanswered } from './linearizable-model.ts'
 export type { LinearizableModel, Operation, StateKey, Unanswered } from './linearizable-model.ts'
+export type { CounterExample } from './linearizable-text.ts'
 export { counterModel, lockModel, mapModel, queueModel, registerModel } from './linearizable-models.ts'
 export type {
   CounterInput,
