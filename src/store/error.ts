@@ -189,3 +189,35 @@ export class DiskFailed extends ColloquyError {
     this.operation = operation
   }
 }
+
+/** A segment log holds what no write of it and no loss of power leaves. Nothing was changed and nothing is served. */
+export class LogCorrupt extends ColloquyError {
+  override readonly code = 'store.log_corrupt'
+  /** Relative to the disk's own folder. */
+  readonly file: string
+  /** Bytes from the start of the file. */
+  readonly offset: number
+  readonly problem: string
+  constructor(file: string, offset: number, problem: string, options?: ErrorOptions) {
+    super(
+      `${file} is damaged at byte ${offset}: ${problem}; keep a copy, then restore a backup or another replica`,
+      options,
+    )
+    this.file = file
+    this.offset = offset
+    this.problem = problem
+  }
+}
+
+/** A write or sync of a segment log failed (`cause`). What this call and the ones after it wrote is uncertain until a new opening. */
+export class LogFailed extends ColloquyError {
+  override readonly code = 'store.log_failed'
+  readonly folder: string
+  constructor(folder: string, options?: ErrorOptions) {
+    super(
+      `the log in ${folder || 'the disk'} could not be written and takes no more; look at the disk, then open it anew`,
+      options,
+    )
+    this.folder = folder
+  }
+}

@@ -5,5 +5,7 @@
 export * from './error.ts'
 export type { Disk, DiskEntry, DiskFile, DiskOpenOptions, DiskWait } from './disk.ts'
 export { procedure, storeCall } from './procedure.ts'
+export { openSegmentLog } from './segment-log.ts'
+export type { AppendOptions, LogRecord, OnRecord, SegmentLog, SegmentLogOptions } from './segment-log.ts'
 export type { BackupOptions, BackupProgress } from './store.ts'
 export type { Procedure, Row, Schema, SqlValue, Statement, Store, StoreCall, StoreStats, Transaction } from './store.ts'
