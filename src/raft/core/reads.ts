@@ -9,17 +9,14 @@ import { broadcastHeartbeat } from './replication.ts'
 
 /** A request for a read index, at the leader. */
 export function readAtLeader(machine: Machine, request: Message): void {
-  if (isQuorumAlone(machine)) {
-    answerRead(machine, request, machine.log.committed)
-    return
-  }
-  // Before the first commit of the term the leader does not know what its predecessors have committed.
+  // Before the first commit of the term the leader does not know what its predecessors have committed; nor does a single
+  // voter after a restart: its last life may have answered for entries whose commit it had not stored yet.
   if (!machine.hasCommittedInTerm()) {
     if (machine.pendingReads.length >= machine.config.maxPendingReads) throw dropRead(machine, 'too_many')
     machine.pendingReads.push(request)
     return
   }
-  beginRead(machine, request)
+  beginReads(machine, [request])
 }
 
 export function dropRead(machine: Machine, reason: ReadDroppedReason): ReadDropped {
@@ -32,17 +29,19 @@ export function releasePendingReads(machine: Machine): void {
   if (machine.pendingReads.length === 0 || !machine.hasCommittedInTerm()) return
   const requests = machine.pendingReads
   machine.pendingReads = []
-  for (const request of requests) beginRead(machine, request)
+  beginReads(machine, requests)
 }
 
-function beginRead(machine: Machine, request: Message): void {
+/** At once if nobody need be asked, else by one round for all of them. */
+function beginReads(machine: Machine, requests: readonly Message[]): void {
   const { readOnly, log } = machine
-  if (holdsLease(machine)) {
-    answerRead(machine, request, log.committed)
+  if (isQuorumAlone(machine) || holdsLease(machine)) {
+    for (const request of requests) answerRead(machine, request, log.committed)
     return
   }
-  if (readOnly.waiting >= machine.config.maxPendingReads) throw dropRead(machine, 'too_many')
-  readOnly.add(log.committed, request)
+  // Those that waited for the first commit are no more than that, and nobody else waits then.
+  if (readOnly.waiting + requests.length > machine.config.maxPendingReads) throw dropRead(machine, 'too_many')
+  for (const request of requests) readOnly.add(log.committed, request)
   readOnly.acknowledgeOwn(machine.id)
   broadcastHeartbeat(machine)
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { codeOf } from '../../../src/base/error.ts'
 import type { RaftEvent } from '../../../src/raft/core/event.ts'
-import type { Message } from '../../../src/raft/core/message.ts'
+import { type Message, emptyHardState } from '../../../src/raft/core/message.ts'
 import { Cluster, type Member, type Options, bytes, text } from './cluster.ts'
 
 const heartbeatsTo = (sent: readonly Message[], id: number): Message[] =>
@@ -135,6 +135,33 @@ describe('a read index', () => {
     cluster.at(1).node.readIndex(bytes('a'))
     cluster.settle()
     expect(readsOf(cluster.at(1))).toEqual([['a', 1]])
+  })
+
+  it('of a single voter waits for the first commit of its term: what its last life answered for counts', () => {
+    // Four entries are stored, and all of them may have been acknowledged; that they are committed was not stored.
+    const cluster = new Cluster(1, {}, () => ({ terms: [1, 1, 1, 1], vote: 1, commit: 1, confState: { voters: [1] } }))
+    const { node, storage } = cluster.at(1)
+    node.campaign()
+    storage.setHardState(node.ready().hardState ?? emptyHardState)
+    node.advance()
+    expect(cluster.at(1).role).toBe('StateLeader')
+    node.readIndex(bytes('a'))
+    cluster.settle()
+    expect(readsOf(cluster.at(1))).toEqual([['a', 5]])
+  })
+
+  it('that waited for the first commit with others shares one round with them', () => {
+    const { cluster } = leaderOf({}, 3)
+    cluster.loses = ({ type, to, from }) => type === 'MsgAppResp' && to === 2 && from !== 2
+    cluster.elect(2)
+    const leader = cluster.at(2)
+    for (const each of ['a', 'b', 'c']) leader.node.readIndex(bytes(each))
+    cluster.heal()
+    const { term } = leader
+    const sent = leader.hear({ type: 'MsgAppResp', from: 3, term, index: 3 })
+    expect(heartbeatsTo(sent, 3)).toHaveLength(1)
+    answer(leader, 3, heartbeatsTo(sent, 3)[0]?.context ?? new Uint8Array())
+    expect(readsOf(leader).map(([context]) => context)).toEqual(['a', 'b', 'c'])
   })
 
   it('is not given by a leader who was removed and thinks that one voter is left', () => {
