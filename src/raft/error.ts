@@ -127,3 +127,109 @@ export class InvalidFrame extends ColloquyError {
     this.problem = problem
   }
 }
+
+/** A member is in the group already on this transport; nothing was changed. */
+export class GroupTaken extends ColloquyError {
+  override readonly code = 'raft.group_taken'
+  readonly group: string
+  readonly member: string
+  constructor(group: string, member: string) {
+    super(`${member} is in the group ${group} on this transport already; close its link first`)
+    this.group = group
+    this.member = member
+  }
+}
+
+/** A stream to a member was not taken, or it is not known that it was. */
+export class StreamFailed extends ColloquyError {
+  override readonly code = 'raft.stream_failed'
+  readonly member: string
+  readonly reason: string
+  constructor(member: string, reason: string, options?: ErrorOptions) {
+    super(`the stream with ${member} failed: ${reason}; send it again from its beginning`, options)
+    this.member = member
+    this.reason = reason
+  }
+}
+
+/** A transport that proves nobody would be reached from beyond this machine. */
+export class Unauthenticated extends ColloquyError {
+  override readonly code = 'raft.unauthenticated'
+  readonly host: string
+  constructor(host: string) {
+    super(`${host} is not this machine alone, and nothing proves who speaks there; give a secret or tls`)
+    this.host = host
+  }
+}
+
+/** The address to listen at cannot be had. */
+export class ListenFailed extends ColloquyError {
+  override readonly code = 'raft.listen_failed'
+  readonly host: string
+  readonly port: number
+  constructor(host: string, port: number, options?: ErrorOptions) {
+    super(`cannot listen at ${host}:${port}; choose another port, or end what listens there`, options)
+    this.host = host
+    this.port = port
+  }
+}
+
+/** The log of a member holds what it never wrote. Nothing was changed, and the member must not vote from it. */
+export class LogCorrupt extends ColloquyError {
+  override readonly code = 'raft.log_corrupt'
+  readonly file: string
+  /** Bytes from the start of the file, as far as it is known. */
+  readonly offset: number
+  readonly problem: string
+  constructor(file: string, offset: number, problem: string, options?: ErrorOptions) {
+    super(
+      `${file} is damaged at byte ${offset}: ${problem}; keep a copy, then let the member rejoin with an empty folder`,
+      options,
+    )
+    this.file = file
+    this.offset = offset
+    this.problem = problem
+  }
+}
+
+/** A write or sync of the log failed (`cause`): what of it is on disk only a new opening tells. The member must stop. */
+export class LogFailed extends ColloquyError {
+  override readonly code = 'raft.log_failed'
+  constructor(options?: ErrorOptions) {
+    super('the log could not be written; stop the member, look at the disk, then open the log anew', options)
+  }
+}
+
+/** The folder belongs to another member or another group. */
+export class LogForeign extends ColloquyError {
+  override readonly code = 'raft.log_foreign'
+  readonly group: string
+  readonly member: string
+  constructor(group: string, member: string) {
+    super(`this log belongs to ${member} of the group ${group}; choose the folder of this member, or an empty one`)
+    this.group = group
+    this.member = member
+  }
+}
+
+/** What was received of a snapshot is not what was announced. It was removed again. */
+export class SnapshotDamaged extends ColloquyError {
+  override readonly code = 'raft.snapshot_damaged'
+  readonly index: number
+  readonly problem: string
+  constructor(index: number, problem: string, options?: ErrorOptions) {
+    super(`the snapshot at ${index} ${problem}; have it sent again`, options)
+    this.index = index
+    this.problem = problem
+  }
+}
+
+/** A snapshot is no longer kept: a newer one has taken its place. */
+export class SnapshotReplaced extends ColloquyError {
+  override readonly code = 'raft.snapshot_replaced'
+  readonly index: number
+  constructor(index: number, options?: ErrorOptions) {
+    super(`the snapshot at ${index} is no longer kept; take the newest`, options)
+    this.index = index
+  }
+}

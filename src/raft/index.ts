@@ -52,13 +52,19 @@ export { entriesBytes, entryBytes, payloadBytes } from './core/wire-size.ts'
 export {
   BrokenInvariant,
   ConfChangeRefused,
+  GroupTaken,
   InvalidConfChange,
   InvalidConfig,
+  InvalidFrame,
   InvalidMessage,
+  ListenFailed,
   OutOfOrder,
   PeerNotFound,
   ProposalDropped,
   ReadDropped,
   StepLocal,
+  StreamFailed,
+  Unauthenticated,
 } from './error.ts'
 export type { ProposalDroppedReason, ReadDroppedReason } from './error.ts'
+export type { GroupLink, Receiver, Transport, TransportCounts } from './transport.ts'

@@ -1,0 +1,246 @@
+/**
+ * Streams of the direct transport: a header and its content on a connection of their own, in pieces, each guarded as every
+ * record is, with a sum over the whole at the end and an answer of the side that took it. Backpressure is that of the
+ * connection. Unlike frames nothing of a stream is lost in silence: it is taken whole, or both sides have an error.
+ */
+import { crc32c } from '../base/crc32c.ts'
+import { deferred } from '../base/deferred.ts'
+import type { Deferred } from '../base/deferred.ts'
+import { Aborted, messageOf } from '../base/error.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { InvalidFrame, StreamFailed } from './error.ts'
+import type { Channel } from './transport-tcp-channel.ts'
+import type { TcpSettings } from './transport-tcp-options.ts'
+import { recordKinds } from './transport-tcp-record.ts'
+import type { Receiver } from './transport.ts'
+
+/** Content that the receiver has not asked for yet, before the connection is paused. */
+const waitingMaxBytes = 1024 * 1024
+const reasonMax = 500
+
+/**
+ * Sends over a channel that is there for this stream alone, and closes it. Rejects with `raft.stream_failed`, `base.aborted`, or
+ * what the content throws.
+ */
+export async function sendStream(
+  channel: Channel,
+  settings: TcpSettings,
+  member: string,
+  header: Uint8Array,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const sending = new Sending(channel, member)
+  const onAbort = () => sending.fail(new Aborted('a stream', { cause: signal?.reason }))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal?.aborted) onAbort()
+  const iterator = content[Symbol.asyncIterator]()
+  let whole = false
+  try {
+    let bytes = 0
+    let sum = 0
+    await sending.write(recordKinds.header, header)
+    for (;;) {
+      const step = await sending.unlessFailed(iterator.next())
+      if (step.done === true) break
+      for (let at = 0; at < step.value.length; at += settings.streamChunkBytes) {
+        const piece = step.value.subarray(at, at + settings.streamChunkBytes)
+        bytes += piece.length
+        sum = crc32c(piece, sum)
+        await sending.write(recordKinds.chunk, piece)
+      }
+    }
+    whole = true
+    const mark = new ByteWriter()
+    mark.varint(bytes)
+    mark.u32(sum)
+    await sending.write(recordKinds.end, mark.finish())
+    await sending.answered()
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    channel.destroy('the stream has ended')
+    if (!whole) iterator.return?.().catch(() => {})
+  }
+}
+
+/** The channel as the sender sees it: it takes bytes, answers once, or fails, at any time. */
+class Sending {
+  readonly #channel: Channel
+  readonly #member: string
+  readonly #answer = deferred()
+  #drained: Deferred<void> | undefined
+  #failure: Error | undefined
+  /** Rejects what is waited for now. One at a time, for a promise that lasts would keep every wait on it. */
+  #stop: ((error: Error) => void) | undefined
+
+  constructor(channel: Channel, member: string) {
+    this.#channel = channel
+    this.#member = member
+    channel.onClose = (reason) => this.fail(new StreamFailed(member, reason))
+    channel.onDrain = () => this.#drained?.resolve()
+    channel.onRecord = (kind, body) => {
+      if (kind !== recordKinds.answer) throw new InvalidFrame('is no answer to a stream')
+      const refusal = decodeAnswer(body)
+      if (refusal === '') this.#answer.resolve()
+      else this.fail(new StreamFailed(member, refusal))
+    }
+    if (channel.closed) this.fail(new StreamFailed(member, 'the connection is closed'))
+  }
+
+  fail(error: Error): void {
+    if (this.#answer.settled) return
+    this.#failure ??= error
+    this.#stop?.(this.#failure)
+  }
+
+  unlessFailed<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#stop = reject
+      work.then(resolve, reject)
+      if (this.#failure) reject(this.#failure)
+    })
+  }
+
+  async write(kind: number, body: Uint8Array): Promise<void> {
+    if (this.#failure) throw this.#failure
+    if (this.#answer.settled) throw new StreamFailed(this.#member, 'it was answered before its end')
+    if (this.#channel.write(this.#channel.sealer.seal(kind, [body]))) return
+    this.#drained = deferred()
+    await this.unlessFailed(this.#drained.promise)
+  }
+
+  answered(): Promise<void> {
+    return this.unlessFailed(this.#answer.promise)
+  }
+}
+
+/** What is told of a failure: no secret is ever in a message of ours, and its length is bounded. */
+function encodeAnswer(refusal: string): Uint8Array {
+  const out = new ByteWriter()
+  out.text(refusal.slice(0, reasonMax))
+  return out.finish()
+}
+
+function decodeAnswer(body: Uint8Array): string {
+  const input = new ByteReader(body)
+  const refusal = input.text(reasonMax * 4)
+  input.end()
+  return refusal
+}
+
+/** Hands the stream that comes over the channel to the receiver, and answers. Calls `done` once at its end. */
+export function receiveStream(
+  channel: Channel,
+  member: string,
+  receiver: Receiver,
+  frameMaxBytes: number,
+  done: (refused: boolean) => void,
+): void {
+  const content = new Content(channel, member)
+  let begun = false
+  channel.onClose = (reason, refused) => {
+    content.fail(new StreamFailed(member, reason))
+    done(refused)
+  }
+  const answer = (refusal: string) => {
+    if (channel.closed) return
+    channel.write(channel.sealer.seal(recordKinds.answer, [encodeAnswer(refusal)]))
+    channel.end('the stream is answered')
+  }
+  channel.onRecord = (kind, body) => {
+    if (kind === recordKinds.header && !begun) {
+      begun = true
+      if (body.length > frameMaxBytes) throw new InvalidFrame('is a header that is too long')
+      // Started in a later turn: a receiver that throws at once rejects like any other.
+      void (async () => receiver.stream(member, body, content))().then(
+        () => answer(content.taken ? '' : 'it was not read to its end'),
+        (error: unknown) => answer(messageOf(error) || 'the receiver refused it'),
+      )
+    } else if (kind === recordKinds.chunk && begun) content.push(body)
+    else if (kind === recordKinds.end && begun) {
+      const input = new ByteReader(body)
+      content.end(input.varint(), input.u32())
+      input.end()
+    } else throw new InvalidFrame('has no place in a stream')
+  }
+}
+
+/** The content on the side that takes it: pieces wait up to a bound, then the connection does. One reader. */
+class Content implements AsyncIterableIterator<Uint8Array, undefined> {
+  readonly #channel: Channel
+  readonly #member: string
+  #pieces: Uint8Array[] = []
+  #waitingBytes = 0
+  #bytes = 0
+  #sum = 0
+  #ended = false
+  #stopped = false
+  #failure: Error | undefined
+  #waiter: Deferred<void> | undefined
+
+  constructor(channel: Channel, member: string) {
+    this.#channel = channel
+    this.#member = member
+  }
+
+  /** Whether all of it came and was handed out. */
+  get taken(): boolean {
+    return this.#ended && this.#pieces.length === 0 && !this.#stopped
+  }
+
+  push(piece: Uint8Array): void {
+    if (this.#ended) throw new InvalidFrame('comes behind the end of a stream')
+    this.#bytes += piece.length
+    this.#sum = crc32c(piece, this.#sum)
+    if (this.#stopped) return
+    this.#pieces.push(piece)
+    this.#waitingBytes += piece.length
+    if (this.#waitingBytes >= waitingMaxBytes) this.#channel.pause()
+    this.#wake()
+  }
+
+  end(bytes: number, sum: number): void {
+    if (this.#ended || bytes !== this.#bytes || sum !== this.#sum)
+      throw new InvalidFrame('ends a stream that is not the one that was sent')
+    this.#ended = true
+    this.#wake()
+  }
+
+  fail(error: Error): void {
+    if (!this.#ended) this.#failure ??= error
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#waiter?.resolve()
+    this.#waiter = undefined
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    for (;;) {
+      const piece = this.#pieces.shift()
+      if (piece) {
+        this.#waitingBytes -= piece.length
+        if (this.#waitingBytes < waitingMaxBytes / 2) this.#channel.resume()
+        return { value: piece, done: false }
+      }
+      if (this.#ended || this.#stopped) return { value: undefined, done: true }
+      if (this.#failure) throw this.#failure
+      if (this.#waiter) throw new StreamFailed(this.#member, 'it has one reader, which asks for one piece at a time')
+      this.#waiter = deferred()
+      await this.#waiter.promise
+    }
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (!this.#ended || this.#pieces.length > 0) this.#stopped = true
+    this.#pieces = []
+    this.#waitingBytes = 0
+    this.#channel.resume()
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}
