@@ -99,11 +99,14 @@ function campaign(machine: Machine, kind: CampaignKind): void {
 }
 
 /** A request for a vote or pre-vote of this term, or for a pre-vote of a later one. */
-export function handleVoteRequest(machine: Machine, { type, from, term, index, logTerm }: Message): void {
+export function handleVoteRequest(machine: Machine, request: Message): void {
+  const { type, from, term, index, logTerm } = request
   const pre = type === 'MsgPreVote'
   const response = pre ? 'MsgPreVoteResp' : 'MsgVoteResp'
-  const canVote =
-    machine.vote === from || (machine.vote === nobody && machine.leader === nobody) || (pre && term > machine.term)
+  // This term may have been heard of from others while the lease of an earlier one still stands.
+  const isFree =
+    machine.vote === nobody && machine.leader === nobody && (machine.promisedTicks === 0 || isTransfer(request))
+  const canVote = machine.vote === from || isFree || (pre && term > machine.term)
   // Learners vote too: one that was promoted may be needed before it has heard of it, and the candidate knows.
   if (canVote && machine.log.isUpToDate(index, logTerm)) {
     // The term of the request, not ours: for a pre-vote it is the later one, and ours would be dropped as outdated.

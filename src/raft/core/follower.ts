@@ -108,6 +108,7 @@ function forward(machine: Machine, { type, from, entries, context }: Message): v
 }
 
 function handleLeader(machine: Machine, message: Message): void {
+  machine.promiseLease()
   if (message.type === 'MsgApp') handleAppend(machine, message)
   else if (message.type === 'MsgSnap') handleSnapshot(machine, message)
   else {

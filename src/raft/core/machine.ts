@@ -57,7 +57,7 @@ export class Machine {
   randomizedElectionTimeout = 0
   /** Ticks as leader in this term; it begins so high that 0 is long ago. */
   leaderTicks = 0
-  /** Ticks left after a restart in which a lease may stand that this member has promised in its last life. */
+  /** Ticks left in which a lease may stand that this member has given, in this life or the last; whatever term it is in. */
   promisedTicks = 0
   readonly #random: Random
 
@@ -134,7 +134,13 @@ export class Machine {
     if (type === 'MsgAppResp' || type === 'MsgVoteResp' || type === 'MsgPreVoteResp')
       this.messagesAfterAppend.push(sent)
     else if (to === this.id) throw new BrokenInvariant(`${type} is sent to oneself`)
+    else if (type === 'MsgHeartbeatResp' && this.#mustKeepPromise) this.messagesAfterAppend.push(sent)
     else this.messages.push(sent)
+  }
+
+  /** A lease rests on answers to heartbeats: who has stored nothing yet would not know after a crash that it has given one. */
+  get #mustKeepPromise(): boolean {
+    return this.config.asyncStorageWrites && this.config.readOnlyOption === 'lease'
   }
 
   /** Begins a term, or a role, anew. */
@@ -170,6 +176,15 @@ export class Machine {
   drawElectionTimeout(): void {
     const { electionTick } = this.config
     this.randomizedElectionTimeout = electionTick + this.#random.integer(electionTick)
+  }
+
+  /**
+   * A leader was heard of, and may rely on it that this member votes for nobody in an election timeout from now. That does not
+   * end with the term of that leader: it may not have heard of the next one.
+   */
+  promiseLease(): void {
+    const { readOnlyOption, electionTick } = this.config
+    if (readOnlyOption === 'lease') this.promisedTicks = electionTick
   }
 
   abortTransfer(): void {

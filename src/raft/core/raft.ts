@@ -19,11 +19,11 @@ export function begin(machine: Machine): void {
   restoreConfState(machine, confState)
   const restarted = !isEmptyHardState(hardState)
   if (restarted) machine.loadState(hardState)
-  const { applied, readOnlyOption, electionTick } = machine.config
+  const { applied } = machine.config
   if (applied > 0) machine.log.appliedTo(applied, 0)
   becomeFollower(machine, machine.term, nobody)
   // The last life may have answered a leader that now relies on its lease.
-  if (restarted && readOnlyOption === 'lease') machine.promisedTicks = electionTick
+  if (restarted) machine.promiseLease()
 }
 
 export function isEmptyHardState({ term, vote, commit }: HardState): boolean {

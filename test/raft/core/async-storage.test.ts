@@ -100,6 +100,17 @@ describe('with asynchronous storage', () => {
     expect(typesTo(member.store(), 2)).toEqual(['MsgAppResp'])
   })
 
+  it('an answer that a lease rests on leaves when its term is stored; without leases it need not wait', () => {
+    const heartbeat = { type: 'MsgHeartbeat', term: 1 } as const
+    const free = new Asynchronous([1, 2, 3]).hear(heartbeat)
+    expect(typesTo(free.sent, 2)).toEqual(['MsgHeartbeatResp'])
+    // A first life that has stored nothing would be followed by one that thinks it has promised nothing.
+    const bound = new Asynchronous([1, 2, 3], { readOnlyOption: 'lease', checkQuorum: true }).hear(heartbeat)
+    expect(bound.sent).toEqual([])
+    expect(typesTo(bound.store(), 2)).toEqual(['MsgHeartbeatResp'])
+    expect(bound.storage.initialState().hardState.term).toBe(1)
+  })
+
   it('an acknowledgement of what an earlier write holds waits for the writes on their way', () => {
     const member = new Asynchronous([1, 2, 3])
     const append = { type: 'MsgApp', term: 1, index: 1, logTerm: 1, entries: [entry(2, 1)] } as const

@@ -267,6 +267,33 @@ describe('a read by lease', () => {
     expect(follower.hear(request)).toMatchObject([{ type: 'MsgVoteResp', reject: false }])
   })
 
+  it('is kept by a member who hears of a later term within it, in that term and in those that follow', () => {
+    const { cluster } = leaderOf(lease, 3)
+    const [leader, candidate, member] = [cluster.at(1), cluster.at(2), cluster.at(3)]
+    cluster.isolate(2)
+    // Alone it begins one term after another.
+    cluster.tick(2, 40)
+    cluster.tick(1)
+    const { term } = candidate
+    expect(term).toBeGreaterThan(leader.term + 1)
+    // An answer to something that the member had said long ago, as leader of an earlier term perhaps.
+    member.hear({ type: 'MsgAppResp', from: 2, term })
+    expect([member.term, member.leader]).toEqual([term, 0])
+    expect(member.hear({ type: 'MsgVote', from: 2, term, index: 9, logTerm: 1 })).toMatchObject([{ reject: true }])
+    cluster.isolate(1)
+    candidate.node.setRandomizedElectionTimeout(1)
+    cluster.tick(2)
+    expect(candidate.role).not.toBe('StateLeader')
+    // So nobody can have committed more than the leader knows of.
+    leader.node.readIndex(bytes('a'))
+    leader.work()
+    expect(readsOf(leader)).toEqual([['a', 2]])
+    for (let ticks = 0; ticks < 10; ticks++) member.node.tick()
+    candidate.node.setRandomizedElectionTimeout(1)
+    cluster.tick(2)
+    expect(candidate.role).toBe('StateLeader')
+  })
+
   it('makes a follower keep its leader, even if told to forget it', () => {
     const { cluster } = leaderOf(lease)
     cluster.at(2).node.forgetLeader()

@@ -202,8 +202,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'election.ts',
-        from: 'machine.vote === from || (machine.vote',
-        to: "machine.role === 'StateLeader' || machine.vote === from || (machine.vote",
+        from: 'machine.vote === from || isFree',
+        to: "machine.role === 'StateLeader' || machine.vote === from || isFree",
       },
     ],
     caughtBy: { file: 'paper-election.test.ts', test: 'a leader votes for nobody in its term' },
@@ -262,10 +262,16 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'raft.ts',
-        from: 'machine.promisedTicks = electionTick',
-        to: 'machine.promisedTicks = 0',
+        from: 'if (restarted) machine.promiseLease()',
+        to: 'if (restarted) machine.promisedTicks = 0',
       },
     ],
     caughtBy: { file: 'read-index.test.ts', test: 'is kept by a member who restarts within it' },
+  },
+  {
+    name: 'a lease ends when those who gave it hear of a later term',
+    source: 'thesis 6.4.1; etcd-io/raft has it',
+    changes: [{ file: 'follower.ts', from: 'machine.promiseLease()', to: '' }],
+    caughtBy: { file: 'read-index.test.ts', test: 'is kept by a member who hears of a later term within it' },
   },
 ]
