@@ -103,7 +103,7 @@ function calm(group: Group, members: readonly SimMember[], clients: Clients): vo
   }
   const settle = () => {
     const leader = newestLeader(members)
-    if (leader !== undefined) tidy(leader, members)
+    if (leader !== undefined) tidy(group, leader, members)
     // One that was stopped may be needed again: the change that brings it back may have been in the log already.
     else for (const member of members) member.start()
     if (loop.now() < endMs) loop.timer(200, settle)
@@ -129,13 +129,29 @@ function newestLeader(members: readonly SimMember[]): SimMember | undefined {
     .sort((a, b) => b.raw!.basicStatus().term - a.raw!.basicStatus().term)[0]
 }
 
-/** What an operator does in the end: leaves a joint configuration that does not leave itself, stops members that were removed. */
-function tidy(leader: SimMember, members: readonly SimMember[]): void {
+/** What an operator does in the end: leaves a joint configuration that does not leave itself, stops members that were removed, and helps learners. */
+function tidy(group: Group, leader: SimMember, members: readonly SimMember[]): void {
   const { voters, learners, votersOutgoing, autoLeave } = leader.confState
   for (const member of members)
     if ([voters, learners, votersOutgoing].some((ids) => ids.includes(member.id))) member.start()
     else if (votersOutgoing.length === 0) member.crash('kept')
+  if (learners.some((id) => isAhead(members[id - 1]!, leader))) {
+    group.witness.count('leaders restarted for a learner')
+    leader.crash('kept')
+    leader.start()
+    return
+  }
   if (votersOutgoing.length > 0 && !autoLeave) leader.command((raw) => raw.proposeConfChange(undefined))
+}
+
+/**
+ * A voter that campaigned and then was made a learner is of a later term than the leader. Without pre-vote and check-quorum
+ * it answers nothing of an earlier term, and as a learner it does not campaign: only a new election brings it back, in etcd's
+ * raft too.
+ */
+function isAhead(member: SimMember, leader: SimMember): boolean {
+  const { term } = leader.raw!.basicStatus()
+  return (member.raw?.basicStatus().term ?? 0) > term
 }
 
 /** All members of the leader's configuration run, and have applied what it has. */
