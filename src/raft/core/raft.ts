@@ -52,8 +52,9 @@ function tickLeader(machine: Machine): void {
   if (machine.electionElapsed >= electionTick) {
     machine.electionElapsed = 0
     if (checkQuorum) step(machine, own(machine, 'MsgCheckQuorum'))
-    // Whoever was to take over did not within an election timeout; this leader goes on.
+    // Whoever was to take over did not within an election timeout; this leader goes on, and does what it held back meanwhile.
     if (isLeader(machine)) machine.abortTransfer()
+    leaveJointIfDue(machine)
   }
   if (!isLeader(machine) || machine.heartbeatElapsed < heartbeatTick) return
   machine.heartbeatElapsed = 0
@@ -175,13 +176,20 @@ function handleApplied(machine: Machine, { entries }: Message): void {
   reduceUncommitted(machine, payloadBytes(entries))
 }
 
-/** Marks as applied, and leaves a joint configuration that is to be left by itself (thesis 4.3). */
+/** Marks as applied; what was applied may have been the change to a joint configuration. */
 function appliedTo(machine: Machine, index: number, bytes: number): void {
+  machine.log.appliedTo(Math.max(index, machine.log.applied), bytes)
+  leaveJointIfDue(machine)
+}
+
+/**
+ * Leaves a joint configuration that is to be left by itself (thesis 4.3), once all changes are applied. While leadership is handed
+ * over that is refused, and comes again with the next entry that is applied, or when nothing came of it.
+ */
+function leaveJointIfDue(machine: Machine): void {
   const { log, tracker } = machine
-  const applied = Math.max(index, log.applied)
-  log.appliedTo(applied, bytes)
-  if (!tracker.config.autoLeave || applied < machine.pendingConfIndex || machine.role !== 'StateLeader') return
-  // No data: it is never refused for its size. While leadership is handed over it is, and comes again with the next entry.
+  if (!tracker.config.autoLeave || log.applied < machine.pendingConfIndex || !isLeader(machine)) return
+  // No data: it is never refused for its size.
   try {
     step(machine, message({ type: 'MsgProp', from: machine.id, entries: [leaveEntry] }))
   } catch (error) {

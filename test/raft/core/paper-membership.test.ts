@@ -343,6 +343,23 @@ describe('joint configurations, section 6 and thesis 4.3', () => {
     expect(configOf(cluster.at(4))).toBe('voters=(1 4 5)')
   })
 
+  it('are left by the leader itself also when leadership was being handed over meanwhile, in vain', () => {
+    const cluster = group(4, { voters: [1, 2, 3] })
+    cluster.elect(1)
+    cluster.loses = ({ type }) => type === 'MsgTimeoutNow'
+    cluster.at(1).node.proposeConfChange({
+      version: 2,
+      transition: 'ConfChangeTransitionJointImplicit',
+      changes: parseConfChanges('v4'),
+    })
+    cluster.at(1).node.transferLeader(2)
+    cluster.settle()
+    expect(configOf(cluster.at(1))).toBe('voters=(1 2 3 4)&&(1 2 3) autoleave')
+    // Nothing is proposed meanwhile; the timeout of the transfer is all that happens.
+    cluster.tick(1, electionTick)
+    expect(configOf(cluster.at(1))).toBe('voters=(1 2 3 4)')
+  })
+
   it('that are to be left explicitly stay until that is asked for', () => {
     const cluster = group(4, { voters: [1, 2, 3] })
     cluster.elect(1)
