@@ -36,7 +36,7 @@ export type RaftEvent =
   | { readonly type: 'proposal_dropped'; readonly reason: ProposalDroppedReason }
   | { readonly type: 'read_dropped'; readonly reason: ReadDroppedReason | 'leader_lost'; readonly count: number }
   /** An empty entry was appended in its place. */
-  | { readonly type: 'conf_change_ignored'; readonly why: 'pending' | 'joint' | 'not_joint' }
+  | { readonly type: 'conf_change_ignored'; readonly why: 'pending' | 'joint' | 'not_joint' | 'refused' }
   | { readonly type: 'configuration_changed'; readonly confState: ConfState }
   | { readonly type: 'append_refused'; readonly by: MemberId; readonly index: number; readonly hint: number }
   | { readonly type: 'append_rejected'; readonly from: MemberId; readonly index: number }

@@ -8,19 +8,22 @@ import { Changer, restore } from './changer.ts'
 import { asV2, enterJoint, leaveJoint } from './conf-change.ts'
 import { becomeFollower } from './election.ts'
 import type { Machine } from './machine.ts'
-import { type AnyConfChange, type ConfState, type Snapshot, nobody } from './message.ts'
+import { type AnyConfChange, type ConfChangeV2, type ConfState, type Snapshot, nobody } from './message.ts'
 import { confirmReads, releasePendingReads } from './reads.ts'
 import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts'
 import type { Membership } from './tracker.ts'
 
 /** Takes a configuration change that is applied; throws `raft.conf_change_refused` and changes nothing if it does not fit. */
 export function applyConfChange(machine: Machine, change: AnyConfChange): ConfState {
-  const v2 = asV2(change)
-  const { tracker } = machine
-  const changer = new Changer(tracker, machine.log.lastIndex())
-  if (leaveJoint(v2)) return switchTo(machine, changer.leaveJoint())
-  const { joint, autoLeave } = enterJoint(v2)
-  return switchTo(machine, joint ? changer.enterJoint(autoLeave, v2.changes) : changer.simple(v2.changes))
+  return switchTo(machine, changed(machine, asV2(change)))
+}
+
+/** What a change makes of the configuration that counts; throws `raft.conf_change_refused` if it does not fit. */
+export function changed({ tracker, log }: Machine, change: ConfChangeV2): Membership {
+  const changer = new Changer(tracker, log.lastIndex())
+  if (leaveJoint(change)) return changer.leaveJoint()
+  const { joint, autoLeave } = enterJoint(change)
+  return joint ? changer.enterJoint(autoLeave, change.changes) : changer.simple(change.changes)
 }
 
 /** The configuration that a storage or snapshot holds; throws `raft.conf_change_refused` if it cannot be one. */

@@ -2,10 +2,12 @@
  * Proposals at the leader: which are let into the log. Configuration changes are checked against the configuration that
  * counts now: at most one may be in the log and not applied (thesis 4.1). Followers only pass proposals on, in follower.ts.
  */
+import { codeOf } from '../../base/error.ts'
 import { ProposalDropped, type ProposalDroppedReason } from '../error.ts'
 import { asV2, leaveJoint } from './conf-change.ts'
 import { unmarshalConfChange } from './conf-change-codec.ts'
 import type { Machine } from './machine.ts'
+import { changed } from './membership.ts'
 import { type ConfChangeV2, type Entry, nobody } from './message.ts'
 import { appendEntries, broadcastAppend } from './replication.ts'
 
@@ -47,14 +49,27 @@ function admit(
 }
 
 function whyNot(
-  { log, tracker }: Machine,
+  machine: Machine,
   pendingConfIndex: number,
   change: ConfChangeV2,
-): 'pending' | 'joint' | 'not_joint' | undefined {
+): 'pending' | 'joint' | 'not_joint' | 'refused' | undefined {
+  const { log, tracker } = machine
   if (pendingConfIndex > log.applied) return 'pending'
   const joint = tracker.config.voters.outgoing.size > 0
   // What asks for a joint configuration by its transition does not leave one, even if it changes nothing: once it is
   // committed nobody could apply it.
   if (joint) return leaveJoint(change) ? undefined : 'joint'
-  return change.changes.length === 0 ? 'not_joint' : undefined
+  if (change.changes.length === 0) return 'not_joint'
+  // No other change is on its way, so the configuration in which it will be applied is the one of now.
+  return fits(machine, change) ? undefined : 'refused'
+}
+
+function fits(machine: Machine, change: ConfChangeV2): boolean {
+  try {
+    changed(machine, change)
+    return true
+  } catch (error) {
+    if (codeOf(error) !== 'raft.conf_change_refused') throw error
+    return false
+  }
 }

@@ -142,6 +142,23 @@ describe('a change of the configuration', () => {
     expect(node.status().config.voters.outgoing.size).toBe(0)
   })
 
+  it('that nobody could apply is replaced by an empty entry, also when it would remove the last voter', () => {
+    const { cluster, ignored } = observed()
+    const { node } = cluster.at(1)
+    const removed = [1, 2, 3].map((nodeId) => ({ type: 'ConfChangeRemoveNode' as const, nodeId }))
+    node.proposeConfChange(change(removed))
+    cluster.settle()
+    expect(ignored()).toEqual(['refused'])
+    expect(cluster.all.map(({ confState }) => confState.voters)).toEqual([1, 2, 3].map(() => [1, 2, 3]))
+    node.proposeConfChange(change(removed.slice(1)))
+    cluster.settle()
+    node.proposeConfChange({ version: 1, type: 'ConfChangeRemoveNode', nodeId: 1 })
+    cluster.settle()
+    expect(ignored()).toEqual(['refused', 'refused'])
+    expect(cluster.at(1).confState.voters).toEqual([1])
+    expect(cluster.at(1).applied.length).toBe(node.basicStatus().applied)
+  })
+
   it('leaves a joint configuration by itself once it is applied', () => {
     const { cluster } = observed()
     const { node } = cluster.at(1)
