@@ -9,14 +9,11 @@ import type { Deferred } from '../base/deferred.ts'
 import { Aborted, messageOf } from '../base/error.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { InvalidFrame, StreamFailed } from './error.ts'
+import { StreamContent, answerBytes, readAnswer } from './stream-content.ts'
 import type { Channel } from './transport-tcp-channel.ts'
 import type { TcpSettings } from './transport-tcp-options.ts'
 import { recordKinds } from './transport-tcp-record.ts'
 import type { Receiver } from './transport.ts'
-
-/** Content that the receiver has not asked for yet, before the connection is paused. */
-const waitingMaxBytes = 1024 * 1024
-const reasonMax = 500
 
 /**
  * Sends over a channel that is there for this stream alone, and closes it. Rejects with `raft.stream_failed`, `base.aborted`, or
@@ -80,7 +77,7 @@ class Sending {
     channel.onDrain = () => this.#drained?.resolve()
     channel.onRecord = (kind, body) => {
       if (kind !== recordKinds.answer) throw new InvalidFrame('is no answer to a stream')
-      const refusal = decodeAnswer(body)
+      const refusal = readAnswer(body)
       if (refusal === '') this.#answer.resolve()
       else this.fail(new StreamFailed(member, refusal))
     }
@@ -114,20 +111,6 @@ class Sending {
   }
 }
 
-/** What is told of a failure: no secret is ever in a message of ours, and its length is bounded. */
-function encodeAnswer(refusal: string): Uint8Array {
-  const out = new ByteWriter()
-  out.text(refusal.slice(0, reasonMax))
-  return out.finish()
-}
-
-function decodeAnswer(body: Uint8Array): string {
-  const input = new ByteReader(body)
-  const refusal = input.text(reasonMax * 4)
-  input.end()
-  return refusal
-}
-
 /** Hands the stream that comes over the channel to the receiver, and answers. Calls `done` once at its end. */
 export function receiveStream(
   channel: Channel,
@@ -136,7 +119,7 @@ export function receiveStream(
   frameMaxBytes: number,
   done: (refused: boolean) => void,
 ): void {
-  const content = new Content(channel, member)
+  const content = new StreamContent(channel, member)
   let begun = false
   channel.onClose = (reason, refused) => {
     content.fail(new StreamFailed(member, reason))
@@ -144,7 +127,7 @@ export function receiveStream(
   }
   const answer = (refusal: string) => {
     if (channel.closed) return
-    channel.write(channel.sealer.seal(recordKinds.answer, [encodeAnswer(refusal)]))
+    channel.write(channel.sealer.seal(recordKinds.answer, [answerBytes(refusal)]))
     channel.end('the stream is answered')
   }
   channel.onRecord = (kind, body) => {
@@ -162,85 +145,5 @@ export function receiveStream(
       content.end(input.varint(), input.u32())
       input.end()
     } else throw new InvalidFrame('has no place in a stream')
-  }
-}
-
-/** The content on the side that takes it: pieces wait up to a bound, then the connection does. One reader. */
-class Content implements AsyncIterableIterator<Uint8Array, undefined> {
-  readonly #channel: Channel
-  readonly #member: string
-  #pieces: Uint8Array[] = []
-  #waitingBytes = 0
-  #bytes = 0
-  #sum = 0
-  #ended = false
-  #stopped = false
-  #failure: Error | undefined
-  #waiter: Deferred<void> | undefined
-
-  constructor(channel: Channel, member: string) {
-    this.#channel = channel
-    this.#member = member
-  }
-
-  /** Whether all of it came and was handed out. */
-  get taken(): boolean {
-    return this.#ended && this.#pieces.length === 0 && !this.#stopped
-  }
-
-  push(piece: Uint8Array): void {
-    if (this.#ended) throw new InvalidFrame('comes behind the end of a stream')
-    this.#bytes += piece.length
-    this.#sum = crc32c(piece, this.#sum)
-    if (this.#stopped) return
-    this.#pieces.push(piece)
-    this.#waitingBytes += piece.length
-    if (this.#waitingBytes >= waitingMaxBytes) this.#channel.pause()
-    this.#wake()
-  }
-
-  end(bytes: number, sum: number): void {
-    if (this.#ended || bytes !== this.#bytes || sum !== this.#sum)
-      throw new InvalidFrame('ends a stream that is not the one that was sent')
-    this.#ended = true
-    this.#wake()
-  }
-
-  fail(error: Error): void {
-    if (!this.#ended) this.#failure ??= error
-    this.#wake()
-  }
-
-  #wake(): void {
-    this.#waiter?.resolve()
-    this.#waiter = undefined
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    for (;;) {
-      const piece = this.#pieces.shift()
-      if (piece) {
-        this.#waitingBytes -= piece.length
-        if (this.#waitingBytes < waitingMaxBytes / 2) this.#channel.resume()
-        return { value: piece, done: false }
-      }
-      if (this.#ended || this.#stopped) return { value: undefined, done: true }
-      if (this.#failure) throw this.#failure
-      if (this.#waiter) throw new StreamFailed(this.#member, 'it has one reader, which asks for one piece at a time')
-      this.#waiter = deferred()
-      await this.#waiter.promise
-    }
-  }
-
-  return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (!this.#ended || this.#pieces.length > 0) this.#stopped = true
-    this.#pieces = []
-    this.#waitingBytes = 0
-    this.#channel.resume()
-    return Promise.resolve({ value: undefined, done: true })
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
   }
 }
