@@ -81,7 +81,7 @@ function checkNumber(field: string, value: number): number {
   return value
 }
 
-/** What one type needs: a leader's messages and votes are of a term and of somebody, a read has its one context. */
+/** What one type needs: a leader's messages and votes are of a term and of somebody, answers of a term; a read has its one context. */
 function checkContent({ type, from, term, index, entries, snapshot }: Message): void {
   switch (type) {
     case 'MsgApp':
@@ -91,7 +91,7 @@ function checkContent({ type, from, term, index, entries, snapshot }: Message): 
     case 'MsgSnap':
       checkSender(from, term)
       if (snapshot === undefined) throw new InvalidMessage('snapshot', 'is missing')
-      checkMetadata(snapshot.metadata)
+      checkMetadata(snapshot.metadata, term)
       return
     case 'MsgVote':
     case 'MsgPreVote':
@@ -105,18 +105,21 @@ function checkContent({ type, from, term, index, entries, snapshot }: Message): 
     case 'MsgReadIndex':
       if (entries.length !== 1) throw new InvalidMessage('entries', 'must be one, which carries the context')
       return
-    case 'MsgHup':
-    case 'MsgBeat':
     case 'MsgAppResp':
     case 'MsgVoteResp':
+    case 'MsgPreVoteResp':
     case 'MsgHeartbeatResp':
+    case 'MsgReadIndexResp':
+    case 'MsgTimeoutNow':
+      // Without its term it would count in any.
+      checkTerm(term)
+      return
+    case 'MsgHup':
+    case 'MsgBeat':
     case 'MsgUnreachable':
     case 'MsgSnapStatus':
     case 'MsgCheckQuorum':
     case 'MsgTransferLeader':
-    case 'MsgTimeoutNow':
-    case 'MsgReadIndexResp':
-    case 'MsgPreVoteResp':
     case 'MsgStorageAppend':
     case 'MsgStorageAppendResp':
     case 'MsgStorageApply':
@@ -126,9 +129,10 @@ function checkContent({ type, from, term, index, entries, snapshot }: Message): 
   }
 }
 
-function checkMetadata({ index, term, confState }: SnapshotMetadata): void {
+function checkMetadata({ index, term, confState }: SnapshotMetadata, maxTerm: number): void {
   checkNumber('snapshot.metadata.index', index)
-  checkNumber('snapshot.metadata.term', term)
+  if (checkNumber('snapshot.metadata.term', term) > maxTerm)
+    throw new InvalidMessage('snapshot.metadata.term', `is ${term}, beyond that of the message, which is ${maxTerm}`)
   const { voters, learners, votersOutgoing, learnersNext } = confState
   for (const ids of [voters, learners, votersOutgoing, learnersNext]) {
     if (!Array.isArray(ids)) throw new InvalidMessage('snapshot', 'must carry a whole configuration')
@@ -139,6 +143,10 @@ function checkMetadata({ index, term, confState }: SnapshotMetadata): void {
 
 function checkSender(from: number, term: number): void {
   if (from === 0) throw new InvalidMessage('from', 'is nobody')
+  checkTerm(term)
+}
+
+function checkTerm(term: number): void {
   if (term === 0) throw new InvalidMessage('term', 'is missing')
 }
 

@@ -95,6 +95,18 @@ describe('a message from outside', () => {
         snapshot: { metadata: { index: 9, term: 1, confState: { ...emptyConfState, voters: [1, 0] } } },
       },
     ],
+    [
+      'snapshot.metadata.term',
+      {
+        ...heard,
+        type: 'MsgSnap',
+        snapshot: { metadata: { index: 9, term: heard.term + 1, confState: { ...emptyConfState, voters: [1, 2] } } },
+      },
+    ],
+    // An answer without its term would count in any.
+    ...(
+      ['MsgAppResp', 'MsgVoteResp', 'MsgPreVoteResp', 'MsgHeartbeatResp', 'MsgReadIndexResp', 'MsgTimeoutNow'] as const
+    ).map((type) => ['term', { ...heard, type, term: 0 }] as const),
   ]
   it.each(wrong)('is refused when its %s cannot be, and changes nothing: %o', (field, fields) => {
     const node = nodeOf()
