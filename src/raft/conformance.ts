@@ -6,5 +6,7 @@
  * for (const check of transportChecks) it(check.name, () => check.run(openTransports))
  * ```
  */
+export { logChecks } from './conformance-log.ts'
+export type { LogBench, LogCheck, OpenLog } from './conformance-log.ts'
 export { transportChecks } from './conformance-transport.ts'
 export type { OpenTransports, TransportCheck, TransportNodes } from './conformance-transport.ts'

@@ -58,13 +58,20 @@ export {
   InvalidFrame,
   InvalidMessage,
   ListenFailed,
+  LogCorrupt,
+  LogFailed,
+  LogForeign,
   OutOfOrder,
   PeerNotFound,
   ProposalDropped,
   ReadDropped,
+  SnapshotDamaged,
+  SnapshotReplaced,
   StepLocal,
   StreamFailed,
   Unauthenticated,
 } from './error.ts'
 export type { ProposalDroppedReason, ReadDroppedReason } from './error.ts'
+export { decodeSnapshotContent, encodeSnapshotContent } from './log-codec.ts'
+export type { LogIdentity, LogStore, SaveRequest, SnapshotContent, StoredSnapshot } from './log-store.ts'
 export type { GroupLink, Receiver, Transport, TransportCounts } from './transport.ts'

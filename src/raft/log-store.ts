@@ -1,7 +1,7 @@
 /**
  * LogStore: what one member of a group keeps: its identity, hard state, log, and newest snapshot. Unlike the Store it is
  * written in one order by one owner, and nothing else shares its sync. Unlike the core's `Storage`, which it serves, it
- * also writes. Interfaces only; drivers are `log-memory.ts` and `log-segments.ts`, and `log-conformance.ts` holds them to
+ * also writes. Interfaces only; drivers are `log-memory.ts` and `log-segments.ts`, and `conformance-log.ts` holds them to
  * this page.
  *
  * | what | promise |

@@ -7,7 +7,7 @@
  * | --- | --- |
  * | `append` resolved | its records and all before them are there after kill -9 and loss of power; with `sync: false` they are written, and durable with the next sync |
  * | `append` not resolved | its records, or a prefix of them, or nothing; all of it or nothing when they fit into one batch |
- * | order | records come back in the order of the calls, never one without those before it |
+ * | order | records come back in the order of the calls, never one without those before it; appends resolve in that order too |
  * | group commit | calls that wait while a sync runs are written as one buffer, with one sync |
  * | a torn tail | what power left of a batch that no sync covered is cut at the opening: segment-log-scan.ts says why nothing acknowledged is behind it |
  * | damage | `store.log_corrupt` with file and offset at the opening; nothing is changed |
@@ -329,10 +329,13 @@ class FileLog implements SegmentLog {
           calls.flatMap(({ records }) => records),
           calls,
         )
-      for (const { sync, done, segment } of calls) if (!sync) done.resolve(segment)
-      if (!calls.some(({ sync }) => sync)) return
+      // Whoever needs no sync but comes after one who does is told after it: the order of the calls is that of the answers.
+      const firstSync = calls.findIndex(({ sync }) => sync)
+      const written = firstSync === -1 ? calls : calls.slice(0, firstSync)
+      for (const { done, segment } of written) done.resolve(segment)
+      if (firstSync === -1) return
       await this.#sync()
-      for (const { sync, done, segment } of calls) if (sync) done.resolve(segment)
+      for (const { done, segment } of calls.slice(firstSync)) done.resolve(segment)
     } catch (cause) {
       this.#failure = new LogFailed(this.#around.folder, { cause })
       for (const { done } of calls) done.reject(this.#failure)

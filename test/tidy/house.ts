@@ -25,7 +25,7 @@ export const drivers: ReadonlyMap<string, readonly string[]> = new Map([
   ['store', ['memory', 'sqlite', 'disk-files']],
   ['model', ['openai-compatible', 'ai-sdk', 'scripted']],
   ['journal', ['memory', 'sqlite', 'jetstream', 'kafka']],
-  ['raft', ['transport-tcp', 'transport-bus']],
+  ['raft', ['log-memory', 'log-segments', 'transport-tcp', 'transport-bus']],
   ['knowledge', ['memory', 'sqlite', 'neo4j', 'emergent']],
 ])
 
