@@ -66,13 +66,15 @@ class Trio {
   }
 }
 
-function proposing(atOnce: number, turns: number): Side {
+function proposing(atOnce: number, turns: number, asOne: boolean): Side {
+  const all = Array.from({ length: atOnce }, () => data)
   const trio = new Trio()
   return {
     batch: () => {
       const before = trio.applied
       for (let turn = 0; turn < turns; turn++) {
-        for (let each = 0; each < atOnce; each++) trio.leader.raw.propose(data)
+        if (asOne) trio.leader.raw.proposeMany(all)
+        else for (const each of all) trio.leader.raw.propose(each)
         trio.settle()
       }
       trio.compact()
@@ -105,12 +107,12 @@ function arrays(atOnce: number, turns: number): Side {
   }
 }
 
-function proposalCase(atOnce: number, turns: number): BenchCase {
+function proposalCase(atOnce: number, turns: number, asOne = false): BenchCase {
   return {
-    name: `core, three members, ${atOnce} proposals at a time`,
+    name: `core, three members, ${atOnce} proposals at a time${asOne ? ', as one' : ''}`,
     unit: 'commits/s',
     peerName: 'three arrays and a count',
-    ours: () => proposing(atOnce, turns),
+    ours: () => proposing(atOnce, turns, asOne),
     peer: () => arrays(atOnce, turns),
   }
 }
@@ -153,5 +155,7 @@ export const cases: readonly BenchCase[] = [
   proposalCase(1, 20_000),
   proposalCase(16, 4000),
   proposalCase(128, 1000),
+  proposalCase(16, 4000, true),
+  proposalCase(128, 1000, true),
   steps,
 ]

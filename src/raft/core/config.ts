@@ -24,7 +24,10 @@ export interface RaftConfig {
   readonly storage: Storage
   /** For the randomised part of the election timeout. */
   readonly random: Random
-  /** What is applied already, at a restart; nothing up to it is given out again. Default 0: what the storage's snapshot holds. */
+  /**
+   * What is applied already, at a restart; nothing up to it is given out again. It is at most the stored commit index, which an
+   * owner who keeps what it has applied must raise to it first: a commit index alone is never synced. Default 0: what the storage's snapshot holds.
+   */
   readonly applied?: number
   /** Storage works on messages of its own instead of `advance`. Default false. */
   readonly asyncStorageWrites?: boolean

@@ -21,7 +21,7 @@ export interface Ready {
   readonly readStates: readonly ReadState[]
   /** To be appended to the storage, before `messages` are sent. */
   readonly entries: readonly Entry[]
-  /** To be stored in place of the log, and given to the application; never together with entries. */
+  /** To be stored in place of the log, synced, and given to the application; never together with entries. */
   readonly snapshot: Snapshot | undefined
   /** To be applied, in order. */
   readonly committedEntries: readonly Entry[]
@@ -30,6 +30,9 @@ export interface Ready {
    * and those to `appendThread` and `applyThread` are the work of the storage, in the order of each.
    */
   readonly messages: readonly Message[]
-  /** Whether entries and hard state must be on disk before anything leaves; else the write may wait. */
+  /**
+   * Whether entries and hard state must be on disk before anything leaves; else that write may wait. As in etcd-io/raft it says nothing
+   * of the snapshot, which must be on disk before anything leaves whenever there is one: it is acknowledged in this Ready.
+   */
   readonly mustSync: boolean
 }

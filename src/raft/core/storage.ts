@@ -28,6 +28,9 @@ export interface Storage {
   firstIndex(): number
   /** The last index that is stable; `firstIndex() - 1` when there is none. */
   lastIndex(): number
-  /** The newest snapshot; 'unavailable' while one is being made: the core asks again. */
+  /**
+   * The newest snapshot, of an index from `firstIndex() - 1` on, so that the log goes on from it; 'unavailable' while one is being made:
+   * the core asks again.
+   */
   snapshot(): Snapshot | Unavailable
 }

@@ -3,7 +3,7 @@ import { ProposalDropped } from '../../../src/raft/error.ts'
 import type { RaftEvent } from '../../../src/raft/core/event.ts'
 import type { ConfChangeV2, ConfChangeSingle } from '../../../src/raft/core/message.ts'
 import { message } from '../../../src/raft/core/message.ts'
-import { Cluster, bytes } from './cluster.ts'
+import { Cluster, bytes, text } from './cluster.ts'
 
 function reasonOf(run: () => void): string {
   try {
@@ -72,6 +72,37 @@ describe('a proposal', () => {
     expect(reasonOf(() => node.propose(new Uint8Array(4)))).toBe('taken')
     expect(reasonOf(() => node.propose(new Uint8Array(6)))).toBe('taken')
     expect(reasonOf(() => node.propose(new Uint8Array(1)))).toBe('uncommitted_size')
+  })
+
+  it('of several data becomes entries one behind the other, in one message to each member, also by way of a follower', () => {
+    const cluster = new Cluster(3)
+    cluster.elect(1)
+    const { node } = cluster.at(1)
+    node.proposeMany(['a', 'b', 'c'].map(bytes))
+    const sent = cluster.at(1).work()
+    expect(sent.map(({ type, to, entries }) => [type, to, entries.map(({ data }) => text(data))])).toEqual([
+      ['MsgApp', 2, ['a', 'b', 'c']],
+      ['MsgApp', 3, ['a', 'b', 'c']],
+    ])
+    cluster.flying.push(...sent)
+    cluster.settle()
+    cluster.at(2).node.proposeMany(['d', 'e'].map(bytes))
+    cluster.settle()
+    for (const { data } of cluster.all) expect(data).toEqual(['a', 'b', 'c', 'd', 'e'])
+    node.proposeMany([])
+    expect(node.hasReady()).toBe(false)
+  })
+
+  it('of several data is taken whole or not at all', () => {
+    const cluster = new Cluster(3, { maxUncommittedEntriesSize: 3 })
+    cluster.elect(1)
+    cluster.isolate(1)
+    const { node } = cluster.at(1)
+    node.propose(bytes('x'))
+    expect(reasonOf(() => node.proposeMany(['a', 'b', 'c'].map(bytes)))).toBe('uncommitted_size')
+    expect(node.basicStatus().lastIndex).toBe(2)
+    expect(reasonOf(() => node.proposeMany(['a', 'b'].map(bytes)))).toBe('taken')
+    expect(node.basicStatus().lastIndex).toBe(4)
   })
 
   it('of a change that cannot be read is refused, and nothing is appended', () => {
