@@ -135,6 +135,8 @@ function tidy(group: Group, leader: SimMember, members: readonly SimMember[]): v
   for (const member of members)
     if ([voters, learners, votersOutgoing].some((ids) => ids.includes(member.id))) member.start()
     else if (votersOutgoing.length === 0) member.crash('kept')
+  // A leader that is in no configuration was stopped with the others.
+  if (leader.raw === undefined) return
   if (learners.some((id) => isAhead(members[id - 1]!, leader))) {
     group.witness.count('leaders restarted for a learner')
     leader.crash('kept')
