@@ -200,13 +200,13 @@ export class RaftLog {
       throw new BrokenInvariant(`entries [${lo}, ${hi}) were asked of a log that ends at ${this.lastIndex()}`)
     if (lo === hi) return []
     const { offset } = this.unstable
-    if (lo >= offset) return limitBytes(this.unstable.slice(lo, hi), maxBytes)
+    if (lo >= offset) return this.unstable.slice(lo, hi, maxBytes)
     const stableEnd = Math.min(hi, offset)
     const stable = this.storage.entries(lo, stableEnd, maxBytes)
     if (stable === 'compacted') return stable
     if (stable === 'unavailable') throw new BrokenInvariant(`the storage has no entries [${lo}, ${stableEnd})`)
     if (hi <= offset || stable.length < stableEnd - lo) return stable
-    for (const entry of this.unstable.slice(offset, hi)) stable.push(entry)
+    for (const entry of this.unstable.slice(offset, hi, Infinity)) stable.push(entry)
     return limitBytes(stable, maxBytes)
   }
 

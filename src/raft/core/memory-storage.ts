@@ -5,7 +5,7 @@
 import { BrokenInvariant } from '../error.ts'
 import { type ConfState, type Entry, type HardState, type Snapshot, emptyConfState, emptyHardState } from './message.ts'
 import type { Compacted, Storage, Unavailable } from './storage.ts'
-import { limitBytes } from './wire-size.ts'
+import { sliceWithin } from './wire-size.ts'
 
 export type SnapshotOutOfDate = 'snapshot_out_of_date'
 
@@ -29,7 +29,7 @@ export class MemoryStorage implements Storage {
     if (hi > this.lastIndex() + 1)
       throw new BrokenInvariant(`entries up to ${hi} were asked of a log that ends at ${this.lastIndex()}`)
     if (this.#entries.length === 1) return 'unavailable'
-    return limitBytes(this.#entries.slice(lo - offset, hi - offset), maxBytes)
+    return sliceWithin(this.#entries, lo - offset, hi - offset, maxBytes)
   }
 
   term(index: number): number | Compacted | Unavailable {

@@ -8,6 +8,7 @@
  */
 import { BrokenInvariant } from '../error.ts'
 import type { Entry, Snapshot } from './message.ts'
+import { sliceWithin } from './wire-size.ts'
 
 export class Unstable {
   snapshot: Snapshot | undefined
@@ -96,11 +97,11 @@ export class Unstable {
     this.offsetInProgress = Math.min(this.offsetInProgress, from)
   }
 
-  /** Entries of [lo, hi), which must all be here; the array is the caller's. */
-  slice(lo: number, hi: number): Entry[] {
+  /** Entries of [lo, hi), which must all be here, at least one and otherwise as many as `maxBytes` allows; the array is the caller's. */
+  slice(lo: number, hi: number, maxBytes: number): Entry[] {
     const end = this.offset + this.entries.length
     if (lo > hi || lo < this.offset || hi > end)
       throw new BrokenInvariant(`unstable entries [${lo}, ${hi}) were asked of [${this.offset}, ${end})`)
-    return this.entries.slice(lo - this.offset, hi - this.offset)
+    return sliceWithin(this.entries, lo - this.offset, hi - this.offset, maxBytes)
   }
 }

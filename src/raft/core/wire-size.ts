@@ -33,15 +33,25 @@ export function payloadBytes(entries: readonly Entry[]): number {
   return bytes
 }
 
-/** How many of the entries fit: at least one if there is one. */
-export function countWithin(entries: readonly Entry[], maxBytes: number): number {
-  if (maxBytes === Infinity) return entries.length
+/** How many of the entries from `start` to before `end` fit: at least one if there is one. Looks at no more than one beyond them. */
+export function countWithin(
+  entries: readonly Entry[],
+  maxBytes: number,
+  start = 0,
+  end: number = entries.length,
+): number {
+  if (maxBytes === Infinity) return end - start
   let bytes = 0
-  for (const [at, entry] of entries.entries()) {
-    bytes += entryBytes(entry)
-    if (bytes > maxBytes && at > 0) return at
+  for (let at = start; at < end; at++) {
+    bytes += entryBytes(entries[at]!)
+    if (bytes > maxBytes && at > start) return at - start
   }
-  return entries.length
+  return end - start
+}
+
+/** Those of [start, end) that fit, in an array of their own; never none if there is an entry. */
+export function sliceWithin(entries: readonly Entry[], start: number, end: number, maxBytes: number): Entry[] {
+  return entries.slice(start, start + countWithin(entries, maxBytes, start, end))
 }
 
 /** The longest prefix that fits, never empty if there is an entry. */

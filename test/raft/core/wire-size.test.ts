@@ -6,6 +6,7 @@ import {
   entriesBytes,
   entryBytes,
   limitBytes,
+  sliceWithin,
   payloadBytes,
   varintBytes,
 } from '../../../src/raft/core/wire-size.ts'
@@ -51,5 +52,20 @@ describe('sizes on the wire', () => {
         expect(countWithin(all, Infinity)).toBe(all.length)
       }),
     )
+  })
+
+  it('cut a part out of a long log in the same way, and look at one entry at most that does not fit', () => {
+    const sizes = fc.array(fc.nat(50), { minLength: 1, maxLength: 10 })
+    fc.assert(
+      fc.property(sizes, fc.nat(9), fc.nat(400), (each, from, max) => {
+        const all = each.map((size, at) => entryOf(1, at, size))
+        const start = Math.min(from, all.length)
+        expect(sliceWithin(all, start, all.length, max)).toEqual(limitBytes(all.slice(start), max))
+      }),
+    )
+    const log = [entryOf(1, 1, 3), entryOf(1, 2, 3), entryOf(1, 3, 3)]
+    // Nothing stands behind them: to look there would throw.
+    log.length = 1000
+    expect(sliceWithin(log, 0, 1000, 20)).toEqual(log.slice(0, 2))
   })
 })
