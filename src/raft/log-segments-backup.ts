@@ -109,10 +109,11 @@ async function copyLog(
 ): Promise<void> {
   checkKeys('to', to, ['disk', 'folder'])
   const { disk, folder = '' } = to
-  let occupied = false
-  const log = await openSegmentLog({ disk, folder, entropy, onRecord: () => void (occupied = true) }).catch(rethrown)
+  // Looked at before it is opened, for an opening writes.
+  const { lastBatch } = await scanSegmentLog(disk, folder, () => {}).catch(rethrown)
+  if (lastBatch > 0) throw new InvalidArgument('to', 'has a log already; choose an empty folder')
+  const log = await openSegmentLog({ disk, folder, entropy, onRecord: () => {} }).catch(rethrown)
   try {
-    if (occupied) throw new InvalidArgument('to', 'has a log already; choose an empty folder')
     const records: LogRecord[] = [encodeRecord({ type: 'identity', identity: found.identity })]
     if (kept)
       records.push(

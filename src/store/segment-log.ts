@@ -56,7 +56,7 @@ export interface SegmentLogOptions {
   readonly onRecord: OnRecord
   /** A multiple of 512, from 4096 to 1 GiB. Default 16 MiB. Those that are there keep theirs. */
   readonly segmentBytes?: number
-  /** Of one batch; a larger record is a batch of its own. Default 1 MiB. */
+  /** Of one batch, and never more than a segment has room for; a larger record is a batch of its own. Default 1 MiB. */
   readonly batchMaxBytes?: number
   /** Of records that wait; beyond it `append` is refused with `base.limit_exceeded`. Default 256 MiB. */
   readonly backlogMaxBytes?: number
@@ -105,13 +105,7 @@ export async function openSegmentLog(options: SegmentLogOptions): Promise<Segmen
   try {
     checkKeys('options', options, optionNames)
     const folder = checkDiskFolder(options.folder ?? '')
-    const limits: Limits = {
-      segmentBytes: wholeNumber('segmentBytes', options.segmentBytes ?? 16 * 1024 * 1024, 4096, gibibyte),
-      batchMaxBytes: wholeNumber('batchMaxBytes', options.batchMaxBytes ?? 1024 * 1024, 512, gibibyte),
-      backlogMaxBytes: wholeNumber('backlogMaxBytes', options.backlogMaxBytes ?? 256 * 1024 * 1024, 512),
-    }
-    if (limits.segmentBytes % sectorBytes !== 0)
-      throw new InvalidArgument('segmentBytes', `must be a multiple of ${sectorBytes}`)
+    const limits = checkedLimits(options)
     const scan = await scanSegmentLog(options.disk, folder, options.onRecord)
     return await opened(options, folder, limits, scan)
   } catch (error) {
@@ -120,7 +114,22 @@ export async function openSegmentLog(options: SegmentLogOptions): Promise<Segmen
   }
 }
 
+function checkedLimits(options: SegmentLogOptions): Limits {
+  const segmentBytes = wholeNumber('segmentBytes', options.segmentBytes ?? 16 * 1024 * 1024, 4096, gibibyte)
+  if (segmentBytes % sectorBytes !== 0)
+    throw new InvalidArgument('segmentBytes', `must be a multiple of ${sectorBytes}`)
+  const roomBytes = (segmentBytes / sectorBytes - 1) * carriedBytes
+  const batchMaxBytes = wholeNumber('batchMaxBytes', options.batchMaxBytes ?? 1024 * 1024, 512, gibibyte)
+  return {
+    segmentBytes,
+    recordMaxBytes: roomBytes - batchHeadBytes - recordHeadBytes,
+    batchMaxBytes: Math.min(batchMaxBytes, roomBytes),
+    backlogMaxBytes: wholeNumber('backlogMaxBytes', options.backlogMaxBytes ?? 256 * 1024 * 1024, 512),
+  }
+}
+
 interface Limits {
+  readonly recordMaxBytes: number
   readonly segmentBytes: number
   readonly batchMaxBytes: number
   readonly backlogMaxBytes: number
@@ -250,12 +259,11 @@ class FileLog implements SegmentLog {
 
   async append(records: readonly LogRecord[], options: AppendOptions = {}): Promise<number> {
     checkKeys('options', options, ['sync', 'signal'])
-    const roomBytes =
-      (this.#around.limits.segmentBytes / sectorBytes - 1) * carriedBytes - batchHeadBytes - recordHeadBytes
+    const { recordMaxBytes } = this.#around.limits
     for (const { kind, payload } of records) {
       wholeNumber('kind', kind, 1, 255)
       if (!(payload instanceof Uint8Array)) throw new InvalidArgument('payload', 'must be a Uint8Array')
-      checkBytes('the room of a record in a segment', roomBytes, payload.length)
+      checkBytes('the room of a record in a segment', recordMaxBytes, payload.length)
     }
     if (this.#closing) throw new Closed('the log')
     const call = this.#enqueue(records, options.sync ?? true)

@@ -183,6 +183,17 @@ describe('segment log on real files', () => {
     await again.log.close()
   })
 
+  it('a call larger than a segment goes over as many as it takes', async () => {
+    const disk = await fresh()
+    const { log } = await openFound(disk, { batchMaxBytes: 1024 * 1024 })
+    const calls = [upTo(30), upTo(30, 30)].map((each) => log.append(each.map((at) => numberedRecord(at, 300))))
+    await Promise.all([...calls, log.append([numberedRecord(60, 3500)])])
+    await log.close()
+    const again = await openFound(disk)
+    expect(again.numbers).toEqual(upTo(61))
+    await again.log.close()
+  })
+
   it('the next segment is there before it is needed', async () => {
     const disk = await fresh()
     const { log } = await openFound(disk)
