@@ -28,6 +28,8 @@ export class Machine {
   readonly config: CheckedConfig
   readonly log: RaftLog
   tracker: ProgressTracker
+  /** The configuration came with a snapshot of this index, or has changed since; 0 without one. */
+  restoredIndex = 0
   term = 0
   vote: MemberId = nobody
   role: Role = 'StateFollower'

@@ -14,7 +14,8 @@ import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts'
 import type { Membership } from './tracker.ts'
 
 /** Takes a configuration change that is applied; throws `raft.conf_change_refused` and changes nothing if it does not fit. */
-export function applyConfChange(machine: Machine, change: AnyConfChange): ConfState {
+export function applyConfChange(machine: Machine, change: AnyConfChange, index: number): ConfState {
+  if (index <= machine.restoredIndex) return machine.tracker.confState()
   return switchTo(machine, changed(machine, asV2(change)))
 }
 
@@ -81,6 +82,7 @@ export function restoreSnapshot(machine: Machine, snapshot: Snapshot): boolean {
   const membership = restore(new Changer(tracker, index), confState)
   log.restore(snapshot)
   machine.tracker = tracker
+  machine.restoredIndex = index
   switchTo(machine, membership)
   return true
 }

@@ -99,9 +99,13 @@ export class RawNode {
     this.#propose([{ term: 0, index: 0, ...marshalConfChange(change) }])
   }
 
-  /** Takes a change that was committed and is being applied; gives the configuration from now on. Throws `raft.conf_change_refused`. */
-  applyConfChange(change: AnyConfChange): ConfState {
-    return applyConfChange(this.#machine, change)
+  /**
+   * Takes a change that was committed and is being applied; gives the configuration from now on. `index` is that of its entry: a
+   * snapshot that has come since the entry was given out holds the change already, and it is passed over. Without it the
+   * caller must see to that. Throws `raft.conf_change_refused`.
+   */
+  applyConfChange(change: AnyConfChange, index = Infinity): ConfState {
+    return applyConfChange(this.#machine, change, index)
   }
 
   /** Hands leadership to a member, from wherever it is called; nothing comes of it when no leader is known. */

@@ -12,6 +12,7 @@ import {
   emptyConfState,
   message,
 } from '../../../src/raft/core/message.ts'
+import { marshalConfChange, unmarshalConfChange } from '../../../src/raft/core/conf-change-codec.ts'
 import { RawNode } from '../../../src/raft/core/raw-node.ts'
 import { bytes } from './cluster.ts'
 
@@ -205,5 +206,21 @@ describe('with asynchronous storage', () => {
     member.collect()
     expect(member.applies.length).toBe(2)
     expect(member.node.basicStatus().applied).toBe(2)
+  })
+
+  it('a change that is still being applied when a snapshot comes is passed over: the snapshot holds it', () => {
+    const member = new Asynchronous([1, 2, 3])
+    const removal = marshalConfChange({ version: 1, type: 'ConfChangeRemoveNode', nodeId: 3 })
+    const entries = [{ term: 1, index: 2, ...removal }]
+    member.hear({ type: 'MsgApp', term: 1, index: 1, logTerm: 1, entries, commit: 2 }).storeAndHear()
+    expect(member.applies.map(({ entries: given }) => given.map(({ index }) => index))).toEqual([[2]])
+    // Member 3 was removed at 2 and taken in again at 8.
+    const confState = { ...emptyConfState, voters: [1, 2, 3] }
+    member.hear({ type: 'MsgSnap', term: 1, snapshot: { metadata: { index: 9, term: 1, confState } } })
+    const change = unmarshalConfChange('EntryConfChange', removal.data)
+    expect(member.node.applyConfChange(change, 2)).toEqual(confState)
+    expect([...member.node.status().config.voters.incoming]).toEqual([1, 2, 3])
+    // What comes behind the snapshot counts.
+    expect(member.node.applyConfChange(change, 10).voters).toEqual([1, 2])
   })
 })
