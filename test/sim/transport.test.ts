@@ -6,7 +6,7 @@ import type { TransportNodes } from '../../src/raft/conformance-transport.ts'
 import { busTransport } from '../../src/raft/transport-bus.ts'
 import { createSimBus } from '../../src/sim/bus.ts'
 import { createSimNetwork } from '../../src/sim/network.ts'
-import type { LinkKind, Weather } from '../../src/sim/network.ts'
+import type { Weather } from '../../src/sim/network.ts'
 import { simTransport } from '../../src/sim/transport.ts'
 import { turning } from './turning.ts'
 
