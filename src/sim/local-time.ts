@@ -28,13 +28,26 @@ export class LocalTime {
 
   /** Milliseconds since the world began, at this clock's rate; never back. */
   monotonicMs(): number {
-    if (this.#rate === 1) return this.#elapsedMs + (this.#loop.nowMs - this.#anchorMs)
-    return this.#elapsedMs + (this.#loop.nowMs - this.#anchorMs) * this.#rate
+    return this.#at(this.#loop.nowMs)
   }
 
-  /** What a delay on this clock is in the world. */
+  #at(worldMs: number): number {
+    if (this.#rate === 1) return this.#elapsedMs + (worldMs - this.#anchorMs)
+    return this.#elapsedMs + (worldMs - this.#anchorMs) * this.#rate
+  }
+
+  /**
+   * The moment of the world at which this clock has gone on by the delay, and never before it, however the sums are rounded:
+   * whoever is called then, looks, and finds it too early waits again for what is too little to move the time of the world,
+   * and so for ever.
+   */
   inWorld(delayMs: number): number {
-    return this.#rate === 1 ? delayMs : delayMs / this.#rate
+    const targetMs = this.monotonicMs() + delayMs
+    let worldMs = this.#loop.nowMs + (this.#rate === 1 ? delayMs : delayMs / this.#rate)
+    if (worldMs === Number.POSITIVE_INFINITY) return worldMs
+    while (this.#at(worldMs) < targetMs)
+      worldMs += Math.max(targetMs - this.#at(worldMs), worldMs * Number.EPSILON, Number.MIN_VALUE)
+    return worldMs
   }
 
   /** From now on this many millionths fast, or slow when below zero. */

@@ -114,7 +114,12 @@ export class Loop {
 
   /** Adds what is to run `delayMs` from now; in one instant the entries of one owner run as they were added. */
   add(owner: Owner, delayMs: number, what: string, run: () => void): Entry {
-    const dueMs = this.nowMs + Math.max(0, delayMs)
+    return this.addAt(owner, this.nowMs + delayMs, what, run)
+  }
+
+  /** The same for a time of the world; one that is over is now. */
+  addAt(owner: Owner, atMs: number, what: string, run: () => void): Entry {
+    const dueMs = Math.max(this.nowMs, atMs)
     return this.#put(owner, dueMs, dueMs > this.nowMs ? mixed(owner.salt, dueMs) : rankNow, what, run)
   }
 

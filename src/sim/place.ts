@@ -89,7 +89,7 @@ export class Place implements Owner {
   timer(delayMs: number, what: string, callback: () => void): Timer {
     if (this.revoked) return inert
     const scope = here.getStore() === this ? new AsyncResource('colloquy.timer') : this.#inside
-    return this.#loop.add(this, this.time.inWorld(delayMs), what, () => scope.runInAsyncScope(callback))
+    return this.#loop.addAt(this, this.time.inWorld(delayMs), what, () => scope.runInAsyncScope(callback))
   }
 
   /** Runs code as code of this place. */
