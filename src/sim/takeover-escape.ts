@@ -3,7 +3,7 @@
  * async_hooks as they are made; errors that nobody caught are the world's, not the process's. Output to the terminal is let
  * out: it changes nothing inside. It stops nothing: the world is told, and fails.
  */
-import { createHook } from 'node:async_hooks'
+import { AsyncResource, createHook } from 'node:async_hooks'
 import { here } from './place.ts'
 import type { Place } from './place.ts'
 import { inWorlds } from './takeover-part.ts'
@@ -16,9 +16,11 @@ const slipped: ReadonlySet<string> = new Set(['Timeout', 'Immediate'])
 /** Begins to watch; the result ends it. Promises are not tracked: they are the world's own and many. */
 export function watchEscapes(place: Whereabouts): () => void {
   const hook = createHook({
-    init(_id, type) {
+    init(_id, type, _trigger, resource) {
       const at = place()
       if (at === undefined || type === 'PROMISE' || (!native.test(type) && !slipped.has(type))) return
+      // Made by a program, with a name of its own choice, to keep its async context: streams and pools do.
+      if (resource instanceof AsyncResource) return
       at.escaped(type, stackText())
     },
     trackPromises: false,
@@ -49,14 +51,16 @@ function outside(_at: Place, args: readonly unknown[], real: PlatformFunction): 
   return here.exit(() => real(...args))
 }
 
-/** Jobs of `node:crypto` that end within their call, and whose result no chance decides, have resources all the same. */
+/** Jobs that end within their call, and whose result no chance decides, have resources all the same. */
 function synchronousParts(place: Whereabouts): Part[] {
-  const crypto = process.getBuiltinModule('node:crypto')
+  const [crypto, zlib] = [process.getBuiltinModule('node:crypto'), process.getBuiltinModule('node:zlib')]
   const calls = ['pbkdf2Sync', 'scryptSync', 'hkdfSync', 'verify', 'checkPrimeSync']
-  return calls.flatMap((key) =>
-    inWorlds(crypto, key, place, (at, args, real) =>
-      typeof args.at(-1) === 'function' ? real(...args) : outside(at, args, real),
-    ),
+  const compressions = Object.keys(zlib).filter((key) => key.endsWith('Sync'))
+  return [...calls.map((key) => [crypto, key] as const), ...compressions.map((key) => [zlib, key] as const)].flatMap(
+    ([target, key]) =>
+      inWorlds(target, key, place, (at, args, real) =>
+        typeof args.at(-1) === 'function' ? real(...args) : outside(at, args, real),
+      ),
   )
 }
 
@@ -93,7 +97,7 @@ function realParts(place: Whereabouts): Part[] {
     at.escaped('process.exit', stackText())
     throw new Error('process.exit was called in a world; crash or stop the node')
   })
-  return ends.concat(
+  return [...ends, ...socketParts(place)].concat(
     real.flatMap(([target, key, name]) =>
       typeof target === 'object' && target !== null
         ? inWorlds(target, key, place, (at) => {
@@ -103,4 +107,21 @@ function realParts(place: Whereabouts): Part[] {
         : [],
     ),
   )
+}
+
+/** A class whose objects open connections later and elsewhere: its making is the escape. */
+function socketParts(place: Whereabouts): Part[] {
+  return ['WebSocket', 'EventSource'].flatMap((key) => {
+    const real: unknown = Reflect.get(globalThis, key)
+    if (typeof real !== 'function') return []
+    const value: object = new Proxy(real, {
+      construct(target, args: unknown[], made) {
+        const at = place()
+        if (at === undefined) return Reflect.construct(target, args, made === value ? target : made) as object
+        at.escaped(key, stackText())
+        throw new Error(`${key} is real; use a port, or begin it outside of the world`)
+      },
+    })
+    return [{ target: globalThis, key, value }]
+  })
 }

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
 import { lookup } from 'node:dns'
 import { get } from 'node:http'
@@ -15,9 +15,19 @@ import {
   randomUUID,
   scryptSync,
 } from 'node:crypto'
+import { PassThrough, Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { gzip } from 'node:zlib'
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  deflateRawSync,
+  gunzipSync,
+  gzip,
+  gzipSync,
+  inflateRawSync,
+} from 'node:zlib'
 import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/base/system-clock.ts'
 import { systemEntropy } from '../../src/base/entropy.ts'
@@ -271,6 +281,7 @@ describe('what escapes from a world', () => {
       [/KEYPAIRGENREQUEST/, () => generateKeyPairSync('ed25519')],
       [/HASHREQUEST/, () => crypto.subtle.digest('SHA-256', new Uint8Array(1))],
       [/WebAssembly/, () => wasmCompile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))],
+      [/WebSocket/, () => new WebSocket('ws://127.0.0.1:9/')],
       [/Atomics/, () => Atomics.waitAsync(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)],
     ]
     for (const [resource, escape] of begin) {
@@ -299,6 +310,29 @@ describe('what escapes from a world', () => {
       scryptSync('secret', 'salt', 8).toString('hex'),
     ])
     expect(result.map(({ length }) => length)).toEqual([64, 16, 16])
+  })
+
+  it('is not compression that ends within its call', async () => {
+    const { result } = await seen(() => [
+      inflateRawSync(deflateRawSync('text')).toString(),
+      gunzipSync(gzipSync('text')).toString(),
+      brotliDecompressSync(brotliCompressSync('text')).toString(),
+    ])
+    expect(result).toEqual(['text', 'text', 'text'])
+  })
+
+  it('is not a stream in memory, nor an async resource of somebody’s own', async () => {
+    const { result } = await seen(async (world) => {
+      const chunks: string[] = []
+      for await (const chunk of Readable.from(['a', 'b'])) chunks.push(String(chunk))
+      await pipeline(Readable.from(['c', 'd']), new PassThrough(), async (source: AsyncIterable<unknown>) => {
+        for await (const chunk of source) chunks.push(String(chunk))
+      })
+      new AsyncResource('POOL').runInAsyncScope(() => chunks.push('e'))
+      await world.sleep(1)
+      return chunks.join('')
+    })
+    expect(result).toBe('abcde')
   })
 
   it('is not what is written to the terminal', async () => {
