@@ -112,6 +112,11 @@ export class ChunkedIncoming implements StreamFlow {
     this.#host.ended(reason)
   }
 
+  /** This side gives up, and says so. */
+  refuse(reason: string): void {
+    this.#end(reason, undefined)
+  }
+
   #end(refusal: string, error: unknown): void {
     if (this.#over) return
     this.#over = true

@@ -250,7 +250,7 @@ export class MessageLink implements GroupLink {
     if (this.#closed) return Promise.resolve()
     // Streams first: they say that they are given up.
     for (const outgoing of this.#outgoing.values()) outgoing.fail(new StreamFailed('a member', 'the link was closed'))
-    for (const incoming of this.#incoming.values()) incoming.fail('the link was closed')
+    for (const incoming of this.#incoming.values()) incoming.refuse('the link was closed')
     this.#closed = true
     this.#carrier.leave()
     return Promise.resolve()
