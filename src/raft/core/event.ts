@@ -43,6 +43,8 @@ export type RaftEvent =
   /** Unstable or stable entries from `index` on gave way to the leader's. */
   | { readonly type: 'log_truncated'; readonly index: number; readonly lastIndex: number }
   | { readonly type: 'snapshot_sent'; readonly to: MemberId; readonly index: number }
+  /** A member needs a snapshot, and the newest one does not know of it: make a newer one, which is sent as soon as it is there. */
+  | { readonly type: 'snapshot_too_old'; readonly to: MemberId; readonly index: number }
   | { readonly type: 'snapshot_restored' | 'snapshot_ignored'; readonly index: number; readonly from: MemberId }
   | { readonly type: 'quorum_lost'; readonly term: number }
   | { readonly type: 'transfer_begun' | 'transfer_aborted'; readonly to: MemberId; readonly term: number }

@@ -11,7 +11,7 @@ import type { Machine } from './machine.ts'
 import { type AnyConfChange, type ConfChangeV2, type ConfState, type Snapshot, nobody } from './message.ts'
 import { confirmReads, releasePendingReads } from './reads.ts'
 import { broadcastAppend, maybeCommit, maybeSendAppend } from './replication.ts'
-import type { Membership } from './tracker.ts'
+import { type Membership, knows } from './tracker.ts'
 
 /** Takes a configuration change that is applied; throws `raft.conf_change_refused` and changes nothing if it does not fit. */
 export function applyConfChange(machine: Machine, change: AnyConfChange, index: number): ConfState {
@@ -70,8 +70,7 @@ export function restoreSnapshot(machine: Machine, snapshot: Snapshot): boolean {
   const { log } = machine
   if (index <= log.committed) return false
   if (machine.role !== 'StateFollower') throw new BrokenInvariant(`a ${machine.role} restores a snapshot`)
-  const { voters, learners, votersOutgoing } = confState
-  if (![voters, learners, votersOutgoing].some((ids) => ids.includes(machine.id))) return false
+  if (!knows(confState, machine.id)) return false
   // The log has it all; nothing need be fetched or thrown away.
   if (log.matches(index, term)) {
     log.commitTo(index)

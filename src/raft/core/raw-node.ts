@@ -104,7 +104,7 @@ export class RawNode {
    * snapshot that has come since the entry was given out holds the change already, and it is passed over. Without it the
    * caller must see to that. Throws `raft.conf_change_refused`.
    */
-  applyConfChange(change: AnyConfChange, index = Infinity): ConfState {
+  applyConfChange(change: AnyConfChange, index: number = Infinity): ConfState {
     return applyConfChange(this.#machine, change, index)
   }
 

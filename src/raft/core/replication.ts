@@ -6,6 +6,7 @@ import { BrokenInvariant } from '../error.ts'
 import type { Machine } from './machine.ts'
 import type { Entry, MemberId } from './message.ts'
 import type { Progress } from './progress.ts'
+import { knows } from './tracker.ts'
 import { payloadBytes } from './wire-size.ts'
 
 /** Appends proposals to the leader's own log, as entries of its term; false when too much is uncommitted. */
@@ -77,8 +78,13 @@ function maybeSendSnapshot(machine: Machine, to: MemberId, progress: Progress): 
   if (!progress.recentActive) return false
   const snapshot = machine.log.snapshot()
   if (snapshot === 'unavailable') return false
-  const { index } = snapshot.metadata
+  const { index, confState } = snapshot.metadata
   if (index === 0) throw new BrokenInvariant(`member ${to} needs a snapshot and the storage has an empty one`)
+  // Whoever is not in it would refuse it: it was made before the member came in.
+  if (!knows(confState, to)) {
+    machine.observe?.({ type: 'snapshot_too_old', to, index })
+    return false
+  }
   progress.becomeSnapshot(index)
   machine.send({ type: 'MsgSnap', to, snapshot })
   machine.observe?.({ type: 'snapshot_sent', to, index })

@@ -147,6 +147,11 @@ export function confStateOf(config: TrackerConfig): ConfState {
   }
 }
 
+/** Whether this member counts in it, as voter of either half or as learner. */
+export function knows({ voters, learners, votersOutgoing }: ConfState, id: MemberId): boolean {
+  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id)
+}
+
 /** As etcd prints it: `voters=(2 3)&&(1) learners=(4) learners_next=(1) autoleave`. */
 export function formatConfig(config: TrackerConfig): string {
   let text = `voters=${formatJoint(config.voters)}`

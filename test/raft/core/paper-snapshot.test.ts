@@ -1,5 +1,6 @@
 /** The rules of log compaction: the Raft paper (extended version), section 7 and figures 12 and 13. */
 import { describe, expect, it } from 'vitest'
+import type { RaftEvent } from '../../../src/raft/core/event.ts'
 import { type ConfState, type Snapshot, emptyConfState } from '../../../src/raft/core/message.ts'
 import { Cluster, Member, type Options, brief, bytes, electionTick } from './cluster.ts'
 
@@ -78,6 +79,24 @@ describe('snapshots of a leader, section 7', () => {
     cluster.heal()
     cluster.tick(1, 2)
     expect(cluster.at(3).snapshots.length).toBe(1)
+  })
+
+  it('from before a member came in are not sent to it, who would refuse them; its owner hears that a newer one is needed', () => {
+    const wanted: number[] = []
+    const observe = (event: RaftEvent) => event.type === 'snapshot_too_old' && wanted.push(event.to, event.index)
+    const cluster = new Cluster(4, { observe }, (id) => ({ confState: { voters: id === 4 ? [] : voters } }))
+    cluster.elect(1)
+    for (const each of ['a', 'b', 'c', 'd', 'e']) cluster.propose(1, each)
+    const leader = cluster.at(1)
+    leader.compact()
+    leader.node.proposeConfChange({ version: 1, type: 'ConfChangeAddNode', nodeId: 4 })
+    cluster.settle()
+    cluster.tick(1, 2)
+    expect([wanted.slice(0, 2), cluster.at(4).snapshots, cluster.at(4).commit]).toEqual([[4, 6], [], 0])
+    leader.compact()
+    cluster.tick(1, 2)
+    expect(cluster.at(4).snapshots.map(({ metadata }) => metadata.index)).toEqual([7])
+    expect(cluster.at(4).commit).toBe(7)
   })
 
   it('that failed tell nothing of the log of the follower; those that arrived tell that it reaches so far', () => {
