@@ -138,6 +138,25 @@ describe('log of a member on segments', () => {
     expect(again.storage.initialState()).toEqual({ hardState: { term: 1, vote: 1, commit: 120 }, confState })
   })
 
+  it('what was saved once and long ago is still there when its segment is gone', async () => {
+    const disk = instantDisk(1).mount()
+    const log = await openMember(disk)
+    await log.save({ hardState: { term: 7, vote: 3, commit: 0 }, sync: true })
+    await log.save({ entries: entriesOf(1, 5, 7), sync: true })
+    await log.makeSnapshot({ index: 5, term: 7, confState }, content(50))
+    await log.save({ entries: entriesOf(6, 60, 7), sync: true })
+    await log.compact(5)
+    const { identity, storage } = log
+    expect((await names(disk))[0]).not.toBe('segment-0000000001')
+    await log.close()
+    const again = await openMember(disk)
+    expect(again.identity).toEqual(identity)
+    expect(again.storage.initialState().hardState).toEqual({ term: 7, vote: 3, commit: 5 })
+    expect(again.storage.snapshot()).toEqual(storage.snapshot())
+    expect([again.storage.firstIndex(), again.storage.lastIndex()]).toEqual([6, 60])
+    expect(again.snapshot()?.content.sizeBytes).toBe(50)
+  })
+
   it('a snapshot that was taken away, cut or changed is told, when it is opened or read', async () => {
     const disk = instantDisk(1).mount()
     const log = await openMember(disk)
