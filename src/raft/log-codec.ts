@@ -112,7 +112,8 @@ export function encodeSnapshotContent({ sizeBytes, sha256 }: SnapshotContent): U
   const out = new ByteWriter(40)
   out.varint(sizeBytes)
   out.raw(fromHex(sha256))
-  return out.finish()
+  // Plain bytes, as they are read again: whoever compares snapshots compares kinds too.
+  return new Uint8Array(out.finish())
 }
 
 /** Throws `raft.invalid_frame`. */
