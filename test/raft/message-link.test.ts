@@ -50,10 +50,10 @@ function wired(fate: () => readonly number[], receivers: { a?: Receiver; b?: Rec
 
 /** Lets time pass until the work has settled. */
 async function settled<T>(clock: ReturnType<typeof manualClock>, work: Promise<T>): Promise<T> {
-  let over = false
-  const watched = work.finally(() => (over = true))
+  const state = { over: false }
+  const watched = work.finally(() => (state.over = true))
   watched.catch(() => {})
-  while (!over) await clock.advance(50)
+  while (!state.over) await clock.advance(50)
   return watched
 }
 
