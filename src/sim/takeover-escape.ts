@@ -109,19 +109,28 @@ function realParts(place: Whereabouts): Part[] {
   )
 }
 
-/** A class whose objects open connections later and elsewhere: its making is the escape. */
+/** Classes whose objects open connections later and elsewhere: their making is the escape. Node.js loads them when they are asked for. */
 function socketParts(place: Whereabouts): Part[] {
   return ['WebSocket', 'EventSource'].flatMap((key) => {
-    const real: unknown = Reflect.get(globalThis, key)
-    if (typeof real !== 'function') return []
-    const value: object = new Proxy(real, {
-      construct(target, args: unknown[], made) {
-        const at = place()
-        if (at === undefined) return Reflect.construct(target, args, made === value ? target : made) as object
-        at.escaped(key, stackText())
-        throw new Error(`${key} is real; use a port, or begin it outside of the world`)
-      },
-    })
-    return [{ target: globalThis, key, value }]
+    const before = Object.getOwnPropertyDescriptor(globalThis, key)
+    if (before === undefined) return []
+    const real = (): unknown => (before.get ? (Reflect.apply(before.get, globalThis, []) as unknown) : before.value)
+    const get = (): unknown => {
+      const made = real()
+      return place() === undefined || typeof made !== 'function' ? made : unmade(key, made, place)
+    }
+    return [{ target: globalThis, key, get }]
+  })
+}
+
+/** The class, of which a world makes none. */
+function unmade(key: string, real: object, place: Whereabouts): object {
+  return new Proxy(real, {
+    construct(target, args: unknown[]) {
+      const at = place()
+      if (at === undefined) return Reflect.construct(target as new () => object, args) as object
+      at.escaped(key, stackText())
+      throw new Error(`${key} is real; use a port, or begin it outside of the world`)
+    },
   })
 }

@@ -53,7 +53,7 @@ function uninstall(): void {
   unwatch()
   // Backwards, so that what was replaced twice ends as it began.
   for (const { target, key, before, ours } of replaced.toReversed()) {
-    if (Reflect.get(target, key) !== ours) continue
+    if (standsAt(target, key) !== ours) continue
     if (before === undefined) Reflect.deleteProperty(target, key)
     else Object.defineProperty(target, key, before)
   }
@@ -72,5 +72,11 @@ function replace({ target, key, value, get }: Part): void {
       key,
       before?.configurable === false ? { value } : { value, enumerable, writable: true, configurable: true },
     )
-  replaced.push({ target, key, before, ours: Reflect.get(target, key) })
+  replaced.push({ target, key, before, ours: standsAt(target, key) })
+}
+
+/** A value or a getter, which is not called: some load what they give. */
+function standsAt(target: object, key: string): unknown {
+  const there = Object.getOwnPropertyDescriptor(target, key)
+  return there?.get ?? there?.value
 }
