@@ -55,7 +55,7 @@ export interface RaftConfig {
   readonly disableConfChangeValidation?: boolean
   /** A leader that is removed or becomes a learner steps down. Default false. */
   readonly stepDownOnRemoval?: boolean
-  /** Is told what happens, for counters and logs. It must not call the member. */
+  /** Is told what happens, for counters and logs, in the middle of a step: it must neither call the member nor throw. */
   readonly observe?: (event: RaftEvent) => void
 }
 
