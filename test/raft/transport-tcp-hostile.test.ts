@@ -369,6 +369,31 @@ describe('tcp transport and members that fail', () => {
     }
   })
 
+  it('sends all frames of a turn in one record', async () => {
+    const records: number[] = []
+    const opener = new RecordOpener(1_000_000)
+    let come = () => {}
+    const all = new Promise<void>((resolve) => (come = resolve))
+    const node = await fakeNode((socket) => {
+      opener.push(new RecordSealer().seal(recordKinds.hello), () => {})
+      socket.on('data', (piece: Buffer) => {
+        opener.push(piece, (kind, body) => {
+          records.push(kind)
+          if (body.includes('last')) come()
+        })
+      })
+    })
+    const { a } = await pair()
+    a.link.setAddress('c', node.address)
+    for (let turn = 0; turn < 3; turn++) {
+      for (let at = 0; at < 100; at++) say(a, 'c', 'frame')
+      if (turn === 2) say(a, 'c', 'last')
+      await eventually(() => a.link.counts.sent >= (turn + 1) * 100)
+    }
+    await all
+    expect(records).toEqual([recordKinds.frames, recordKinds.frames, recordKinds.frames])
+  })
+
   it('goes to the new address of a member that moved', async () => {
     const { a, b } = await pair()
     say(a, 'b', 'here')
