@@ -63,6 +63,8 @@ interface Wanted {
   readonly firstSeed: number
   readonly seeds: number
   readonly faults: readonly Fault[] | undefined
+  /** As they were given: what is said to be run again has them too. */
+  readonly faultsText: string | undefined
   readonly keepGoing: boolean
   readonly reduceRunsMax: number
   readonly trace: boolean
@@ -82,14 +84,17 @@ export function simCommandIn({ clock }: { readonly clock: Clock }): Command {
         seeds: wholeOption(values, 'seeds', 1, 1),
         reduceRunsMax: wholeOption(values, 'reduce', 100, 0, 100_000),
       }
-      const faults = await faultsOption(textOption(values, 'faults'))
+      const last = numbers.firstSeed + (numbers.seeds - 1)
+      if (!Number.isSafeInteger(last)) throw new UsageError(`--seeds must end at ${Number.MAX_SAFE_INTEGER} or before`)
+      const faultsText = textOption(values, 'faults')
+      const faults = await faultsOption(faultsText)
       const scenario = await loadScenario(file)
       const flags = {
         keepGoing: values['keep-going'] === true,
         trace: values['trace'] === true,
         json: values['json'] === true,
       }
-      return new SeedRun({ file, scenario, faults, ...numbers, ...flags }, clock, context).run()
+      return new SeedRun({ file, scenario, faults, faultsText, ...numbers, ...flags }, clock, context).run()
     },
   }
 }
@@ -172,8 +177,8 @@ class SeedRun {
   }
 
   async #one(seed: number): Promise<'passed' | 'failed' | 'interrupted'> {
-    const { scenario, faults, reduceRunsMax, trace, file } = this.#wanted
-    const replay = `colloquy sim ${file} --seed ${seed}`
+    const { scenario, faults, faultsText, reduceRunsMax, trace } = this.#wanted
+    const replay = this.#again(seed, faultsText)
     try {
       const report = await simulate(
         {
@@ -199,6 +204,12 @@ class SeedRun {
       this.#tellFailure(seed, error)
       return 'failed'
     }
+  }
+
+  /** The command that runs a seed again, for a shell. */
+  #again(seed: number, faults: string | undefined): string {
+    const chosen = seed < 0 ? `--seed=${seed}` : `--seed ${seed}`
+    return `colloquy sim ${quoted(this.#wanted.file)} ${chosen}${faults === undefined ? '' : ` --faults ${quoted(faults)}`}`
   }
 
   #add({ simulatedMs, steps, counters }: Pick<SimReport, 'simulatedMs' | 'steps' | 'counters'>): void {
@@ -233,7 +244,7 @@ class SeedRun {
       `${paint('red', 'failed')}  seed ${seed}  ${digest.slice(0, 16)}  [${error.code}]\n${printableLines(error.message)}\n`,
     )
     if (reduced !== undefined && reduced.length < faults.length)
-      this.#out.write(`  fewer: ${replay} --faults '${JSON.stringify(reduced)}'\n`)
+      this.#out.write(`  fewer: ${printable(this.#again(seed, JSON.stringify(reduced)))}\n`)
     const { cause } = error
     if (cause instanceof Error && cause.stack !== undefined) this.#out.write(`${printableLines(cause.stack)}\n`)
     return undefined
@@ -267,6 +278,11 @@ class SeedRun {
     )
     return undefined
   }
+}
+
+/** A word as a POSIX shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function secondsText(ms: number): string {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { simCommandIn } from '../../src/cli/sim.ts'
@@ -56,6 +57,27 @@ describe('colloquy sim', () => {
     expect(without[0]).toMatchObject({ failed: false })
   })
 
+  it('says what to run with the faults it was given, and so that a shell takes it', async () => {
+    await using folder = await temporaryFolder()
+    const odd = join(folder.path, "it's odd.ts")
+    const face = pathToFileURL(resolve('src/sim/index.ts')).href
+    await writeFile(
+      odd,
+      `import { scenario } from ${JSON.stringify(face)}
+      export default scenario({ name: 'odd', run: () => { throw new Error('odd') } })`,
+    )
+    const faults = '[{"atMs":1,"kind":"jump","node":"a","byMs":1}]'
+    const [failed] = await told([odd, '--seed=-3', '--faults', faults, '--reduce', '0'])
+    expect(failed?.replay).toBe(
+      `colloquy sim '${odd.replaceAll("'", String.raw`'\''`)}' --seed=-3 --faults '${faults}'`,
+    )
+    const file = join(folder.path, 'faults.json')
+    await writeFile(file, faults)
+    const { stdout } = await sim([odd, '--faults', file])
+    expect(stdout).toContain(` --seed 1 --faults ${file}\n`)
+    expect(stdout).toMatch(/ {2}fewer: colloquy sim '.*' --seed 1 --faults '\[\]'\n/)
+  })
+
   it('says the same for people, and exits with 1', async () => {
     const { code, stdout, stderr } = await sim([fragile, '--seeds', '50'])
     expect(code).toBe(1)
@@ -93,6 +115,7 @@ describe('colloquy sim', () => {
       [[], 'cli.usage'],
       [[steady, '--seed', 'x'], 'cli.usage'],
       [[steady, '--seeds', '0'], 'cli.usage'],
+      [[steady, '--seed', `${Number.MAX_SAFE_INTEGER}`, '--seeds', '2'], 'cli.usage'],
       [[steady, '--sed', '1'], 'cli.usage'],
       [[steady, '--faults', '[{'], 'cli.usage'],
       [[steady, '--faults', 'nowhere.json'], 'cli.usage'],
