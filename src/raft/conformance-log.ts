@@ -124,6 +124,7 @@ export const logChecks: readonly LogCheck[] = [
   ...saveChecks(),
   ...snapshotChecks(),
   ...installChecks(),
+  ...meanwhileChecks(),
   ...compactionChecks(),
   ...refusalChecks(),
 ]
@@ -280,6 +281,40 @@ function installChecks(): LogCheck[] {
   ]
 }
 
+function meanwhileChecks(): LogCheck[] {
+  return [
+    check('what was received stays until it is installed, whatever is made meanwhile', async (log, again) => {
+      await log.save({ hardState: { term: 1, vote: 1, commit: 3 }, entries: entriesOf(1, 9), sync: true })
+      const content = contentOf(3000)
+      const snapshot: Snapshot = { metadata: at(20, 5), data: encodeSnapshotContent(told(content)) }
+      await log.receiveSnapshot(snapshot.metadata, told(content), chunked(content))
+      await log.makeSnapshot(at(2), chunked(contentOf(10)))
+      await log.save({ snapshot, hardState: { term: 5, vote: 0, commit: 20 }, sync: true })
+      equal(await read(log.snapshot()), told(content).sha256)
+      equal(await read((await again()).snapshot()), told(content).sha256)
+    }),
+    check('of snapshots that are made at the same time the newest stays', async (log, again) => {
+      await log.save({ entries: entriesOf(1, 60), sync: true })
+      let current = log
+      const late = async function* (steps: number): AsyncGenerator<Uint8Array> {
+        for (let step = 0; step < steps; step++) await Promise.resolve()
+        yield contentOf(steps + 1)
+      }
+      for (let round = 1; round < 30; round++) {
+        const [older, newer] = await Promise.allSettled([
+          current.makeSnapshot(at(2 * round - 1), late(50)),
+          current.makeSnapshot(at(2 * round), late(round * 4)),
+        ])
+        equal(newer.status, 'fulfilled')
+        if (older.status === 'rejected') equal(codeOf(older.reason), 'base.invalid_argument')
+        current = await again()
+        deepEqual(current.snapshot()?.metadata, at(2 * round))
+        equal(await read(current.snapshot()), told(contentOf(round * 4 + 1)).sha256)
+      }
+    }),
+  ]
+}
+
 function compactionChecks(): LogCheck[] {
   return [
     check('compaction forgets what a snapshot covers, and keeps the term for matching', async (log, again) => {
@@ -348,6 +383,7 @@ function refusalChecks(): LogCheck[] {
           () => log.save({ entries: entriesOf(7, 8), sync: true }),
           () => log.save({ entries: [entry(6), entry(8)], sync: true }),
           () => log.save({ entries: [entry(0)], sync: true }),
+          () => log.save({ entries: [entry(6, -1)], sync: true }),
           () => log.save({ hardState: { term: -1, vote: 0, commit: 0 }, sync: true }),
           () => log.save({ hardState: { term: 1, vote: 0.5, commit: 0 }, sync: true }),
           () => log.save({ snapshot: { metadata: at(2) }, sync: true }),

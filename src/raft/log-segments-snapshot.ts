@@ -25,6 +25,7 @@ export class SnapshotFiles {
   readonly #received = new Map<string, number>()
   /** Names of those that are made and not yet in the log. */
   readonly #making = new Set<string>()
+  #kept: string | undefined
   #writing = 0
   #written = 0
 
@@ -104,15 +105,19 @@ export class SnapshotFiles {
     return { metadata, content, chunks: () => chunksOf(this.#disk, path, metadata, content) }
   }
 
+  /** The newest is this one now, or there is none with content. */
+  keep(metadata: SnapshotMetadata | undefined, content: SnapshotContent | undefined): void {
+    this.#kept = metadata && content && nameOf(metadata, content)
+  }
+
   /**
-   * Removes all snapshots but this one and those that are received or written right now. What cannot be removed now is swept
-   * after the next one.
+   * Removes all snapshots but the newest and those that are received, made or written right now: each is looked at when its turn
+   * comes, for the newest may be another by then. What cannot be removed now is swept after the next one.
    */
-  async sweep(metadata: SnapshotMetadata | undefined, content: SnapshotContent | undefined): Promise<void> {
-    const kept = metadata && content && nameOf(metadata, content)
+  async sweep(): Promise<void> {
     try {
       for (const { name } of await this.#disk.list(this.#folder)) {
-        if (!namePattern.test(name) || name === kept) continue
+        if (!namePattern.test(name) || name === this.#kept) continue
         if (this.#received.has(name) || this.#making.has(name)) continue
         if (name.endsWith('.tmp') && this.#writing > 0) continue
         await this.#disk.remove(this.#at(name))

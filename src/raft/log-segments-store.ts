@@ -72,7 +72,7 @@ export class SegmentsLog implements LogStore {
     this.#files = files
     this.#state = new LogState(storageOf(replayed), replayed.snapshot, replayed.compaction)
     this.#ranges = [...replayed.ranges]
-    this.#stored = this.#storedOf(replayed.snapshot)
+    this.#keep(this.#storedOf(replayed.snapshot))
   }
 
   get storage(): Storage {
@@ -98,7 +98,7 @@ export class SegmentsLog implements LogStore {
     if (last) noteRange(this.#ranges, segment, last.index)
     this.#state.apply(request)
     if (!snapshot) return
-    this.#stored = this.#storedOf(snapshot)
+    this.#keep(this.#storedOf(snapshot))
     this.#files.installedAt(snapshot.metadata)
     await this.sweep()
   }
@@ -121,7 +121,7 @@ export class SegmentsLog implements LogStore {
       await this.#append([encodeRecord({ type: 'made', snapshot })], true)
       this.#state.storage.createSnapshot(metadata.index, metadata.confState, snapshot.data)
       const stored = this.#files.stored(metadata, found)
-      if (this.#state.snapshot === snapshot) this.#stored = stored
+      if (this.#state.snapshot === snapshot) this.#keep(stored)
       return stored
     } finally {
       this.#files.madeOver(metadata, found)
@@ -174,8 +174,13 @@ export class SegmentsLog implements LogStore {
     return this.#ranges.find(({ lastIndex }) => lastIndex > index)?.segment ?? this.#log.activeSegment
   }
 
+  #keep(stored: StoredSnapshot | undefined): void {
+    this.#stored = stored
+    this.#files.keep(stored?.metadata, stored?.content)
+  }
+
   sweep(): Promise<void> {
-    return this.#files.sweep(this.#stored?.metadata, this.#stored?.content)
+    return this.#files.sweep()
   }
 
   #storedOf(snapshot: Snapshot | undefined): StoredSnapshot | undefined {

@@ -35,8 +35,10 @@ export class LogState {
     const [first] = entries
     if (first) {
       wholeNumber('the index of the first entry', first.index, 1, base + 1)
-      for (const [at, { index }] of entries.entries())
+      for (const [at, { index, term }] of entries.entries()) {
         if (index !== first.index + at) throw new InvalidArgument('entries', `must be contiguous; ${index} is not`)
+        wholeNumber('the term of an entry', term, 0)
+      }
     }
     if (hardState) this.hardState = hardState
     if (snapshot) {

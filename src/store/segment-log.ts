@@ -154,8 +154,18 @@ async function opened(options: SegmentLogOptions, folder: string, limits: Limits
   const spare = await emptied(disk, folder, behind, fits)
   const first = scan.lastBatch > 0 ? scan.active : await emptied(disk, folder, scan.active, fits)
   const active = first ? await repaired(disk, folder, first, scan.covered) : await make(1)
-  const next = spare && (await repaired(disk, folder, spare, scan.lastBatch))
+  const next = spare && (await repairedBeside(active, repaired(disk, folder, spare, scan.lastBatch)))
   return new FileLog({ disk, folder, lock, limits, make }, scan, active, next)
+}
+
+/** The second of two files; the first is closed when it cannot be had. */
+async function repairedBeside(active: OpenSegment, work: Promise<OpenSegment>): Promise<OpenSegment> {
+  try {
+    return await work
+  } catch (error) {
+    await active.file.close()
+    throw error
+  }
 }
 
 /** The segment without batches, or none when it was removed because it does not fit. */
@@ -421,11 +431,18 @@ class FileLog implements SegmentLog {
       await this.#removing.catch(() => {})
       if (!this.#failure && this.#covered < this.#lastBatch) await this.#sync()
     } finally {
+      await this.#letGo()
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    try {
       await this.#active.file.close()
       await this.#spare?.then(
         ({ file }) => file.close(),
         () => {},
       )
+    } finally {
       this.#around.lock?.release()
     }
   }
