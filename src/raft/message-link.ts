@@ -107,9 +107,9 @@ export class MessageLink implements GroupLink {
   }
 
   #newHead(to: string): Uint8Array | undefined {
-    if (this.#heads.size >= peersMax) return undefined
+    if (this.#heads.size >= peersMax || !isMessageName(to)) return undefined
     const out = new ByteWriter()
-    for (const name of [this.group, this.member, checkMessageName('member', to)]) out.text(name)
+    for (const name of [this.group, this.member, to]) out.text(name)
     const head = out.finish()
     this.#heads.set(to, head)
     return head
@@ -285,9 +285,12 @@ export function openMessage(message: Uint8Array): Opened {
 
 /** Throws `base.invalid_argument`. */
 export function checkMessageName(name: string, value: string): string {
-  if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > nameBytesMax || !value.isWellFormed())
-    throw new InvalidArgument(name, `must be text of 1 to ${nameBytesMax} bytes`)
+  if (!isMessageName(value)) throw new InvalidArgument(name, `must be text of 1 to ${nameBytesMax} bytes`)
   return value
+}
+
+function isMessageName(value: string): boolean {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= nameBytesMax && value.isWellFormed()
 }
 
 /** Ids are drawn by the sender, so that two senders may draw the same. */

@@ -1,7 +1,7 @@
 /**
  * Transport: how the members of groups reach each other, by name. Unlike the Bus it loses without a word what it cannot
  * deliver, as raft expects, and keeps one queue a peer. It checks who speaks and that a frame is whole; what a frame says is
- * the replica's matter. Interfaces only; drivers are `transport-tcp.ts` and `transport-bus.ts`.
+ * the replica's matter. Interfaces only; drivers are `transport-tcp.ts` and `transport-bus.ts`, and that of a simulated world.
  *
  * | what | tcp | bus |
  * | --- | --- | --- |
@@ -20,8 +20,12 @@ export interface TransportCounts {
   readonly refused: number
 }
 
-/** What a group does with what arrives. Calls never come while `send` runs. */
+/**
+ * What a group does with what arrives. Calls never come while `send` runs. What `frame` throws is a defect: it is logged, and
+ * the connection that brought the frame is broken where there is one.
+ */
 export interface Receiver {
+  /** The bytes may be a view of a larger buffer, which lives as long as they do: copy what is small and kept for long. */
   frame(from: string, bytes: Uint8Array): void
   /** The last frames to this member were not delivered, as far as can be told. */
   unreachable(member: string): void
@@ -34,9 +38,15 @@ export interface Receiver {
 
 /** One member's end in one group. */
 export interface GroupLink extends AsyncDisposable {
-  /** Hands a frame to a member's queue, or says false. Bytes must not change afterwards. */
+  /**
+   * Hands a frame to a member's queue, or says false. Bytes must not change afterwards. Throws `base.limit_exceeded` above
+   * `frameMaxBytes`, and nothing else for any member, reachable or not.
+   */
   send(to: string, frame: Uint8Array): boolean
-  /** Sends a header and content; resolves when the other side took all of it. Rejects with `raft.stream_failed`, `base.aborted`. */
+  /**
+   * Sends a header, at most `frameMaxBytes`, and content; resolves when the other side took all of it. Rejects with
+   * `raft.stream_failed` (it may be taken all the same, if the answer was lost), `base.aborted`, and what the content throws.
+   */
   stream(
     to: string,
     header: Uint8Array,
@@ -52,7 +62,7 @@ export interface GroupLink extends AsyncDisposable {
 
 /** One a node; carries any number of groups. */
 export interface Transport extends AsyncDisposable {
-  /** Of the driver: `tcp`, `bus`. */
+  /** Of the driver: `tcp`, `bus`, `sim`. */
   readonly driver: string
   /** Where others reach this node: `tcp://127.0.0.1:7001`; empty where names are enough. */
   readonly address: string

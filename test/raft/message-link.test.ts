@@ -209,5 +209,6 @@ describe('single messages', () => {
     expect(b.counts).toEqual({ sent: 0, received: 0, dropped: 0, refused: message.length * 8 + 3 })
     b.take(message)
     expect(frames).toEqual(['a'])
+    for (const nobody of ['', 'x'.repeat(257), '\ud800']) expect(a.send(nobody, Buffer.from('frame'))).toBe(false)
   })
 })

@@ -194,6 +194,17 @@ describe('tcp transport and strangers', () => {
     expect(lines.join('')).not.toContain(secret)
   })
 
+  it('lets nobody without the secret take the place of a member', async () => {
+    const { tb, a, b } = await pair({ secret })
+    say(a, 'b', 'before')
+    await b.until(() => b.frames.length === 1)
+    const forged = await byHand(portOf(tb.address), { proves: true }, `${secret}!`)
+    await forged.closed
+    say(a, 'b', 'after')
+    await b.until(() => b.frames.length === 2)
+    expect([a.lost, b.link.counts.refused]).toEqual([[], 1])
+  })
+
   it('takes a member by hand that has the secret, which shows that the forged ones failed for the lack of it', async () => {
     const tb = await transport({ secret })
     const b = joinMember(tb, 'b')
