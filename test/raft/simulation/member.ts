@@ -438,8 +438,10 @@ export class SimMember {
     witness.applied(this.id, entry)
     this.#applied = index
     if (type !== 'EntryNormal') {
+      const configuration = this.#raw!.applyConfChange(unmarshalConfChange(type, data), index)
+      // The core passes it over, for it has taken a snapshot since; if it did not, later configurations would not agree.
       if (index <= this.#restoredIndex) return
-      this.#confState = this.#raw!.applyConfChange(unmarshalConfChange(type, data))
+      this.#confState = configuration
       this.#snapshotWanted = true
       this.#seen.matches.clear()
       witness.configured(this.id, index, JSON.stringify(this.#confState))
