@@ -274,4 +274,13 @@ export const mutants: readonly Mutant[] = [
     changes: [{ file: 'follower.ts', from: 'machine.promiseLease()', to: '' }],
     caughtBy: { file: 'read-index.test.ts', test: 'is kept by a member who hears of a later term within it' },
   },
+  {
+    name: 'a change that a snapshot holds already is applied once more',
+    source: 'found here by simulation',
+    changes: [{ file: 'membership.ts', from: 'if (index <= machine.restoredIndex)', to: 'if (index < 0)' }],
+    caughtBy: {
+      file: 'async-storage.test.ts',
+      test: 'a change that is still being applied when a snapshot comes is passed over: the snapshot holds it',
+    },
+  },
 ]
