@@ -102,13 +102,16 @@ export async function simulate(options: SimulateOptions, scenario: ScenarioBody)
   const first = await once(setting, scenario, options.signal)
   if (first.verdict.kind === 'done') return reportOf(first.world)
   const reduced =
-    reduceRunsMax > 0 && first.world.faults.length > 0 && first.verdict.kind !== 'interrupted'
+    reduceRunsMax > 0 && first.world.faults.length > 0 && !faultless.has(first.verdict.kind)
       ? await reducedFaults(setting, scenario, first, reduceRunsMax, options.signal)
       : undefined
   const replay = options.replay ?? `simulate({ seed: ${JSON.stringify(options.seed)} }, ...)`
   const run: FailedRun = { ...reportOf(first.world), replay, ...(reduced !== undefined && { reduced }) }
   throw failureError(first.verdict, run)
 }
+
+/** Ends that no part of the faults explains: with fewer of them still less happens. */
+const faultless: ReadonlySet<Verdict['kind']> = new Set(['interrupted', 'too-little'])
 
 interface Ran {
   readonly world: WorldRun

@@ -5,6 +5,7 @@
 import { InvalidArgument } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { Random } from '../base/random.ts'
+import { SimRevoked } from './error.ts'
 import { ppmMax } from './fault.ts'
 import { LocalTime } from './local-time.ts'
 import type { Loop } from './loop.ts'
@@ -134,7 +135,11 @@ export class WorldNode implements SimNode {
       entropy: place.entropy,
       signal: this.#stopping.signal,
       ...this.#fittings.ports(place, own.split('bus')),
-      wire: (handlers, options) => network.attach(name, handlersIn(place, handlers), options),
+      wire: (handlers, options) => {
+        // The name of the port is the next incarnation's.
+        if (place.revoked) throw new SimRevoked(name, 'the network')
+        return network.attach(name, handlersIn(place, handlers), options)
+      },
       count: (counter, times = 1) => {
         if (alive()) count(counter, wholeNumber('times', times, 0))
       },

@@ -83,6 +83,32 @@ describe('a node of a world', () => {
     expect(report.counters['leftover']).toBeUndefined()
   })
 
+  it('takes no port of the network after its crash, which is the next incarnation’s', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { result } = await seen(async (world) => {
+      const told: unknown[] = []
+      const node = world.node('a', async ({ wire, incarnation }) => {
+        const attach = () => wire({ onMessage: ({ data }) => told.push(`${incarnation} ${text(data)}`) })
+        if (incarnation > 1) await sleep(world.clock, 10).then(attach)
+        else
+          await gate.promise.then(attach).catch((error: unknown) => {
+            told.push(error)
+          })
+      })
+      world.node('b', async ({ wire }) => {
+        await waitFor(20)
+        wire({ onMessage: () => {} }).send('a', bytes('hello'))
+      })
+      await world.sleep(1)
+      node.restart()
+      await world.sleep(1)
+      gate.resolve()
+      await world.sleep(50)
+      return told
+    })
+    expect(result).toMatchObject([{ code: 'sim.revoked', node: 'a' }, '2 hello'])
+  })
+
   it('keeps on its disk what was synced, and its folder', async () => {
     const { result } = await seen(async (world) => {
       const found: string[] = []

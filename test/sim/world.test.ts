@@ -246,6 +246,18 @@ describe('the faults of a world', () => {
 })
 
 describe('a reduced list of faults', () => {
+  it('are not reduced when too little happened, for that needs none', async () => {
+    let runs = 0
+    const failed = await simulate({ seed: 1, atLeast: { never: 1 }, reduceRunsMax: 50 }, async (world) => {
+      runs++
+      world.node('a', () => {})
+      await world.chaos({ forMs: 1000, kinds: { skew: 1 } })
+    }).catch((error: unknown) => error)
+    expect(failed).toMatchObject({ code: 'sim.too_little' })
+    expect((failed as WorldFailed).run.reduced).toBeUndefined()
+    expect(runs).toBe(1)
+  })
+
   it('fails in the same way, not in another that needs less', async () => {
     const faults: Fault[] = ['c', 'a', 'b'].map((node, at) => ({ atMs: 10 + at, kind: 'crash', node }))
     const failed = await failure({ faults, reduceRunsMax: 100 }, async (world) => {
