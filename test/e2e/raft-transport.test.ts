@@ -20,7 +20,7 @@ afterEach(async () => {
 async function start(address: string, port = '0'): Promise<{ child: ChildProcess; address: string }> {
   const child = spawn(process.execPath, [program, 'b', 'a', address, port], { stdio: ['pipe', 'pipe', 'inherit'] })
   children.push(child)
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer]
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { child, address: line.toString().trim() }
 }
 

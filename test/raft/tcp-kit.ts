@@ -60,8 +60,14 @@ export function portOf(address: string): number {
   return Number(new URL(address).port)
 }
 
+export interface Stranger {
+  readonly socket: Socket
+  readonly heard: Buffer[]
+  readonly closed: Promise<unknown>
+}
+
 /** A connection of nobody. */
-export async function stranger(port: number): Promise<{ socket: Socket; heard: Buffer[]; closed: Promise<unknown> }> {
+export async function stranger(port: number): Promise<Stranger> {
   const socket = connect({ host: '127.0.0.1', port })
   const heard: Buffer[] = []
   socket.on('data', (piece: Buffer) => heard.push(piece))
