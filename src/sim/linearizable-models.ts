@@ -1,8 +1,10 @@
 /**
  * Models for the linearizability checker that most histories need: a register, a counter, a map, a queue and a lock. A
  * model of one's own is an object of the same shape (linearizable-model.ts). They only say what is allowed; nothing here
- * searches. Values are primitive, for a history is compared by what was answered.
+ * searches. Values are primitive, for a history is compared by what was answered. An operation of a kind that the model does
+ * not have throws `base.invalid_argument`.
  */
+import { InvalidArgument } from '../base/error.ts'
 import type { LinearizableModel, Unanswered } from './linearizable-model.ts'
 import { unanswered } from './linearizable-model.ts'
 
@@ -11,6 +13,11 @@ export type HistoryValue = string | number | boolean | null | undefined
 const said = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value))
 
 const answer = (output: unknown): string => (output === unanswered ? 'no answer' : said(output))
+
+/** A kind that is misspelt must not be taken for another one. */
+function unknownKind({ kind }: { readonly kind: string }, kinds: string): never {
+  throw new InvalidArgument('history input.kind', `must be ${kinds}; it is ${JSON.stringify(kind)}`)
+}
 
 export type RegisterInput =
   | { readonly kind: 'read' }
@@ -34,11 +41,12 @@ function stepRegister(
       return output === unanswered || Object.is(output, state) ? { state } : undefined
     case 'write':
       return { state: input.value }
-    case 'cas':
-    default: {
+    case 'cas': {
       const done = Object.is(state, input.expected)
       return output === unanswered || output === done ? { state: done ? input.value : state } : undefined
     }
+    default:
+      return unknownKind(input, 'read, write or cas')
   }
 }
 
@@ -67,6 +75,7 @@ export function counterModel(initial = 0): LinearizableModel<number, CounterInpu
     name: 'counter',
     initial,
     step(sum, input, output) {
+      if (input.kind !== 'add' && input.kind !== 'read') return unknownKind(input, 'add or read')
       const next = input.kind === 'add' ? sum + input.by : sum
       const silent = input.kind === 'add' && output === undefined
       return output === unanswered || silent || output === next ? { state: next } : undefined
@@ -101,6 +110,7 @@ export function queueModel(): LinearizableModel<readonly HistoryValue[], QueueIn
     key: (values) => values.map((value) => `${typeof value}:${said(value)}`).join(),
     step(values, input, output) {
       if (input.kind === 'put') return { state: [...values, input.value] }
+      if (input.kind !== 'take') return unknownKind(input, 'put or take')
       return output === unanswered || Object.is(output, values[0]) ? { state: values.slice(1) } : undefined
     },
     describe: (input, output) =>
@@ -124,6 +134,7 @@ export function lockModel(): LinearizableModel<string | undefined, LockInput, bo
     name: 'lock',
     initial: undefined,
     step(held, input, output) {
+      if (input.kind !== 'acquire' && input.kind !== 'release') return unknownKind(input, 'acquire or release')
       const done = taken(held, input)
       if (output !== unanswered && output !== done) return undefined
       if (!done) return { state: held }

@@ -69,9 +69,10 @@ export function failureKey(verdict: Verdict): string {
   }
 }
 
-/** Messages hold numbers and names that differ from run to run; class and code do not. */
+/** Messages hold numbers and names that differ from run to run; class, code and the place of the throw do not. */
 function nameOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return typeof error
-  const code: unknown = Reflect.get(error, 'code')
-  return `${error.constructor?.name ?? 'object'} ${typeof code === 'string' ? code : ''}`
+  const [code, stack] = [Reflect.get(error, 'code') as unknown, Reflect.get(error, 'stack') as unknown]
+  const thrownAt = typeof stack === 'string' ? /^ +at .*$/m.exec(stack)?.[0] : undefined
+  return [error.constructor?.name ?? 'object', typeof code === 'string' ? code : '', thrownAt ?? ''].join(' ')
 }

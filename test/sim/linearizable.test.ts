@@ -403,6 +403,21 @@ describe('what is refused', () => {
     expect(() => checkLinearizable(register, [operation as typeof good])).toThrow(message)
   })
 
+  it('kinds of operations that the model does not have', () => {
+    const one = (kind: string) => [{ client: 'a', calledAt: 0, returnedAt: 1, input: { kind, key: 'k' }, output: true }]
+    const models: readonly LinearizableModel<unknown, never, never>[] = [
+      registerModel(),
+      counterModel(),
+      mapModel(),
+      queueModel(),
+      lockModel(),
+    ]
+    for (const model of models)
+      expect(() => checkLinearizable(model, one('get') as never)).toThrow(
+        expect.objectContaining({ code: 'base.invalid_argument' }) as Error,
+      )
+  })
+
   it('options, sizes and models that are not what they must be', () => {
     expect(() => checkLinearizable(register, [good], { operationsMax: 0 })).toThrow(/operationsMax must be/)
     expect(() => checkLinearizable(register, [good, good], { operationsMax: 1 })).toThrow(/history.length must be/)

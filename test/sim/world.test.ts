@@ -246,7 +246,7 @@ describe('the faults of a world', () => {
 })
 
 describe('a reduced list of faults', () => {
-  it('are not reduced when too little happened, for that needs none', async () => {
+  it('is not looked for when too little happened, for that needs none', async () => {
     let runs = 0
     const failed = await simulate({ seed: 1, atLeast: { never: 1 }, reduceRunsMax: 50 }, async (world) => {
       runs++
@@ -268,6 +268,20 @@ describe('a reduced list of faults', () => {
       if (down.has('c')) throw new TypeError('another failure')
     })
     expect(failed).toMatchObject({ cause: { message: 'both' }, run: { reduced: faults.slice(1) } })
+  })
+
+  it('tells failures of one class apart by where they were thrown, whatever their messages', async () => {
+    const faults: Fault[] = ['c', 'a', 'b'].map((node, at) => ({ atMs: 10 + at, kind: 'crash', node }))
+    let runs = 0
+    const failed = await failure({ faults, reduceRunsMax: 100 }, async (world) => {
+      runs++
+      for (const name of ['a', 'b', 'c']) world.node(name, () => {})
+      await world.sleep(100)
+      const down = new Set(world.nodes.filter(({ up }) => !up).map(({ name }) => name))
+      if (down.has('a') && down.has('b')) throw new Error(`run ${runs}: both`)
+      if (down.has('c')) throw new Error('another failure')
+    })
+    expect(failed).toMatchObject({ cause: { message: 'run 1: both' }, run: { reduced: faults.slice(1) } })
   })
 })
 
