@@ -194,6 +194,7 @@ function codeOf(concluded: Concluded): ExitCode {
     case 'decided':
       return exitCode.ok
     case 'tied':
+    case 'no-winner':
     case 'no-quorum':
       return exitCode.undecided
     case 'stopped':

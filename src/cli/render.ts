@@ -186,6 +186,10 @@ class TerminalRenderer implements Renderer {
         return ballot.approves.map(number).join(', ')
       case 'single':
         return number(ballot.choice)
+      case 'grades':
+        return Object.entries(ballot.grades)
+          .map(([option, grade]) => `${number(option)}: ${grade}`)
+          .join(', ')
       case 'abstain':
       default:
         return 'abstains'
@@ -193,7 +197,7 @@ class TerminalRenderer implements Renderer {
   }
 }
 
-const statusColour = { decided: 'green', tied: 'yellow', 'no-quorum': 'yellow', stopped: 'yellow' } as const
+const statusColour = { decided: 'green', tied: 'yellow', 'no-winner': 'yellow', 'no-quorum': 'yellow', stopped: 'yellow' } as const
 
 const endText = {
   rounds: 'all rounds were held',
@@ -210,6 +214,8 @@ function headline(concluded: Concluded): string {
       return `Decided by ${concluded.rule}: ${names.join(', ')}`
     case 'tied':
       return `Tied by ${concluded.rule}: ${names.join(' = ')}`
+    case 'no-winner':
+      return `Nobody meets what ${concluded.rule} demands: nothing is decided`
     case 'no-quorum':
       return 'No quorum: nothing is decided'
     case 'stopped':

@@ -117,7 +117,7 @@ const quorum = z.union([z.number(), z.string()]).transform((given, context) => {
 })
 
 const rule = z.string().transform((text, context) => {
-  const found = attempt(() => ruleNamed(text).name)
+  const found = attempt(() => ruleNamed(text, askedRules).name)
   if (typeof found === 'string') return found
   const meant = nearest(text, ruleNames)
   context.addIssue({ code: 'custom', message: found.message + (meant === undefined ? '' : `; did you mean ${meant}?`) })
@@ -182,7 +182,9 @@ export function readFields(value: unknown): { readonly fields?: AgendaFields; re
   return { problems: read.error.issues.flatMap((issue) => problemsOf(issue)) }
 }
 
-const ruleNames = rules.map((each) => each.name)
+/** Rules that always give an outcome, and whose ballots a participant can be asked for; grades are not among those. */
+const askedRules = rules.filter((each) => each.ballot !== 'grades' && !each.bounded)
+const ruleNames = askedRules.map((each) => each.name)
 
 /** A text alone stands for a list of one. */
 function oneOrMore<Item extends z.ZodType>(item: Item, min: number, max: number): z.ZodPreprocess<z.ZodArray<Item>> {

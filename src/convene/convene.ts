@@ -19,6 +19,8 @@ import type { Recorded } from '../journal/journal.ts'
 import type { Node } from '../node/node.ts'
 import type { Outcome } from '../vote/outcome.ts'
 import { ruleNamed } from '../vote/registry.ts'
+import type { AskedKind } from '../vote/ballot.ts'
+import type { Rule } from '../vote/rule.ts'
 import { tally } from '../vote/tally.ts'
 import { TooManyUniverses } from '../vote/error.ts'
 import { seeded, tieChain, unfitTie } from '../vote/tie.ts'
@@ -231,7 +233,7 @@ class Run {
       topic,
       options,
       participants: this.#panel!.participants,
-      ballot: ruleNamed(poll.rule).ballot,
+      ballot: askedKind(ruleNamed(poll.rule)),
       transcript,
       ...(turnTimeoutMs !== undefined && { ballotTimeoutMs: turnTimeoutMs }),
       clock: this.#node.clock,
@@ -355,4 +357,10 @@ class Run {
       seed,
     }
   }
+}
+
+/** The check of the agenda has refused rules that count grades. */
+function askedKind({ ballot, name }: Rule): AskedKind {
+  assert(ballot !== 'grades', `the rule ${name} counts grades, which no participant is asked for`)
+  return ballot
 }

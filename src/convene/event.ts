@@ -53,7 +53,7 @@ export interface Balloted extends CastVote {
   readonly weight: number
 }
 
-export type ConcludedStatus = 'decided' | 'tied' | 'no-quorum' | 'stopped'
+export type ConcludedStatus = 'decided' | 'tied' | 'no-winner' | 'no-quorum' | 'stopped'
 
 export interface Concluded {
   readonly status: ConcludedStatus

@@ -57,6 +57,10 @@ export function ballotText(ballot: Ballot): string {
       return ballot.approves.length === 0 ? 'approves none' : ballot.approves.join(', ')
     case 'single':
       return ballot.choice
+    case 'grades':
+      return Object.entries(ballot.grades)
+        .map(([option, grade]) => `${option}: ${grade}`)
+        .join(', ')
     case 'abstain':
     default:
       return 'abstains'
@@ -108,6 +112,7 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
   const headline = {
     decided: `Decided by ${concluded.rule}: ${winners}.`,
     tied: `Tied by ${concluded.rule}: ${winners}.`,
+    'no-winner': `Nobody meets what ${concluded.rule} demands: nothing is decided.`,
     'no-quorum': 'No quorum: nothing is decided.',
     stopped: 'Stopped before a decision.',
   }[concluded.status]

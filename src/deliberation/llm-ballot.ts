@@ -2,7 +2,7 @@
  * A model's ballot as data: what it is asked for, by kind, and what its answer means. Options go by number, so that no
  * wording is copied wrong; a number that is no option, or stands twice, is refused with the reason, never mended. Pure.
  */
-import type { Ballot, BallotKind } from '../vote/ballot.ts'
+import type { AskedKind, Ballot } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
 
 export interface ReadVote {
@@ -11,7 +11,7 @@ export interface ReadVote {
 }
 
 /** What the model is told to answer with. */
-export function ballotTask(kind: BallotKind, refused: string | undefined): string {
+export function ballotTask(kind: AskedKind, refused: string | undefined): string {
   const forms = {
     ranked:
       '"ranking": a list of levels, best first, each a list of option numbers; options that you hold equal share a level',
@@ -29,7 +29,7 @@ export function ballotTask(kind: BallotKind, refused: string | undefined): strin
 }
 
 /** JSON Schema of the answer; all properties required and no others, as strict servers want it. */
-export function ballotSchema(kind: BallotKind, options: number): { name: string; json: Record<string, unknown> } {
+export function ballotSchema(kind: AskedKind, options: number): { name: string; json: Record<string, unknown> } {
   const option = { type: 'integer', minimum: 1, maximum: options }
   const list = { type: 'array', items: option }
   const field = { ranked: { type: 'array', items: list }, approval: list, single: option }[kind]
@@ -40,10 +40,10 @@ export function ballotSchema(kind: BallotKind, options: number): { name: string;
   }
 }
 
-const fieldOf: Readonly<Record<BallotKind, string>> = { ranked: 'ranking', approval: 'approves', single: 'choice' }
+const fieldOf: Readonly<Record<AskedKind, string>> = { ranked: 'ranking', approval: 'approves', single: 'choice' }
 
 /** The vote that the value says; throws an Error that says what is wrong with it, for the model to read. */
-export function readVote(value: unknown, kind: BallotKind, options: readonly string[]): ReadVote {
+export function readVote(value: unknown, kind: AskedKind, options: readonly string[]): ReadVote {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error('the answer is not a JSON object')
   const { reason: given, abstain, [fieldOf[kind]]: said } = value as Record<string, unknown>
@@ -55,7 +55,7 @@ export function readVote(value: unknown, kind: BallotKind, options: readonly str
   return { ballot, reason }
 }
 
-function ballotFrom(said: unknown, kind: BallotKind, options: readonly string[]): Ballot {
+function ballotFrom(said: unknown, kind: AskedKind, options: readonly string[]): Ballot {
   const option = (number: unknown) => optionOf(number, options)
   if (kind === 'single') return { kind, choice: option(said) }
   if (!Array.isArray(said)) throw new Error(`"${fieldOf[kind]}" is missing or is not a list`)

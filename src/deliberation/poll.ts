@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { Aborted, ColloquyError, messageOf } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import { scoped } from '../base/scope.ts'
-import type { Ballot, BallotKind } from '../vote/ballot.ts'
+import type { AskedKind, Ballot } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
 import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
 import { totalUsage } from './core/discussion.ts'
@@ -31,7 +31,7 @@ export interface PollOptions {
   readonly options: readonly string[]
   readonly participants: readonly Participant[]
   /** The kind of ballot to ask for. */
-  readonly ballot: BallotKind
+  readonly ballot: AskedKind
   readonly transcript: readonly Contribution[]
   /** One ballot, the second asking included. Default 120,000. */
   readonly ballotTimeoutMs?: number
@@ -162,6 +162,8 @@ function plainBallot(ballot: Ballot): Ballot {
       return { kind: 'approval', approves: [...ballot.approves] }
     case 'single':
       return { kind: 'single', choice: ballot.choice }
+    case 'grades':
+      return { kind: 'grades', grades: { ...ballot.grades } }
     case 'abstain':
     default:
       return { kind: 'abstain' }

@@ -20,10 +20,18 @@ export interface SingleBallot {
   readonly choice: Candidate
 }
 
+/** A grade for each candidate, a number with at most six decimals, inside the scale that the rule states. */
+export interface GradesBallot {
+  readonly kind: 'grades'
+  readonly grades: Readonly<Record<Candidate, number>>
+}
+
 /** Present, counted for the quorum, and for nobody. */
 export interface Abstention {
   readonly kind: 'abstain'
 }
 
-export type Ballot = RankedBallot | ApprovalBallot | SingleBallot | Abstention
+export type Ballot = RankedBallot | ApprovalBallot | SingleBallot | GradesBallot | Abstention
 export type BallotKind = Exclude<Ballot['kind'], 'abstain'>
+/** The kinds that a poll can ask its participants for; grades are only counted from ballots that are there. */
+export type AskedKind = Exclude<BallotKind, 'grades'>

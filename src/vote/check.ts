@@ -3,11 +3,15 @@
  * or how a rule counts it. It trusts nothing of the ballot's shape, since ballots come from models and from other machines.
  */
 import type { BallotKind, Candidate } from './ballot.ts'
+import { gradeOf, scaleReason } from './grading.ts'
+import type { Grading } from './grading.ts'
 
 /** A ballot that can be counted: levels best first, as places in the list of candidates. */
 export interface ReadBallot {
   readonly kind: BallotKind
   readonly levels: readonly (readonly number[])[]
+  /** Of a ballot with grades the grade of each level, in millionths. */
+  readonly grades?: readonly number[]
 }
 
 /**
@@ -18,9 +22,10 @@ export function checkBallot(
   ballot: unknown,
   candidates: readonly Candidate[],
   accepts: BallotKind | readonly BallotKind[],
+  grading?: Grading,
 ): string | undefined {
   const index = new Map(candidates.map((candidate, at) => [candidate, at]))
-  const read = new BallotReader(index, typeof accepts === 'string' ? [accepts] : accepts).read(ballot)
+  const read = new BallotReader(index, typeof accepts === 'string' ? [accepts] : accepts, grading).read(ballot)
   return typeof read === 'string' ? read : undefined
 }
 
@@ -32,11 +37,13 @@ export class BallotReader {
   readonly #listedBy: Int32Array
   /** The level of one candidate, by place: nearly all levels are one, and sharing them spares a million small arrays. */
   readonly #alone: readonly (readonly number[])[]
+  readonly #grading: Grading | undefined
   #ballots = 0
 
-  constructor(index: ReadonlyMap<Candidate, number>, accepts: readonly BallotKind[]) {
+  constructor(index: ReadonlyMap<Candidate, number>, accepts: readonly BallotKind[], grading?: Grading) {
     this.#index = index
     this.#accepts = new Set(accepts)
+    this.#grading = grading
     this.#listedBy = new Int32Array(index.size)
     this.#alone = Array.from({ length: index.size }, (_, at) => [at])
   }
@@ -56,6 +63,8 @@ export class BallotReader {
         return this.#approval((ballot as { approves?: unknown }).approves)
       case 'ranked':
         return this.#ranked((ballot as { ranking?: unknown }).ranking)
+      case 'grades':
+        return this.#grades((ballot as { grades?: unknown }).grades)
       default:
         return `a ballot of kind ${quoted(kind)} is unknown`
     }
@@ -85,6 +94,32 @@ export class BallotReader {
       levels.push(level)
     }
     return { kind: 'ranked', levels }
+  }
+
+  #grades(given: unknown): ReadBallot | string {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return 'grades is not an object'
+    const graded: { place: number; grade: number }[] = []
+    for (const [candidate, value] of Object.entries(given)) {
+      const place = this.#place(candidate)
+      if (typeof place === 'string') return place
+      const grade = gradeOf(value)
+      if (grade === undefined) return `the grade of ${quoted(candidate)} is not a number with at most six decimals`
+      graded.push({ place, grade })
+    }
+    if (graded.length === 0) return 'it grades nobody; to be for nobody, abstain'
+    const reason = this.#grading && scaleReason(this.#grading, graded)
+    if (reason !== undefined) return reason
+    graded.sort((a, b) => b.grade - a.grade || a.place - b.place)
+    const levels: number[][] = []
+    const grades: number[] = []
+    for (const { place, grade } of graded) {
+      if (grades.at(-1) === grade) levels.at(-1)?.push(place)
+      else {
+        levels.push([place])
+        grades.push(grade)
+      }
+    }
+    return { kind: 'grades', levels, grades }
   }
 
   #level(given: readonly unknown[]): readonly number[] | string {

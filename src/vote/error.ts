@@ -62,6 +62,21 @@ export class TooManyUniverses extends ColloquyError {
   }
 }
 
+/** The exact count of a rule whose work grows exponentially would pass its bound. */
+export class TooLarge extends ColloquyError {
+  override readonly code = 'vote.too_large'
+  readonly rule: string
+  /** What there are too many of. */
+  readonly what: string
+  readonly max: number
+  constructor(rule: string, what: string, max: number, mend: string) {
+    super(`${rule} counts exactly up to ${max} ${what}; ${mend}`)
+    this.rule = rule
+    this.what = what
+    this.max = max
+  }
+}
+
 /** A rule gave a count that is none: a defect of the rule, whoever wrote it. */
 export class RuleBroken extends ColloquyError {
   override readonly code = 'vote.rule_broken'

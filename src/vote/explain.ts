@@ -129,6 +129,8 @@ function resultLine({ status, winners, counted }: Outcome): string {
       return counted.weight === '0'
         ? `No weight was counted, so nobody has won: ${listed(winners)}.`
         : `${listed(winners)} are tied; no tie-break declared tells them apart.`
+    case 'no-winner':
+      return 'Nobody meets what the rule demands, so nobody has won.'
     case 'no-quorum':
     default:
       return 'There is no quorum, so nobody has won.'

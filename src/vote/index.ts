@@ -1,12 +1,23 @@
 /**
  * The face of the voting room: what another room, or a program, imports. What is not named here may change without notice.
  */
-export type { Abstention, ApprovalBallot, Ballot, BallotKind, Candidate, RankedBallot, SingleBallot } from './ballot.ts'
+export type {
+  Abstention,
+  ApprovalBallot,
+  AskedKind,
+  Ballot,
+  BallotKind,
+  Candidate,
+  GradesBallot,
+  RankedBallot,
+  SingleBallot,
+} from './ballot.ts'
 export { checkBallot } from './check.ts'
 export { electionLimits } from './election.ts'
 export type { Absence, CastBallot, Election, ExactInput, Quorum, Unranked } from './election.ts'
-export { InvalidElection, RuleBroken, TieUnfit, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
+export { InvalidElection, RuleBroken, TieUnfit, TooLarge, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
 export { countTables, explain, pairwiseTable } from './explain.ts'
+export type { Grading } from './grading.ts'
 export type {
   Counted,
   Exact,

@@ -11,10 +11,10 @@ import type { Refusal } from './profile.ts'
 export type Exact = string
 
 /**
- * `decided`: one winner. `tied`: several, or nobody's weight was counted. `no-quorum`: too few were present, whatever the
- * count says; then nobody has won.
+ * `decided`: one winner. `tied`: several, or nobody's weight was counted. `no-winner`: nobody meets what the rule demands,
+ * such as a majority. `no-quorum`: too few were present, whatever the count says; then nobody has won either.
  */
-export type OutcomeStatus = 'decided' | 'tied' | 'no-quorum'
+export type OutcomeStatus = 'decided' | 'tied' | 'no-winner' | 'no-quorum'
 
 export interface Outcome {
   readonly status: OutcomeStatus
@@ -23,11 +23,11 @@ export interface Outcome {
   /** The rule's name for people. */
   readonly title: string
   readonly candidates: readonly Candidate[]
-  /** One when decided, those tied when tied, none without a quorum. */
+  /** One when decided, those tied when tied, none without a quorum or when nobody meets the rule's demand. */
   readonly winners: readonly Candidate[]
   /**
-   * Best first, each level a set of tied candidates, everybody once. With a quorum the first level is the winners; without
-   * one it is only what the count would have said.
+   * Best first, each level a set of tied candidates, everybody once. Where somebody has won the first level is the winners;
+   * else it is only what the count would have said.
    */
   readonly ranking: readonly (readonly Candidate[])[]
   readonly counted: Counted

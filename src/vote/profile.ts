@@ -22,6 +22,7 @@ import {
   toText,
   zero,
 } from './rational.ts'
+import type { Grading } from './grading.ts'
 import type { Rational } from './rational.ts'
 import { Sums } from './sums.ts'
 import type { Units } from './sums.ts'
@@ -30,6 +31,8 @@ export interface ProfileBallot {
   readonly kind: BallotKind
   /** Best first; places in `candidates`. A single choice is one level of one, an approval one level. */
   readonly levels: readonly (readonly number[])[]
+  /** Of a ballot with grades the grade of each level, in millionths, the highest first. */
+  readonly grades?: readonly number[]
   readonly units: Units
 }
 
@@ -66,13 +69,15 @@ export interface Reading {
 }
 
 /** Checks an election for rules that count these kinds. Throws `vote.invalid_election` or `base.limit_exceeded`. */
-export function readElection(election: Election, accepts: readonly BallotKind[]): Reading {
-  const reader = new BallotReader(checkCandidates(election.candidates), accepts)
+export function readElection(election: Election, accepts: readonly BallotKind[], grading?: Grading): Reading {
+  const reader = new BallotReader(checkCandidates(election.candidates), accepts, grading)
   const unranked = checkUnranked(election.unranked)
   const { book, counted, abstained, refused, refusedWeights } = sortBallots(election, reader)
   const absent = readAbsent(election, book)
   const scale = book.scale()
-  const ballots = counted.map(({ kind, levels, weight }) => ({ kind, levels, units: weight.units }))
+  const ballots = counted.map(({ kind, levels, grades, weight }) =>
+    grades ? { kind, levels, grades, units: weight.units } : { kind, levels, units: weight.units },
+  )
   const weight = sumOf(ballots, scale)
   const abstainedWeight = sumOf(abstained, scale)
   const present = add(weight, abstainedWeight)
@@ -137,7 +142,7 @@ function sortBallots(election: Election, reader: BallotReader): Sorted {
       // Of a voter who cast several, the largest weight counts as eligible, once.
       const before = refusedWeights.get(voter)
       if (weight && voter && (!before || compare(weight.value, before.value) > 0)) refusedWeights.set(voter, weight)
-    } else if (weight && read) counted.push({ kind: read.kind, levels: read.levels, weight })
+    } else if (weight && read) counted.push({ ...read, weight })
     else if (weight) abstained.push(weight)
   }
   return { book, counted, abstained, refused, refusedWeights: [...refusedWeights.values()] }

@@ -4,6 +4,7 @@
  * the two helpers that most rules need.
  */
 import type { BallotKind } from './ballot.ts'
+import type { Grading } from './grading.ts'
 import type { PairwiseMatrix } from './pairwise.ts'
 import type { Profile } from './profile.ts'
 import { compare } from './rational.ts'
@@ -19,6 +20,10 @@ export interface Rule {
   readonly ballot: BallotKind
   /** All kinds that it can count; others are refused with that reason. */
   readonly accepts: readonly BallotKind[]
+  /** For ballots with grades: the scale, and what else a ballot must keep to. */
+  readonly grading?: Grading
+  /** True when its exact count may pass a bound and throw `vote.too_large`, whatever chain is declared. */
+  readonly bounded?: boolean
   /** What its scores and tallies count, in the plural: `votes`, `points`. */
   readonly unit: string
   /** How it counts, in sentences that a person can follow with the ballots in hand. */
@@ -35,7 +40,8 @@ export interface Rule {
 export interface CountHelp {
   /**
    * Applies the declared tie chain to a tie inside the count and records the steps: who of the tied remains as best, or as
-   * worst. More than one remains when no chain is declared or it does not tell them apart.
+   * worst. More than one remains when no chain is declared or it does not tell them apart, and all of them remain when the
+   * tally was asked for parallel universes.
    */
   settle(tied: readonly number[], want: 'best' | 'worst', where: string): readonly number[]
   /** Different situations that a rule may follow when a tie remains; beyond it, `vote.too_many_universes`. */
@@ -46,8 +52,12 @@ export interface CountHelp {
 export interface Count {
   /** Best first; each level a set of tied candidates; every candidate once. */
   readonly ranking: readonly (readonly number[])[]
+  /** True when nobody meets what the rule demands, such as a majority; the ranking then only says how it stood. */
+  readonly nobody?: boolean
   /** One for each candidate. */
   readonly scores?: readonly Rational[]
+  /** Of a rule that leaves the choice to chance: the probability of each candidate, which a seeded lot draws by. */
+  readonly lottery?: readonly Rational[]
   readonly rounds?: readonly CountRound[]
   readonly matrix?: PairwiseMatrix
   /** Further tables that a check by hand needs. */

@@ -11,13 +11,19 @@ import { readElection } from './profile.ts'
 import type { Profile, QuorumReading, Reading } from './profile.ts'
 import { toText } from './rational.ts'
 import type { Rational } from './rational.ts'
-import type { Count, CountRound, Rule } from './rule.ts'
+import type { Count, CountHelp, CountRound, Rule } from './rule.ts'
 import { unfitFor } from './tie.ts'
 import type { TieBreak } from './tie.ts'
 
 export interface TallyOptions {
   /** Asked in order when candidates are tied for the first place, or for leaving inside a count. Default: none; ties stay. */
   readonly ties?: readonly TieBreak[]
+  /**
+   * True: ties inside a count are followed every way, whatever chain is declared, and the winners are all who win some way;
+   * the chain is asked for the first place alone. Default false: the chain breaks them, and only what it leaves open is
+   * followed every way. Either way no tie is broken in silence.
+   */
+  readonly parallelUniverses?: boolean
   /**
    * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Each costs a
    * pass over the ballots, so the default is 4096 up to 10,000 ballots (twelve candidates tied in every round fit) and falls
@@ -32,7 +38,7 @@ export interface TallyOptions {
  */
 export function tally(rule: Rule, election: Election, options: TallyOptions = {}): Outcome {
   const ties = options.ties ?? []
-  const reading = readElection(election, rule.accepts)
+  const reading = readElection(election, rule.accepts, rule.grading)
   const { profile } = reading
   const universesMax = wholeNumber('universesMax', options.universesMax ?? defaultUniverses(profile), 1)
   const unfit = unfitFor(new Set(profile.ballots.map((ballot) => ballot.kind)), ties)
@@ -40,22 +46,31 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
   const chain = new Chain(ties, profile, universesMax)
   // Without any weight every rule would find its own accident; nobody has said anything, so everybody is tied.
   const empty = profile.weight.num === 0n
-  const settle = chain.settle.bind(chain)
+  const settle: CountHelp['settle'] = options.parallelUniverses
+    ? (tied) => tied
+    : (tied, want, where) => chain.settle(tied, want, where)
   const count: Count = empty
     ? { ranking: [profile.candidates.map((_, at) => at)] }
     : rule.count(profile, { settle, universesMax })
   checkRanking(rule, count, profile)
   const quorate = reading.quorum?.met ?? true
-  const ranking = quorate && !empty ? settleFirst(count.ranking, settle) : count.ranking
-  const status = quorate ? (empty || ranking[0]?.length !== 1 ? 'tied' : 'decided') : 'no-quorum'
+  const won = quorate && !empty && !count.nobody
+  const ranking = won ? settleFirst(count, chain) : count.ranking
+  const status = statusOf(quorate, count.nobody ?? false, !empty && ranking[0]?.length === 1)
   return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps })
+}
+
+function statusOf(quorate: boolean, nobody: boolean, single: boolean): OutcomeStatus {
+  if (!quorate) return 'no-quorum'
+  if (nobody) return 'no-winner'
+  return single ? 'decided' : 'tied'
 }
 
 function defaultUniverses({ ballots }: Profile): number {
   return Math.floor(40_960_000 / Math.max(ballots.length, 10_000))
 }
 
-type Settle = Chain['settle']
+type Lottery = NonNullable<Count['lottery']>
 
 /** The declared chain at work on one profile: each tie-break orders the candidates once, each use is a step. */
 class Chain {
@@ -71,11 +86,12 @@ class Chain {
     this.#universesMax = universesMax
   }
 
-  settle(tied: readonly number[], want: 'best' | 'worst', where: string): readonly number[] {
+  /** With a lottery, a tie-break that can draw by its probabilities does that instead of asking its order. */
+  settle(tied: readonly number[], want: 'best' | 'worst', where: string, lottery?: Lottery): readonly number[] {
     let open = tied
     for (const tie of this.#ties) {
       if (open.length < 2) break
-      const levels = this.#orderOf(tie)
+      const levels = lottery && tie.draw ? [[tie.draw(this.#profile, lottery)]] : this.#orderOf(tie)
       const held = open
       const level =
         want === 'best'
@@ -101,19 +117,21 @@ class Chain {
   }
 }
 
-function settleFirst(ranking: Count['ranking'], settle: Settle): readonly (readonly number[])[] {
+function settleFirst({ ranking, lottery }: Count, chain: Chain): readonly (readonly number[])[] {
   const [first = [], ...rest] = ranking
   if (first.length === 1) return ranking
-  const remained = settle(first, 'best', 'the first place')
+  const remained = chain.settle(first, 'best', 'the first place', lottery)
   if (remained.length === first.length) return ranking
   return [remained, first.filter((candidate) => !remained.includes(candidate)), ...rest]
 }
 
-function checkRanking(rule: Rule, { ranking, scores }: Count, { candidates }: Profile): void {
+function checkRanking(rule: Rule, { ranking, scores, lottery }: Count, { candidates }: Profile): void {
   const placed = new Set(ranking.flat())
   const whole = ranking.flat().length === candidates.length && candidates.every((_, at) => placed.has(at))
   if (!whole || ranking.some((level) => level.length === 0))
     throw new RuleBroken(rule.name, 'gave a ranking that does not place every candidate once')
+  if (lottery && lottery.length !== candidates.length)
+    throw new RuleBroken(rule.name, `gave ${lottery.length} probabilities for ${candidates.length} candidates`)
   if (scores && scores.length !== candidates.length)
     throw new RuleBroken(rule.name, `gave ${scores.length} scores for ${candidates.length} candidates`)
 }
@@ -136,7 +154,7 @@ function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): 
     rule: rule.name,
     title: rule.title,
     candidates: profile.candidates,
-    winners: status === 'no-quorum' ? [] : (levels[0] ?? []),
+    winners: status === 'no-quorum' || status === 'no-winner' ? [] : (levels[0] ?? []),
     ranking: levels,
     counted: {
       ballots: profile.ballots.length,

@@ -2,10 +2,14 @@
  * Tie-breaks: what a poll declares beforehand for the case of a tie. Unlike a rule a tie-break only orders those who are
  * tied, and may leave them tied; only a seeded lot never does. A chain is asked in order, and each step is recorded.
  */
+import { InvalidArgument } from '../base/error.ts'
 import { seededRandom } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
 import type { BallotKind } from './ballot.ts'
 import { TieUnfit, UnknownRule, UnknownTie } from './error.ts'
 import type { Profile } from './profile.ts'
+import { greatestCommonDivisor } from './rational.ts'
+import type { Rational } from './rational.ts'
 import { ruleNamed, rules } from './registry.ts'
 import type { CountHelp, Rule } from './rule.ts'
 
@@ -16,6 +20,8 @@ export interface TieBreak {
   readonly accepts?: readonly BallotKind[]
   /** All candidates of the profile in levels, best first. Asked at most once in a tally. */
   order(profile: Profile, universesMax: number): readonly (readonly number[])[]
+  /** Of a lot: the candidate whom it draws when each has this probability; they sum to 1. */
+  draw?(profile: Profile, lottery: readonly Rational[]): number
 }
 
 /** Orders the tied as they stand in this rule's ranking of the whole election. */
@@ -30,7 +36,8 @@ export function by(rule: Rule | string): TieBreak {
 
 /**
  * Draws lots: the seed shuffles the candidates, sorted by name first, so that the lot depends on the seed and on who stands,
- * not on the order in which they were given. One lot serves all ties of an election.
+ * not on the order in which they were given. One lot serves all ties of an election; the choice that a rule leaves to chance
+ * is drawn by the probabilities that the rule gives, exactly.
  */
 export function seeded(seed: number | string): TieBreak {
   return {
@@ -43,6 +50,30 @@ export function seeded(seed: number | string): TieBreak {
         .shuffle(byName)
         .map((candidate) => [candidate])
     },
+    draw({ candidates }, lottery) {
+      const byName = candidates
+        .map((_, at) => at)
+        .sort((a, b) => ((candidates[a] ?? '') < (candidates[b] ?? '') ? -1 : 1))
+      const shared = lottery.reduce((den, each) => (den / greatestCommonDivisor(den, each.den)) * each.den, 1n)
+      let left = integerBelow(shared, seededRandom(seed).split('lottery'))
+      for (const candidate of byName) {
+        const { num, den } = lottery[candidate] as Rational
+        left -= (num * shared) / den
+        if (left < 0n) return candidate
+      }
+      throw new InvalidArgument('lottery', 'must be probabilities that sum to 1')
+    },
+  }
+}
+
+/** Uniform in [0, below), by drawing again while the number is too large. */
+function integerBelow(below: bigint, random: Random): bigint {
+  const words = Math.ceil(below.toString(2).length / 32)
+  const limit = ((1n << BigInt(32 * words)) / below) * below
+  for (;;) {
+    let drawn = 0n
+    for (let word = 0; word < words; word++) drawn = (drawn << 32n) | BigInt(random.uint32())
+    if (drawn < limit) return drawn % below
   }
 }
 
