@@ -11,17 +11,17 @@ describe('tcp transport and members that fail', () => {
   it('holds for a peer that does not read no more than its bounds, and breaks when it stays silent', async () => {
     const clock = manualClock()
     const slow = await fakeNode((socket) => socket.pause())
-    const { a, b } = await pair({ clock, queueMax: 100, queueMaxBytes: 4_000_000 })
+    const { a, b } = await pair({ clock, queueMaxBytes: 4_000_000 })
     a.link.setAddress('slow', slow.address)
     const frame = Buffer.alloc(50_000)
     let taken = 0
-    while (a.link.send('slow', frame) || a.link.counts.dropped < 50) {
-      taken = a.link.counts.sent
+    while (a.link.counts.dropped < 50 && taken < 2000) {
+      if (a.link.send('slow', frame)) taken++
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect(a.link.counts.dropped).toBe(50)
-    // What the kernel holds of it is not ours to bound.
+    // What the kernel holds of it, some megabytes, is not ours to bound.
     expect(taken).toBeLessThan(1000)
+    expect(a.link.counts.dropped).toBe(50)
     expect(say(a, 'b', 'not held up')).toBe(true)
     await b.until(() => b.frames.length === 1)
     await passing(clock, 1000, () => a.lost.includes('slow'))
