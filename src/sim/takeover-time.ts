@@ -57,10 +57,18 @@ function processParts(place: Whereabouts): Part[] {
   ]
 }
 
+const delayRule = 'The delay of AbortSignal.timeout must be a whole number of milliseconds from 0 to 4294967295'
+
+/** Refused with the codes of Node.js: what fails there must not pass here. */
+function refusal(error: Error, code: string): Error {
+  return Object.assign(error, { code })
+}
+
 function abortParts(place: Whereabouts): Part[] {
   return inWorlds(AbortSignal, 'timeout', place, (at, [delayMs]) => {
-    if (typeof delayMs !== 'number' || !(delayMs >= 0))
-      throw new RangeError('The delay of AbortSignal.timeout must be a number of milliseconds, 0 or more')
+    if (typeof delayMs !== 'number') throw refusal(new TypeError(delayRule), 'ERR_INVALID_ARG_TYPE')
+    if (!Number.isInteger(delayMs) || delayMs < 0 || delayMs >= 2 ** 32)
+      throw refusal(new RangeError(delayRule), 'ERR_OUT_OF_RANGE')
     const controller = new AbortController()
     at.timer(delayMs, 'timeout', () =>
       controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')),

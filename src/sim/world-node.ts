@@ -43,6 +43,8 @@ export class WorldNode implements SimNode {
   #place: Place | undefined
   #ended: Promise<unknown> = Promise.resolve()
   #stopping = new AbortController()
+  /** Pauses so far: the end of one does not end the next. */
+  #pauses = 0
 
   constructor(host: NodeHost, name: string, run: (ports: Ports) => unknown, options: NodeOptions) {
     if (typeof run !== 'function') throw new InvalidArgument('run', 'must be the function of the node')
@@ -154,10 +156,11 @@ export class WorldNode implements SimNode {
     this.#host.log(`pause ${this.label}`)
     this.#place.pause()
     this.#host.network.hold(this.name)
+    const pause = ++this.#pauses
     if (forMs === undefined) return
     const place = this.#place
     this.#host.root.timer(forMs, 'resume', () => {
-      if (this.#place === place) this.resume()
+      if (this.#place === place && this.#pauses === pause) this.resume()
     })
   }
 

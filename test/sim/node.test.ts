@@ -215,6 +215,22 @@ describe('a node of a world', () => {
     expect(result.indexOf('first 99.7')).toBeLessThan(result.indexOf('second 99.7'))
   })
 
+  it('goes on at the end of the pause that it is in, not of one before', async () => {
+    const { result } = await seen(async (world) => {
+      const woken = Promise.withResolvers<number>()
+      const node = world.node('a', async () => {
+        await waitFor(1)
+        woken.resolve(world.clock.monotonicMs())
+      })
+      node.pause(10)
+      await world.sleep(8)
+      node.resume()
+      node.pause(10)
+      return woken.promise
+    })
+    expect(result).toBe(18)
+  })
+
   it('has a clock that may be off and run fast, for every way to look at it', async () => {
     const { result } = await seen(async (world) => {
       const told: number[][] = []

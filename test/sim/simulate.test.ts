@@ -216,6 +216,20 @@ describe('the timers of a world', () => {
     expect(report.simulatedMs).toBe(60)
   })
 
+  it('are refused by AbortSignal.timeout where Node.js refuses them', async () => {
+    const codes = () =>
+      [-1, 1.5, 2 ** 32, Number.NaN, '5', undefined].map((delayMs) => {
+        try {
+          return AbortSignal.timeout(delayMs as number).aborted
+        } catch (error) {
+          return [(error as Error).name, (error as { code?: unknown }).code]
+        }
+      })
+    const real = codes()
+    expect((await seen(codes)).result).toEqual(real)
+    expect(real.filter(Array.isArray)).toHaveLength(6)
+  })
+
   it('abort AbortSignal.timeout in virtual time', async () => {
     const { result, report } = await seen(async () => {
       const signal = AbortSignal.timeout(5000)
