@@ -44,8 +44,12 @@ function wired(fate: () => readonly number[], receivers: { a?: Receiver; b?: Rec
   }
   const carrier = { post, setAddress: () => {}, leave: () => {} }
   const a = new MessageLink(settingsOf('a', clock), 'group', 'a', receivers.a ?? idle, carrier)
-  const b = new MessageLink(settingsOf('b', clock), 'group', 'b', receivers.b ?? idle, carrier)
-  return { clock, a, b, posted }
+  let b = new MessageLink(settingsOf('b', clock), 'group', 'b', receivers.b ?? idle, carrier)
+  /** Another life of b, which knows nothing of the one before. */
+  const restart = () => {
+    b = new MessageLink(settingsOf('b again', clock), 'group', 'b', receivers.b ?? idle, carrier)
+  }
+  return { clock, a, b, posted, restart }
 }
 
 /** Lets time pass until the work has settled. */
@@ -138,6 +142,43 @@ describe('streams over single messages', () => {
       yield Buffer.alloc(10)
     })()
     await expect(settled(clock, a.stream('b', Buffer.of(4), endless))).rejects.toThrow('the link was closed')
+  })
+
+  it('fail at once when the receiver lives anew', async () => {
+    const stream: Receiver['stream'] = async (_from, _header, content) => void (await taken(content).catch(() => {}))
+    const { clock, a, restart } = wired(() => [1], { b: { ...idle, stream } })
+    const source = (async function* () {
+      yield Buffer.alloc(10)
+      restart()
+      yield Buffer.alloc(10)
+    })()
+    await expect(settled(clock, a.stream('b', Buffer.of(1), source))).rejects.toThrow('it is not known there')
+    expect(clock.monotonicMs()).toBeLessThan(1000)
+  })
+
+  it('bring no more than the receiver has room for, however long it waits', async () => {
+    let release = () => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    let got = 0
+    const stream: Receiver['stream'] = async (_from, _header, content) => {
+      await held
+      got = (await taken(content)).length
+    }
+    const { clock, a } = wired(() => [1], { b: { ...idle, stream } })
+    let produced = 0
+    const source = (async function* () {
+      for (let at = 0; at < 40; at++) {
+        produced += 50_000
+        yield Buffer.alloc(50_000)
+      }
+    })()
+    const work = settled(clock, a.stream('b', Buffer.of(1), source))
+    await clock.advance(60_000)
+    expect(produced).toBeGreaterThan(1_000_000)
+    expect(produced).toBeLessThan(1_200_000)
+    release()
+    await work
+    expect(got).toBe(2_000_000)
   })
 
   it('keep no timer when they are over', async () => {

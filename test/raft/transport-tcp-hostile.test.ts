@@ -61,7 +61,8 @@ describe('tcp transport and strangers', () => {
   })
 
   it('takes no more connections than its bound, those that stay silent too', async () => {
-    const tb = await transport({ connectionsMax: 2 })
+    // Nobody is closed for being silent: no time passes.
+    const tb = await transport({ connectionsMax: 2, clock: manualClock() })
     const b = joinMember(tb, 'b')
     const first = await byHand(portOf(tb.address))
     await stranger(portOf(tb.address))
