@@ -54,7 +54,8 @@ async function faultIn(log: LogStore, terms: ReadonlyMap<number, number>, lives:
     if (index < first) continue
     const found = storage.term(index)
     if (typeof found === 'number' && found > newest) break
-    if (found !== term) return `entry ${index} of term ${term} was acknowledged and is ${found}`
+    if (found !== term)
+      return `entry ${index} of term ${term} was acknowledged and is ${found}; the log has ${first} to ${last}, the newest term told is ${newest}`
   }
   const snapshot = log.snapshot()
   if (snapshot)
@@ -70,6 +71,7 @@ describe('log of a member whose process is killed', () => {
     const terms = new Map<number, number>()
     mkdirSync(folder)
     let token: string | undefined
+    let saves = 0
     for (let kill = 0; kill < kills; kill++) {
       const { said, killed } = await runUntilKilled<Saved>(script, [folder, `${seed}/${kill}`], 1 + random.integer(150))
       expect(killed).toBe(true)
@@ -79,9 +81,14 @@ describe('log of a member whose process is killed', () => {
       const options = { disk, group: 'ops', member: 'a', segmentBytes: 64 * 1024 }
       await using log = await openLogSegments({ ...options, lock: lockFolder(folder, 0) })
       expect(await faultIn(log, terms, kill)).toBe(undefined)
+      // What is found is durable by now, also where nobody had been told: it takes the place of what was told before.
+      saves += said.length
+      terms.clear()
+      for (let index = log.storage.firstIndex(); index <= log.storage.lastIndex(); index++)
+        terms.set(index, Number(log.storage.term(index)))
       expect(log.identity.token).toBe((token ??= log.identity.token))
     }
-    expect(terms.size).toBeGreaterThan(kills)
+    expect(saves).toBeGreaterThan(kills)
   })
 })
 
