@@ -2,13 +2,11 @@
  * Makes CloudEvents of what was decided: id, time, source, and how the events of one command hang together. Unlike
  * `makeEvent` of `base/` it makes several for one occasion, so that without a cause they share the correlation of the first.
  */
-import { systemEntropy } from '../base/entropy.ts'
 import { makeEvent } from '../base/envelope.ts'
 import type { CloudEvent, EventInput } from '../base/envelope.ts'
-import { idSource } from '../base/id.ts'
 import type { IdSource } from '../base/id.ts'
-import { seededRandom } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
+import { systemIds } from '../base/system-id.ts'
 import type { Clock } from '../base/clock.ts'
 
 /** Where ids and times of new events come from. For a run that can be repeated give both. */
@@ -31,15 +29,8 @@ export interface EventBond {
   readonly correlation?: string | undefined
 }
 
-let systemIds: IdSource | undefined
-
-function systemId(): string {
-  systemIds ??= idSource(systemClock, seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex')))
-  return systemIds()
-}
-
 export function eventMaker(
-  { source = '/colloquy', clock = systemClock, id = systemId }: EventOrigin,
+  { source = '/colloquy', clock = systemClock, id = () => systemIds.next() }: EventOrigin,
   { cause, correlation }: EventBond = {},
 ): <Data>(input: { readonly type: string; readonly data: Data } & EventDetail) => CloudEvent<Data> {
   let shared = correlation

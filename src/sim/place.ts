@@ -8,6 +8,8 @@ import { checkDelay } from '../base/clock.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { predictableEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
+import { idSource } from '../base/id.ts'
+import type { IdSource } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import { SimSpinning } from './error.ts'
 import type { LocalTime } from './local-time.ts'
@@ -42,6 +44,8 @@ export class Place implements Owner {
   readonly chance: Random
   /** What the secure generator of the platform gives. */
   readonly entropy: Entropy
+  /** What makes ids where nobody gave a source. */
+  readonly nextId: IdSource
   readonly clock: Clock
   /** Timers whose number was asked for, by that number: above all that Node.js gives. */
   readonly numbered: Map<number, object> = new Map()
@@ -62,6 +66,7 @@ export class Place implements Owner {
     this.time = time
     this.chance = random.split('Math.random')
     this.entropy = predictableEntropy(random.split('crypto'))
+    this.nextId = idSource(time, random.split('ids'))
     this.#loop = loop
     this.#events = events
     this.#inside = here.run(this, () => new AsyncResource('colloquy.place'))

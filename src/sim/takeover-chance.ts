@@ -1,9 +1,10 @@
 /**
  * The chance of the platform in a world: `Math.random`, Web Crypto's random values, those of `node:crypto`, and the house's
- * own entropy, which keeps a pool of real bytes. All of it comes from the seed; keys that are made in a world are worth nothing.
+ * own entropy, which keeps a pool of real bytes, and ids. All of it comes from the seed; keys that are made in a world are worth nothing.
  */
 import { systemEntropy } from '../base/entropy.ts'
 import { seededRandom } from '../base/random.ts'
+import { systemIds } from '../base/system-id.ts'
 import { here } from './place.ts'
 import type { Place } from './place.ts'
 import { inWorlds } from './takeover-part.ts'
@@ -15,6 +16,7 @@ export function chanceParts(place: Whereabouts): Part[] {
   return [
     ...inWorlds(Math, 'random', place, (at) => at.chance.float()),
     ...inWorlds(systemEntropy, 'bytes', place, (at, [length]) => at.entropy.bytes(Number(length))),
+    ...inWorlds(systemIds, 'next', place, (at) => at.nextId()),
     ...webs.flatMap((target) => [
       ...inWorlds(target, 'randomUUID', place, (at) => uuid(at, 0x40)),
       ...inWorlds(target, 'getRandomValues', place, (at, [array], real) => filled(at, checking(real, array))),

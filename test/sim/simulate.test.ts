@@ -1,36 +1,12 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import { spawn } from 'node:child_process'
-import { lookup } from 'node:dns'
-import { get } from 'node:http'
-import { createServer } from 'node:net'
-import { readFile } from 'node:fs/promises'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as waitFor, setInterval as every, scheduler } from 'node:timers/promises'
-import {
-  createHash,
-  generateKeyPairSync,
-  pbkdf2Sync,
-  randomBytes,
-  randomFillSync,
-  randomInt,
-  randomUUID,
-  scryptSync,
-} from 'node:crypto'
-import { PassThrough, Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { randomBytes, randomFillSync, randomInt, randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
-import { Worker } from 'node:worker_threads'
-import {
-  brotliCompressSync,
-  brotliDecompressSync,
-  deflateRawSync,
-  gunzipSync,
-  gzip,
-  gzipSync,
-  inflateRawSync,
-} from 'node:zlib'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/base/system-clock.ts'
 import { systemEntropy } from '../../src/base/entropy.ts'
+import { idTimeMs } from '../../src/base/id.ts'
+import { eventMaker } from '../../src/journal/event-maker.ts'
 import { sleep } from '../../src/base/clock.ts'
 import { simulate } from '../../src/sim/simulate.ts'
 import type { World } from '../../src/sim/world.ts'
@@ -261,6 +237,18 @@ describe('the chance of a world', () => {
     expect(first.result[6]).toMatch(/^0{8}[0-9a-f]{16}0{8}$/)
   })
 
+  it('is that of the ids of events too, whatever was made in the process before', async () => {
+    const make = () => eventMaker({})({ type: 'test.made', data: {} }).id
+    const ids = async (seed: number) => (await seen(() => [make(), make()], seed)).result
+    make()
+    const first = await ids(1)
+    make()
+    expect(await ids(1)).toEqual(first)
+    expect(await ids(2)).not.toEqual(first)
+    expect(new Date(idTimeMs(first[0] ?? '')).toISOString()).toBe('2026-01-01T00:00:00.000Z')
+    expect(idTimeMs(make())).toBeGreaterThan(Date.now() - 60_000)
+  })
+
   it('is real outside, also right after a world', async () => {
     await seen(draw, 7)
     const { result } = await seen(draw, 7)
@@ -276,91 +264,6 @@ describe('the chance of a world', () => {
         ),
       )
     expect((await seen(read, 3)).result).toEqual((await seen(read, 3)).result)
-  })
-})
-
-describe('what escapes from a world', () => {
-  it('is a socket, a file, a worker or a request, named with its stack', async () => {
-    const begin: readonly [RegExp, () => unknown][] = [
-      [/TCP/, () => createServer().listen(0).close()],
-      [/FS/, () => readFile(import.meta.filename)],
-      [/fetch/, () => fetch('http://127.0.0.1:9/')],
-      [/MESSAGEPORT/, () => new MessageChannel().port1.close()],
-      [/HTTPCLIENTREQUEST|TCPWRAP|Timeout/, () => get('http://127.0.0.1:9/').on('error', () => {})],
-      [/GETADDRINFOREQWRAP/, () => lookup('localhost', () => {})],
-      [/PROCESSWRAP/, () => spawn('true')],
-      [/WORKER|MESSAGEPORT/, () => new Worker('', { eval: true }).unref()],
-      [/process.exit/, () => process.exit(0)],
-      [/ZLIB/, () => gzip('text', () => {})],
-      [/KEYPAIRGENREQUEST/, () => generateKeyPairSync('ed25519')],
-      [/HASHREQUEST/, () => crypto.subtle.digest('SHA-256', new Uint8Array(1))],
-      [/WebAssembly/, () => wasmCompile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))],
-      [/WebSocket/, () => new WebSocket('ws://127.0.0.1:9/')],
-      [/Atomics/, () => Atomics.waitAsync(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)],
-    ]
-    for (const [resource, escape] of begin) {
-      const failed = await simulate({ seed: 1 }, async () => {
-        await waitFor(3)
-        escape()
-        await waitFor(1000)
-      }).catch((error: unknown) => error)
-      expect(failed).toMatchObject({ code: 'sim.escaped', resource: expect.stringMatching(resource) as string })
-      expect((failed as { where: string }).where).toContain('simulate.test.ts')
-    }
-  })
-
-  it('is a timer of the platform that was held before the world', async () => {
-    const held = setTimeout
-    await expect(simulate({ seed: 1 }, () => new Promise((resolve) => held(resolve, 1)))).rejects.toMatchObject({
-      code: 'sim.escaped',
-      resource: 'Timeout',
-    })
-  })
-
-  it('is not cryptography that ends within its call and needs no chance', async () => {
-    const { result } = await seen(() => [
-      createHash('sha256').update('text').digest('hex'),
-      pbkdf2Sync('secret', 'salt', 1, 8, 'sha256').toString('hex'),
-      scryptSync('secret', 'salt', 8).toString('hex'),
-    ])
-    expect(result.map(({ length }) => length)).toEqual([64, 16, 16])
-  })
-
-  it('is not compression that ends within its call', async () => {
-    const { result } = await seen(() => [
-      inflateRawSync(deflateRawSync('text')).toString(),
-      gunzipSync(gzipSync('text')).toString(),
-      brotliDecompressSync(brotliCompressSync('text')).toString(),
-    ])
-    expect(result).toEqual(['text', 'text', 'text'])
-  })
-
-  it('is not a stream in memory, nor an async resource of somebody’s own', async () => {
-    const { result } = await seen(async (world) => {
-      const chunks: string[] = []
-      for await (const chunk of Readable.from(['a', 'b'])) chunks.push(String(chunk))
-      await pipeline(Readable.from(['c', 'd']), new PassThrough(), async (source: AsyncIterable<unknown>) => {
-        for await (const chunk of source) chunks.push(String(chunk))
-      })
-      new AsyncResource('POOL').runInAsyncScope(() => chunks.push('e'))
-      await world.sleep(1)
-      return chunks.join('')
-    })
-    expect(result).toBe('abcde')
-  })
-
-  it('is not what is written to the terminal', async () => {
-    const written: string[] = []
-    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
-    try {
-      await simulate({ seed: 1 }, async () => {
-        process.stdout.write('told\n')
-        await waitFor(1)
-      })
-    } finally {
-      write.mockRestore()
-    }
-    expect(written).toEqual(['told\n'])
   })
 })
 
@@ -484,12 +387,6 @@ describe('how a world ends', () => {
     expect(other.report.digest).not.toBe(alone.report.digest)
   })
 })
-
-/** The types of this project know no WebAssembly. */
-function wasmCompile(bytes: Uint8Array): unknown {
-  const wasm: unknown = Reflect.get(globalThis, 'WebAssembly')
-  return (wasm as { compile(source: Uint8Array): unknown }).compile(bytes)
-}
 
 function fail(): never {
   throw new Error('uncaught')
