@@ -58,7 +58,7 @@ export async function decodeCaptured<State, Command, Result>(
   if (header.version !== version) throw new InvalidFrame(`of a snapshot is of version ${header.version}`)
   const { version: _version, ...rest } = header
   const state = await machine.restore(restOf(held, iterator))
-  return { groupId: undefined, ...rest, state }
+  return { ...rest, state }
 }
 
 async function* restOf(held: Uint8Array, iterator: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
