@@ -18,6 +18,7 @@ export type { Absence, CastBallot, Election, ExactInput, Quorum, Unranked } from
 export { InvalidElection, RuleBroken, TieUnfit, TooLarge, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
 export { countTables, explain, pairwiseTable } from './explain.ts'
 export type { Grading } from './grading.ts'
+export type { LinkStrength } from './link.ts'
 export type {
   Counted,
   Exact,
@@ -54,7 +55,14 @@ export { borda } from './rules/borda.ts'
 export { instantRunoff } from './rules/instant-runoff.ts'
 export { plurality } from './rules/plurality.ts'
 export { schulze } from './rules/schulze.ts'
-export type { LinkStrength } from './rules/schulze.ts'
+export { condorcetLoser, condorcetWinner } from './rules/condorcet.ts'
+export { smithSet } from './rules/smith-set.ts'
+export { copeland } from './rules/copeland.ts'
+export { minimax } from './rules/minimax.ts'
+export type { DefeatMeasure } from './rules/minimax.ts'
+export { dodgsonTideman } from './rules/dodgson-tideman.ts'
+export { splitCycle } from './rules/split-cycle.ts'
+export { rankedPairs } from './rules/ranked-pairs.ts'
 export { SharedSums, Sums, timesUnits } from './sums.ts'
 export type { Units } from './sums.ts'
 export { tally } from './tally.ts'

@@ -2,6 +2,7 @@
  * Pairwise comparison: for each two candidates the weight of the ballots that put one above the other. The ground of every
  * rule of Condorcet's kind; it decides nothing itself.
  */
+import type { BallotKind } from './ballot.ts'
 import type { Profile } from './profile.ts'
 import { rational } from './rational.ts'
 import type { Rational } from './rational.ts'
@@ -9,6 +10,9 @@ import { Sums } from './sums.ts'
 
 /** `above[a][b]`: weight of the ballots that put a above b. Ballots that tie the two are in neither cell. */
 export type PairwiseMatrix = readonly (readonly Rational[])[]
+
+/** Every kind of ballot says who stands above whom; of grades the higher ones stand above. */
+export const pairwiseKinds: readonly BallotKind[] = ['ranked', 'approval', 'single', 'grades']
 
 export function pairwise(profile: Profile): PairwiseMatrix {
   const size = profile.candidates.length

@@ -9,6 +9,13 @@ import { borda } from './rules/borda.ts'
 import { instantRunoff } from './rules/instant-runoff.ts'
 import { plurality } from './rules/plurality.ts'
 import { schulze } from './rules/schulze.ts'
+import { condorcetWinner } from './rules/condorcet.ts'
+import { smithSet } from './rules/smith-set.ts'
+import { copeland } from './rules/copeland.ts'
+import { minimax } from './rules/minimax.ts'
+import { dodgsonTideman } from './rules/dodgson-tideman.ts'
+import { splitCycle } from './rules/split-cycle.ts'
+import { rankedPairs } from './rules/ranked-pairs.ts'
 
 export const rules: readonly Rule[] = [
   plurality,
@@ -18,6 +25,16 @@ export const rules: readonly Rule[] = [
   schulze(),
   schulze({ strength: 'margins' }),
   schulze({ strength: 'ratio' }),
+  condorcetWinner,
+  smithSet,
+  copeland,
+  minimax(),
+  minimax({ measure: 'margins' }),
+  minimax({ measure: 'opposition' }),
+  dodgsonTideman,
+  splitCycle,
+  rankedPairs(),
+  rankedPairs({ strength: 'margins' }),
 ]
 
 /** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */

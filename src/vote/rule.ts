@@ -44,6 +44,8 @@ export interface CountHelp {
    * tally was asked for parallel universes.
    */
   settle(tied: readonly number[], want: 'best' | 'worst', where: string): readonly number[]
+  /** Whether ties inside the count are to be followed every way; a rule that has a symmetric way out of them asks. */
+  readonly parallelUniverses: boolean
   /** Different situations that a rule may follow when a tie remains; beyond it, `vote.too_many_universes`. */
   readonly universesMax: number
 }

@@ -51,7 +51,7 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
     : (tied, want, where) => chain.settle(tied, want, where)
   const count: Count = empty
     ? { ranking: [profile.candidates.map((_, at) => at)] }
-    : rule.count(profile, { settle, universesMax })
+    : rule.count(profile, { settle, universesMax, parallelUniverses: options.parallelUniverses ?? false })
   checkRanking(rule, count, profile)
   const quorate = reading.quorum?.met ?? true
   const won = quorate && !empty && !count.nobody

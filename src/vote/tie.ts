@@ -128,5 +128,5 @@ export function unfitFor(kinds: Iterable<BallotKind>, ties: readonly TieBreak[])
 
 /** A tie inside the tie-break itself stays open: its own chain would be the chain that it is a part of. */
 function withoutChain(universesMax: number): CountHelp {
-  return { settle: (tied) => tied, universesMax }
+  return { settle: (tied) => tied, universesMax, parallelUniverses: false }
 }
