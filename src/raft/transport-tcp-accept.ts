@@ -67,5 +67,6 @@ function checkHello(host: AcceptHost, socket: Socket, hello: Hello): void {
     throw new InvalidFrame('greets without a certificate of the group')
   if (settings.tls && !certifies((socket as TLSSocket).getPeerCertificate(), hello.from))
     throw new InvalidFrame('greets with the certificate of another member')
-  if (hello.from === hello.to || !host.knows(hello)) throw new InvalidFrame('is for a group or member that is not here')
+  if (hello.from === '' || hello.from === hello.to || !host.knows(hello))
+    throw new InvalidFrame('is for a group or member that is not here')
 }

@@ -38,6 +38,8 @@ export class Channel {
   #refused = false
   #closed = false
   #paused = false
+  /** Said its last; whoever goes on talking is not waited for. */
+  #ending = false
 
   constructor(socket: Socket, side: ChannelSide, settings: TcpSettings) {
     this.socket = socket
@@ -96,7 +98,8 @@ export class Channel {
     this.#fault ||= reason
     this.#opener.stop()
     this.socket.end()
-    this.socket.resume()
+    this.resume()
+    this.#ending = true
   }
 
   destroy(reason: string): void {
@@ -122,6 +125,7 @@ export class Channel {
   }
 
   #read(piece: Buffer): void {
+    if (this.#ending) return
     this.#heardMs = this.#settings.clock.monotonicMs()
     try {
       this.#opener.push(piece, this.#take)

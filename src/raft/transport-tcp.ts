@@ -6,7 +6,8 @@
  * ever in a log or error.
  *
  * All members must have the same `frameMaxBytes`, the same secret or the same authority. A stranger can make a connection and
- * hold it for `handshakeTimeoutMs`; it costs a greeting of at most 2 KiB. Whoever can change what passes can break a
+ * hold it for `handshakeTimeoutMs`; it costs a greeting of at most 2 KiB, and `connectionsMax` of them at one time keep members
+ * that are not connected out: let strangers not reach the port. Whoever can change what passes can break a
  * connection, and no more; without TLS whoever sees what passes can read it.
  */
 import { createServer } from 'node:net'

@@ -209,4 +209,29 @@ describe('tcp transport and members that fail', () => {
     await first
     await a.link.stream('b', Buffer.from('3'), one('third'))
   })
+
+  it('lets go of a stream that was refused, though its sender reads nothing and stays', async () => {
+    const clock = manualClock()
+    const { tb, a, b } = await pair({ clock, streamsMax: 1 })
+    const hand = await byHand(portOf(tb.address), { purpose: 'stream', from: 'hand' })
+    hand.socket.pause()
+    b.onStream = async () => {
+      // More has come than may wait, so that the connection is paused.
+      for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+      throw new Error('refused')
+    }
+    hand.socket.write(hand.sealer.seal(recordKinds.header))
+    for (let at = 0; at < 20; at++) hand.socket.write(hand.sealer.seal(recordKinds.chunk, [Buffer.alloc(100_000)]))
+    const sent = async () =>
+      a.link.stream('b', Buffer.of(1), one('next')).then(
+        () => true,
+        () => false,
+      )
+    expect(await sent()).toBe(false)
+    b.onStream = async (_from, _header, content) => {
+      for await (const _piece of content);
+    }
+    while (!(await sent())) await clock.advance(1000)
+    expect(clock.monotonicMs()).toBeGreaterThanOrEqual(10_000)
+  })
 })

@@ -46,17 +46,17 @@ describe('tcp transport and strangers', () => {
 
   it('closes on a member that is not here, another group, a version of later, and itself', async () => {
     const { tb, b } = await pair()
-    for (const hello of [{ to: 'z' }, { group: 'other' }, { from: 'b' }, { proves: true }] as const) {
+    for (const hello of [{ to: 'z' }, { group: 'other' }, { from: 'b' }, { from: '' }, { proves: true }] as const) {
       const { closed } = await byHand(portOf(tb.address), hello)
       await closed
     }
-    expect(tb.refused).toBe(4)
+    expect(tb.refused).toBe(5)
     const later = Buffer.from(encodeHello(greeting))
     later[4] = 2
     const { socket, closed } = await stranger(portOf(tb.address))
     socket.write(new RecordSealer().seal(recordKinds.hello, [later]))
     await closed
-    expect(tb.refused).toBe(5)
+    expect(tb.refused).toBe(6)
     expect(b.frames).toEqual([])
   })
 
