@@ -16,6 +16,12 @@ import { minimax } from './rules/minimax.ts'
 import { dodgsonTideman } from './rules/dodgson-tideman.ts'
 import { splitCycle } from './rules/split-cycle.ts'
 import { rankedPairs } from './rules/ranked-pairs.ts'
+import { coombs } from './rules/coombs.ts'
+import { twoRound } from './rules/two-round.ts'
+import { baldwin, nanson } from './rules/borda-elimination.ts'
+import { bucklin } from './rules/bucklin.ts'
+import { dowdall } from './rules/dowdall.ts'
+import { majority, supermajority, unanimity } from './rules/threshold.ts'
 
 export const rules: readonly Rule[] = [
   plurality,
@@ -35,6 +41,15 @@ export const rules: readonly Rule[] = [
   splitCycle,
   rankedPairs(),
   rankedPairs({ strength: 'margins' }),
+  coombs,
+  twoRound,
+  baldwin,
+  nanson,
+  bucklin,
+  dowdall,
+  majority,
+  supermajority(),
+  unanimity,
 ]
 
 /** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */
