@@ -10,6 +10,9 @@ import type { Random } from '../base/random.ts'
 
 export const sectorBytes = 512
 
+/** What of a file is held as unsynced at one time; beyond it the oldest half is written back, as by a system short of memory. */
+const unsyncedMaxBytes = 64 * 1024 * 1024
+
 /** What becomes of unsynced changes: none or all of them are on the platter, some, or one of the three by chance. */
 export type UnsyncedFate = 'lost' | 'kept' | 'mixed'
 
@@ -35,6 +38,9 @@ export class Image {
   #platter: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #platterSize = 0
   #changes: Change[] = []
+  #changesBytes = 0
+  /** Changes that are unsynced no more, of all there were. */
+  #settled = 0
   /** A sync failed: the cache may hold what the platter will never have. */
   #suspect = false
 
@@ -44,6 +50,10 @@ export class Image {
   /** Changes that a sync would make durable. */
   get unsynced(): number {
     return this.#changes.length
+  }
+  /** Where a sync that begins now will end: changes after it are not its own, whatever else is synced meanwhile. */
+  get mark(): number {
+    return this.#settled + this.#changes.length
   }
 
   read(offset: number, length: number): Uint8Array<ArrayBuffer> {
@@ -74,11 +84,21 @@ export class Image {
     const end = Math.ceil(to / sectorBytes)
     const data = this.#cache.slice(first * sectorBytes, Math.min(end * sectorBytes, this.#size))
     this.#changes.push({ first, count: end - first, data, size: this.#size })
+    this.#changesBytes += data.length
+    if (this.#changesBytes > unsyncedMaxBytes) this.sync(this.#settled + Math.ceil(this.#changes.length / 2))
   }
 
-  /** The first `count` changes are durable. */
-  sync(count: number): void {
-    const done = this.#changes.splice(0, count)
+  /** Changes up to a mark, which are unsynced no more. */
+  #taken(mark: number): Change[] {
+    const taken = this.#changes.splice(0, Math.max(0, mark - this.#settled))
+    this.#settled += taken.length
+    for (const { data } of taken) this.#changesBytes -= data.length
+    return taken
+  }
+
+  /** The changes up to the mark are durable. */
+  sync(mark: number): void {
+    const done = this.#taken(mark)
     const last = done.at(-1)
     if (!last) return
     for (const change of done) this.#land(change)
@@ -86,10 +106,11 @@ export class Image {
     this.#trim()
   }
 
-  /** The sync of the first `count` changes failed: they are no longer unsynced, and only some are durable. */
-  failSync(count: number, random: Random): Fates {
-    this.#suspect = count > 0
-    return this.#decide(this.#changes.splice(0, count), 'mixed', random)
+  /** The sync of the changes up to the mark failed: they are no longer unsynced, and only some are durable. */
+  failSync(mark: number, random: Random): Fates {
+    const failed = this.#taken(mark)
+    if (failed.length > 0) this.#suspect = true
+    return this.#decide(failed, 'mixed', random)
   }
 
   get suspect(): boolean {
@@ -109,7 +130,7 @@ export class Image {
 
   /** Power is lost. */
   crash(fate: UnsyncedFate, random: Random): Fates {
-    const fates = this.#decide(this.#changes.splice(0), fate, random)
+    const fates = this.#decide(this.#taken(this.mark), fate, random)
     this.#cache = this.#platter.slice()
     this.#size = this.#platterSize
     this.#suspect = false

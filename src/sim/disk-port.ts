@@ -241,11 +241,11 @@ export class SimDiskPort implements Disk {
   }
 
   #sync(path: string, image: Image): () => void {
-    const count = image.unsynced
+    const { mark } = image
     const host = this.#host
     return () => {
-      if (!host.happens(host.now.syncErrorChance)) return image.sync(count)
-      host.tell({ type: 'sync-failed', path, ...image.failSync(count, host.chance) })
+      if (!host.happens(host.now.syncErrorChance)) return image.sync(mark)
+      host.tell({ type: 'sync-failed', path, ...image.failSync(mark, host.chance) })
       throw failure(path, 'sync')
     }
   }

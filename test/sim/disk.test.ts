@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { createSimDisk } from '../../src/sim/disk.ts'
+import { Image } from '../../src/sim/disk-image.ts'
 import type { DiskEvent, DiskTrouble, SimDisk } from '../../src/sim/disk.ts'
 import type { DiskFile } from '../../src/store/disk.ts'
 
@@ -216,6 +217,33 @@ describe('simulated disk, a sync that fails', () => {
 })
 
 describe('simulated disk, incarnations', () => {
+  it('a sync makes durable what was written before it, also beside another of the same file', async () => {
+    const { clock, sim } = stage({ syncMinMs: 10, syncMaxMs: 10 })
+    const making = created(sim, 'f')
+    for (let at = 0; at < 40; at++) await clock.advance(1)
+    const [one, other, third] = [await making, await sim.mount().open('f'), await sim.mount().open('f')]
+    await one.write(0, Buffer.from('early'))
+    const syncs = Promise.all([one.sync(), other.sync()])
+    await third.write(5, Buffer.from(' late'))
+    for (let at = 0; at < 40; at++) await clock.advance(1)
+    await syncs
+    sim.crash('lost')
+    expect(await text(sim, 'f')).toBe('early')
+  })
+
+  it('holds no more unsynced than a machine would: the oldest is written back before a sync', () => {
+    const image = new Image()
+    const sectors = 1024
+    const writes = 300
+    for (let at = 0; at < writes; at++) image.write(0, new Uint8Array(sectors * 512).fill(at))
+    expect(image.unsynced).toBeLessThan(writes / 2)
+    const before = image.mark
+    image.write(0, new Uint8Array([7]))
+    image.sync(before)
+    image.crash('lost', seededRandom(1))
+    expect(image.read(0, 2)).toEqual(new Uint8Array([(writes - 1) % 256, (writes - 1) % 256]))
+  })
+
   it('a crash revokes what was mounted: later calls reject, and what was under way never lands and never settles', async () => {
     const { clock, sim } = stage({ latencyMinMs: 5, latencyMaxMs: 5 })
     const disk = sim.mount()
