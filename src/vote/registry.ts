@@ -22,6 +22,9 @@ import { baldwin, nanson } from './rules/borda-elimination.ts'
 import { bucklin } from './rules/bucklin.ts'
 import { dowdall } from './rules/dowdall.ts'
 import { majority, supermajority, unanimity } from './rules/threshold.ts'
+import { cumulative, disAndApproval, quadratic, score } from './rules/score.ts'
+import { star } from './rules/star.ts'
+import { majorityJudgement } from './rules/majority-judgement.ts'
 
 export const rules: readonly Rule[] = [
   plurality,
@@ -50,6 +53,14 @@ export const rules: readonly Rule[] = [
   majority,
   supermajority(),
   unanimity,
+  score(),
+  score({ by: 'mean' }),
+  score({ by: 'median' }),
+  disAndApproval,
+  cumulative(),
+  quadratic(),
+  star(),
+  majorityJudgement(),
 ]
 
 /** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */

@@ -39,7 +39,7 @@ function count(profile: Profile, help: CountHelp): Count {
       matrix,
       notes: [`${profile.candidates[first[0] as number]} has more than half of the votes.`],
     }
-  const pairs = finalists(ranking, help)
+  const pairs = finalists(ranking, help, 'a place in the second round')
   const winners = new Set(pairs.flatMap(([a, b]) => duel(matrix, a, b)))
   const inFinal = new Set(pairs.flat())
   // Winners of some second round, then those who reached one, then the others; inside both latter by their first votes.
@@ -53,11 +53,10 @@ function count(profile: Profile, help: CountHelp): Count {
   }
 }
 
-type Pair = readonly [number, number]
+export type Pair = readonly [number, number]
 
-/** Who may meet in the second round. */
-function finalists([first = [], second = []]: Count['ranking'], help: CountHelp): Pair[] {
-  const place = 'a place in the second round'
+/** The pairs that may meet when the two best of these levels do; `place` is what a tie is for. Two candidates or more. */
+export function finalists([first = [], second = []]: Count['ranking'], help: CountHelp, place: string): Pair[] {
   if (first.length === 1) {
     const [one] = first as [number]
     const others = second.length > 1 ? help.settle(second, 'best', place) : second
