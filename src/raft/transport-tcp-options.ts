@@ -43,7 +43,10 @@ export interface TcpTransportOptions {
   readonly queueMax?: number
   /** Their bytes, those in the socket counted. Default 64 MiB. */
   readonly queueMaxBytes?: number
-  /** Connections that others have made, those in a handshake too; one more is closed without a word. Default 1024. */
+  /**
+   * Connections that others have made. For one more, that which has gone longest without a proof makes room; if all have proved
+   * who they are, it is closed. Default 1024.
+   */
   readonly connectionsMax?: number
   /** Streams that are taken at one time; one more is closed. Default 16. */
   readonly streamsMax?: number

@@ -6,9 +6,8 @@
  * ever in a log or error.
  *
  * All members must have the same `frameMaxBytes`, the same secret or the same authority. A stranger can make a connection and
- * hold it for `handshakeTimeoutMs`; it costs a greeting of at most 2 KiB, and `connectionsMax` of them at one time keep members
- * that are not connected out: let strangers not reach the port. Whoever can change what passes can break a
- * connection, and no more; without TLS whoever sees what passes can read it.
+ * hold it for `handshakeTimeoutMs`, or until others need its place; it costs a greeting of at most 2 KiB. Whoever can change
+ * what passes can break a connection, and no more; without TLS whoever sees what passes can read it.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
@@ -18,6 +17,7 @@ import { GroupTaken, ListenFailed } from './error.ts'
 import type { Channel } from './transport-tcp-channel.ts'
 import { accept } from './transport-tcp-accept.ts'
 import type { AcceptHost } from './transport-tcp-accept.ts'
+import { Doors } from './transport-tcp-doors.ts'
 import type { Hello } from './transport-tcp-handshake.ts'
 import { TcpLink, checkMember } from './transport-tcp-link.ts'
 import { checkTcpOptions, formatTcpAddress } from './transport-tcp-options.ts'
@@ -47,7 +47,6 @@ export async function tcpTransport(options: TcpTransportOptions = {}): Promise<T
         handshakeTimeout: handshakeTimeoutMs,
       })
     : createServer({ noDelay: true })
-  server.maxConnections = settings.connectionsMax
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(new ListenFailed(settings.host, settings.port, { cause })))
     server.listen({ host: settings.host, port: settings.port }, resolve)
@@ -63,8 +62,7 @@ class Direct implements TcpTransport {
   readonly #settings: TcpSettings
   readonly #server: Server
   readonly #links = new Map<string, TcpLink>()
-  /** All that others have opened, those in a handshake of TLS too. */
-  readonly #sockets = new Set<Socket>()
+  readonly #doors: Doors
   readonly #host: AcceptHost
   #streams = 0
   #refused = 0
@@ -73,6 +71,7 @@ class Direct implements TcpTransport {
   constructor(settings: TcpSettings, server: Server) {
     this.#settings = settings
     this.#server = server
+    this.#doors = new Doors(settings.connectionsMax)
     this.frameMaxBytes = settings.frameMaxBytes
     this.address = formatTcpAddress(settings.advertiseHost, (server.address() as AddressInfo).port)
     this.#host = {
@@ -83,11 +82,7 @@ class Direct implements TcpTransport {
     }
     // Such as no descriptor left for one more socket; those that are there go on.
     server.on('error', (error) => settings.logger.warn({ err: error }, 'the raft transport cannot take a connection'))
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => this.#sockets.delete(socket))
-    })
+    server.on('connection', (socket: Socket) => this.#doors.add(socket))
     server.on('tlsClientError', (error: Error) => this.#refuse(error.message, undefined))
     server.on(settings.tls ? 'secureConnection' : 'connection', (socket: Socket) => void accept(this.#host, socket))
   }
@@ -108,6 +103,7 @@ class Direct implements TcpTransport {
   }
 
   #accepted(hello: Hello, channel: Channel): void {
+    this.#doors.proved(channel.socket)
     const { group, from, to, purpose } = hello
     const link = this.#links.get(keyOf(group, to))
     // It may have left the group between the greeting and the proof.
@@ -130,7 +126,7 @@ class Direct implements TcpTransport {
     this.#closed ??= (async () => {
       const gone = new Promise<void>((resolve) => this.#server.close(() => resolve()))
       await Promise.all(Array.from(this.#links.values(), (link) => link.close()))
-      for (const socket of this.#sockets) socket.destroy()
+      this.#doors.closeAll()
       await gone
     })()
     return this.#closed

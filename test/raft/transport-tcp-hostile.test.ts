@@ -60,17 +60,23 @@ describe('tcp transport and strangers', () => {
     expect(b.frames).toEqual([])
   })
 
-  it('takes no more connections than its bound, those that stay silent too', async () => {
+  it('takes no more connections than its bound, and members before strangers', async () => {
     // Nobody is closed for being silent: no time passes.
-    const tb = await transport({ connectionsMax: 2, clock: manualClock() })
+    const tb = await transport({ connectionsMax: 3, clock: manualClock() })
     const b = joinMember(tb, 'b')
-    const first = await byHand(portOf(tb.address))
-    await stranger(portOf(tb.address))
+    const member = await byHand(portOf(tb.address))
+    const strangers = [await stranger(portOf(tb.address)), await stranger(portOf(tb.address))]
     const third = await stranger(portOf(tb.address))
+    await strangers[0]!.closed
+    const second = await byHand(portOf(tb.address), { from: 'c' })
+    await strangers[1]!.closed
+    const last = await byHand(portOf(tb.address), { from: 'd' })
     await third.closed
-    first.socket.write(first.frames(['heard']))
-    await b.until(() => b.frames.length === 1)
-    expect(b.frames).toEqual(['heard'])
+    const beyond = await stranger(portOf(tb.address))
+    await beyond.closed
+    for (const each of [member, second, last]) each.socket.write(each.frames(['heard']))
+    await b.until(() => b.frames.length === 3)
+    expect(tb.refused).toBe(4)
   })
 
   it('is not told of a wrong secret more than that, on either side', async () => {
