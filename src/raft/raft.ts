@@ -221,6 +221,11 @@ export interface Raft<State, Command, Result> extends RaftCalls<State, Command, 
   removeMember(name: string, options?: WaitOptions): Promise<void>
   /** To the named voter, or to the one that is the furthest. Rejects with `raft.transfer_failed`. */
   transferLeadership(to?: string, options?: WaitOptions): Promise<void>
+  /**
+   * Waits until this member leads and a quorum has confirmed it in this term. Rejects with `base.timeout`, `base.aborted`, and what a
+   * read rejects with.
+   */
+  leadership(options?: WaitOptions): Promise<LeaderInfo>
   /** As this member knows; undefined when it knows none. */
   leader(): LeaderInfo | undefined
   /** The leader now, then each change; undefined while none is known. A slow reader misses changes, never the last. */

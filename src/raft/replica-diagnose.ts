@@ -4,6 +4,7 @@
  */
 import type { ConfState, MemberId } from './core/message.ts'
 import type { Finding, Phase } from './raft.ts'
+import { NoLeader, NoQuorum } from './replica-error.ts'
 
 export interface Facts {
   readonly phase: Phase
@@ -51,6 +52,16 @@ export function diagnose(facts: Facts): readonly Finding[] {
       ]),
     )
   return findings.length === 0 ? [found('ok', 'nothing is wrong here')] : findings
+}
+
+/** Why nothing came of a call that had to wait for a leader: `raft.no_quorum` where that is certain, else `raft.no_leader`. */
+export function whyNot(group: string, facts: Facts): NoQuorum | NoLeader {
+  const silent = facts.discovery === undefined && facts.leader === 0 ? silentQuorum(facts) : []
+  if (silent.length > 0) return new NoQuorum(group, silent)
+  const reason = diagnose(facts)
+    .map(({ text }) => text)
+    .join('; ')
+  return new NoLeader(group, reason)
 }
 
 function undiscovered({ member }: Facts, { unheard, answeredBy, join }: NonNullable<Facts['discovery']>): Finding {

@@ -3,31 +3,31 @@
  * wait. Unlike the replica, which is what a user holds, it speaks in frames and entries. It decides nothing that a part can decide.
  */
 import { messageOf } from '../base/error.ts'
-import type { Hello, HelloAnswer } from './control-frame.ts'
-import { decodeControl, encodeControl } from './control-frame.ts'
+import { type HelloAnswer, encodeControl } from './control-frame.ts'
 import { unmarshalConfChange } from './core/conf-change-codec.ts'
 import type { RaftEvent } from './core/event.ts'
 import type { ReadState } from './core/machine.ts'
-import type { ConfState, Entry, MemberId, Message, Snapshot } from './core/message.ts'
+import type { ConfState, Entry, MemberId, Snapshot } from './core/message.ts'
 import { InvalidFrame } from './error.ts'
 import type { Founding } from './founding.ts'
 import type { LeaderInfo, Phase } from './raft.ts'
-import { type Facts, diagnose, silentQuorum } from './replica-diagnose.ts'
+import { type Facts, silentQuorum, whyNot } from './replica-diagnose.ts'
 import { ReplicaDiscovery } from './replica-discovery.ts'
-import { NoLeader, NoQuorum, ReplicaFailed } from './replica-error.ts'
+import { ReplicaFailed } from './replica-error.ts'
 import { ReplicaFeeds } from './replica-feeds.ts'
-import { ReplicaLeader } from './replica-leader.ts'
+import { ReplicaFrames } from './replica-frames.ts'
+import { ReplicaLeader, furthestVoter } from './replica-leader.ts'
 import { ReplicaMembers } from './replica-members.ts'
 import { ReplicaNode } from './replica-node.ts'
 import type { ReplicaSettings } from './replica-options.ts'
 import { ReplicaProposals, closedError } from './replica-proposals.ts'
 import { ReplicaReads } from './replica-reads.ts'
 import { ReplicaRoutes } from './replica-routes.ts'
+import { ReplicaSender } from './replica-sender.ts'
 import { ReplicaSnapshots } from './replica-snapshots.ts'
 import { decodeCaptured, encodeCaptured } from './replicated-snapshot.ts'
 import type { Replicated } from './replicated.ts'
-import type { GroupLink, Receiver } from './transport.ts'
-import { decodeMessage, encodeMessage, frameKind, isOfGroup } from './wire.ts'
+import type { GroupLink } from './transport.ts'
 
 /** What the log told at the opening. */
 export interface Opened<State, Command, Result> {
@@ -48,19 +48,18 @@ export class ReplicaEngine<State, Command, Result> {
   readonly feeds: ReplicaFeeds
   readonly routes: ReplicaRoutes
   readonly #leader: ReplicaLeader
+  readonly #frames: ReplicaFrames
+  readonly #sender: ReplicaSender
   readonly #link: GroupLink
   readonly #opened: Opened<State, Command, Result>
   #discovery: ReplicaDiscovery | undefined
   #node: ReplicaNode | undefined
   #confState: ConfState
   #groupId = ''
-  #groupIdBytes: Uint8Array = new Uint8Array()
   #phase: Phase = 'discovering'
   #failure: unknown
   #ignored: ReturnType<ReplicaMembers['decide']> | 'pending' | 'joint' | 'not_joint'
   #leaderlessMs: number
-  #announcedMs = -Infinity
-  refusedFrames = 0
 
   constructor(settings: ReplicaSettings<State, Command, Result>, opened: Opened<State, Command, Result>) {
     this.settings = settings
@@ -71,7 +70,6 @@ export class ReplicaEngine<State, Command, Result> {
     this.#leaderlessMs = clock.monotonicMs()
     const nonce = (): string => Buffer.from(entropy.bytes(8)).toString('hex')
     const wake = (): void => this.wake()
-    const whyNot = (): Error => this.whyNot()
     const appliedIndex = (): number => this.replicated.index
     this.routes = new ReplicaRoutes(clock, electionTimeoutMs * 2)
     this.#leader = new ReplicaLeader(settings, {
@@ -85,14 +83,14 @@ export class ReplicaEngine<State, Command, Result> {
       {
         nonce,
         wake,
-        whyNot,
+        whyNot: () => this.whyNot(),
         append: (entries) => this.#node!.propose(entries),
         forward: (operations) => this.#forward(operations),
       },
     )
     this.reads = new ReplicaReads(
       clock,
-      { wake, whyNot, appliedIndex, ask: (context) => this.#ask(context) },
+      { wake, whyNot: () => this.whyNot(), appliedIndex, ask: (context) => this.#ask(context) },
       settings.readsMax,
       electionTimeoutMs,
       entropy.bytes(8),
@@ -127,7 +125,31 @@ export class ReplicaEngine<State, Command, Result> {
       },
       this.replicated.index + 1,
     )
-    this.#link = settings.transport.join(settings.group, settings.member, this.#receiver())
+    this.#frames = new ReplicaFrames(settings, this.replicated, this.routes, this.snapshots, {
+      send: (to, frame) => this.#send(to, frame),
+      setAddress: (name, address) => this.#link.setAddress(name, address),
+      node: () => (this.#phase === 'running' ? this.#node : undefined),
+      discovery: () => this.#discovery,
+      ended: () => this.#ended() !== undefined,
+      unreachable: (name) => this.#sender.unreachable(this.routes.idOf(name)),
+      failed: (error) => this.#fail(error),
+      stranger: (from, hello, leads) => {
+        this.members.stranger(from, hello)
+        if (leads) this.members.rejoin(from, hello)
+      },
+      refused: (frame) => {
+        this.proposals.refused(frame)
+        for (const nonce of frame.nonces) this.members.answered(nonce, frame.reason)
+      },
+      operations: (from, operations, leads) => {
+        this.#leader.take(from, operations, leads)
+        this.wake()
+      },
+    })
+    this.#link = settings.transport.join(settings.group, settings.member, this.#frames)
+    this.#sender = new ReplicaSender(this.#link, this.routes, this.snapshots, () =>
+      this.#phase === 'running' ? this.#node : undefined,
+    )
     for (const [name, address] of settings.contacts) if (address !== '') this.#link.setAddress(name, address)
   }
 
@@ -145,6 +167,9 @@ export class ReplicaEngine<State, Command, Result> {
   }
   get link(): GroupLink {
     return this.#link
+  }
+  get refusedFrames(): number {
+    return this.#frames.refused
   }
 
   start(): void {
@@ -193,7 +218,8 @@ export class ReplicaEngine<State, Command, Result> {
     const { settings } = this
     this.#discovery = undefined
     this.#groupId = groupId
-    this.#groupIdBytes = Buffer.from(groupId, 'hex')
+    this.#sender.setGroup(groupId)
+    this.#frames.setGroup(groupId)
     this.#phase = 'running'
     this.routes.learn(this.replicated.members.rows(), this.#link)
     const appendMaxBytes = Math.floor(Math.min(1024 * 1024, settings.transport.frameMaxBytes / 2))
@@ -213,8 +239,8 @@ export class ReplicaEngine<State, Command, Result> {
   #host(): ConstructorParameters<typeof ReplicaNode>[1] {
     return {
       collect: () => this.#collect(),
-      send: (each) => this.#sendMessage(each),
-      sendSnapshot: (each) => this.#sendSnapshot(each),
+      send: (each) => this.#sender.message(each),
+      sendSnapshot: (each) => this.#sender.snapshot(each),
       apply: (entries) => this.#apply(entries),
       restore: (snapshot) => this.#restore(snapshot),
       readable: (states: readonly ReadState[]) => this.reads.readable(states),
@@ -335,16 +361,7 @@ export class ReplicaEngine<State, Command, Result> {
   /** At the leader. An empty name: to the voter whose log is the furthest. */
   transferTo(name: string): void {
     const { raw } = this.#node!
-    const status = raw.status()
-    let to = this.replicated.members.byName(name)?.id ?? 0
-    if (name === '') {
-      let furthest = -1
-      for (const [id, { match, isLearner, recentActive }] of status.progress) {
-        if (id === raw.id || isLearner || !recentActive || match <= furthest) continue
-        furthest = match
-        to = id
-      }
-    }
+    const to = name === '' ? furthestVoter(raw.status()) : (this.replicated.members.byName(name)?.id ?? 0)
     if (to === 0) return
     raw.transferLeader(to)
     this.wake()
@@ -395,125 +412,19 @@ export class ReplicaEngine<State, Command, Result> {
   }
 
   /** Throws why this member does nothing any more. */
-  checkRunning(): void {
+  checkOpen(): void {
     const ended = this.#ended()
     if (ended) throw ended()
+  }
+
+  /** Throws why this member does not take part. */
+  checkRunning(): void {
+    this.checkOpen()
     if (this.#node === undefined) throw this.whyNot()
   }
 
   #send(to: string, frame: Uint8Array): boolean {
     return this.#link.send(to, frame)
-  }
-
-  #sendMessage(each: Message): void {
-    const to = this.routes.nameOf(each.to)
-    if (to !== undefined && this.#send(to, encodeMessage(this.#groupIdBytes, each))) return
-    if (each.type === 'MsgApp') queueMicrotask(() => this.#unreachable(each.to))
-  }
-
-  #unreachable(id: MemberId | undefined): void {
-    if (id === undefined || id === 0 || this.#phase !== 'running') return
-    const { raw } = this.#node!
-    if (raw.basicStatus().role !== 'StateLeader' || !raw.status().progress.has(id)) return
-    raw.reportUnreachable(id)
-    this.wake()
-  }
-
-  #sendSnapshot(each: Message): void {
-    const report = (outcome: 'finished' | 'failed'): void => {
-      if (this.#phase !== 'running') return
-      this.#node!.raw.reportSnapshot(each.to, outcome)
-      this.wake()
-    }
-    const to = this.routes.nameOf(each.to)
-    if (to === undefined) return queueMicrotask(() => report('failed'))
-    this.snapshots.send(this.#link, to, encodeMessage(this.#groupIdBytes, each), each, (outcome) =>
-      queueMicrotask(() => report(outcome)),
-    )
-  }
-
-  #receiver(): Receiver {
-    return {
-      frame: (from, bytes) => {
-        if (this.#ended()) return
-        try {
-          if (frameKind(bytes) === 'message') this.#message(from, bytes)
-          else this.#control(from, bytes)
-        } catch (error) {
-          if (!(error instanceof InvalidFrame)) return this.#fail(error)
-          this.#refuse(from, error)
-        }
-      },
-      unreachable: (name) => this.#unreachable(this.routes.idOf(name)),
-      stream: (from, header, content) => this.#stream(from, header, content),
-    }
-  }
-
-  #refuse(from: string, error: unknown): void {
-    this.refusedFrames++
-    this.settings.logger.debug({ err: error, from }, 'a frame was refused')
-  }
-
-  #message(from: string, bytes: Uint8Array): void {
-    const node = this.#node
-    if (node === undefined) return this.#announce(from)
-    if (!isOfGroup(bytes, this.#groupIdBytes)) throw new InvalidFrame('is of another group')
-    const received = decodeMessage(bytes)
-    this.routes.check(from, received.from)
-    node.receive(received)
-  }
-
-  /** Messages come to one who does not know who it is: whoever sends them does. */
-  #announce(from: string): void {
-    const nowMs = this.settings.clock.monotonicMs()
-    if (nowMs - this.#announcedMs < this.settings.heartbeatMs) return
-    this.#announcedMs = nowMs
-    this.#discovery?.announce(from)
-  }
-
-  async #stream(from: string, header: Uint8Array, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const node = this.#node
-    if (node === undefined || !isOfGroup(header, this.#groupIdBytes)) {
-      if (node === undefined) this.#announce(from)
-      this.refusedFrames++
-      throw new InvalidFrame('of a snapshot is of another group')
-    }
-    const received = decodeMessage(header)
-    this.routes.check(from, received.from)
-    await this.snapshots.receive(received.from, received, content)
-    if (this.#phase === 'running') node.receive(received)
-  }
-
-  #control(from: string, bytes: Uint8Array): void {
-    const frame = decodeControl(bytes)
-    if (frame.type === 'hello') return this.#hello(from, frame)
-    if (frame.type === 'helloAnswer') return this.#discovery?.answer(from, frame)
-    if (frame.type === 'control') return this.#discovery?.announce(from)
-    if (frame.groupId !== this.#groupId) throw new InvalidFrame('is of another group')
-    const node = this.#node!
-    if (frame.type === 'forwarded') {
-      this.proposals.refused(frame)
-      for (const nonce of frame.nonces) this.members.answered(nonce, frame.reason)
-    } else {
-      this.#leader.take(from, frame.operations, node.raw.basicStatus().role === 'StateLeader')
-      this.wake()
-    }
-  }
-
-  #hello(from: string, hello: Hello): void {
-    if (hello.address !== '') this.#link.setAddress(from, hello.address)
-    if (this.#discovery) return this.#discovery.hello(from, hello)
-    const node = this.#node
-    if (node === undefined) return
-    const row = this.replicated.members.byName(from)
-    const id = row?.token === hello.token ? row.id : 0
-    this.#send(
-      from,
-      encodeControl({ type: 'helloAnswer', groupId: this.#groupId, id, members: this.replicated.members.rows() }),
-    )
-    if (id !== 0) return
-    this.members.stranger(from, hello)
-    if (row !== undefined && node.raw.basicStatus().role === 'StateLeader') this.members.rejoin(from, hello)
   }
 
   leader(): LeaderInfo | undefined {
@@ -546,16 +457,7 @@ export class ReplicaEngine<State, Command, Result> {
 
   /** Why nothing came of a call that had to wait for a leader. */
   whyNot(): Error {
-    const { group } = this.settings
-    const facts = this.facts()
-    const silent = facts.discovery === undefined && facts.leader === 0 ? silentQuorum(facts) : []
-    if (silent.length > 0) return new NoQuorum(group, silent)
-    return new NoLeader(
-      group,
-      diagnose(facts)
-        .map(({ text }) => text)
-        .join('; '),
-    )
+    return whyNot(this.settings.group, this.facts())
   }
 
   #ended(): (() => Error) | undefined {

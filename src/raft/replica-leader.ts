@@ -4,7 +4,8 @@
  */
 import { codeOf } from '../base/error.ts'
 import type { Forwarded, Operation, Refusal } from './control-frame.ts'
-import type { Entry } from './core/message.ts'
+import type { Entry, MemberId } from './core/message.ts'
+import type { Status } from './core/status.ts'
 import { entryOf } from './pending.ts'
 import type { ChangeOperation } from './replica-members.ts'
 
@@ -115,4 +116,16 @@ export class ReplicaLeader {
 
 function bytesOf(operation: Logged): number {
   return 40 + (operation.op === 'command' ? operation.command.length : 0)
+}
+
+/** The voter that was heard of lately and has the most of the log; 0 for none. */
+export function furthestVoter({ id: own, progress }: Status): MemberId {
+  let furthest = -1
+  let to = 0
+  for (const [id, { match, isLearner, recentActive }] of progress) {
+    if (id === own || isLearner || !recentActive || match <= furthest) continue
+    furthest = match
+    to = id
+  }
+  return to
 }

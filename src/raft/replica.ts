@@ -7,7 +7,7 @@
  * 2. It finds out who it is: from its log, from the group, or by founding one with the others (replica-discovery.ts).
  * 3. It takes part until `close`, or until its log fails: then every call is refused with `raft.replica_failed`.
  */
-import { Aborted, InvalidArgument } from '../base/error.ts'
+import { Aborted, InvalidArgument, TimedOut } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import type { ClientSession } from './client-session.ts'
 import { decodeEnvelope } from './command-envelope.ts'
@@ -253,6 +253,27 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
       if (options.signal?.aborted) throw new Aborted('a transfer of leadership', { cause: options.signal.reason })
       const now = this.leader()
       if (now !== undefined && (to === undefined ? now.name !== before?.name : now.name === to)) return
+    }
+  }
+
+  async leadership(options: WaitOptions = {}): Promise<LeaderInfo> {
+    checkKeys('options', options, ['timeoutMs', 'signal'])
+    const engine = this.#engine
+    const { clock } = engine.settings
+    const { signal } = options
+    const timeoutMs = timeoutOf(engine, options)
+    const dueMs = clock.monotonicMs() + timeoutMs
+    for (;;) {
+      engine.checkOpen()
+      if (signal?.aborted) throw new Aborted('a wait for leadership', { cause: signal.reason })
+      const restMs = Math.ceil(dueMs - clock.monotonicMs())
+      if (restMs <= 0) throw new TimedOut('a wait for leadership', timeoutMs)
+      const leader = this.leader()
+      if (leader?.self === true) {
+        await engine.reads.read(() => undefined, restMs, signal)
+        const confirmed = this.leader()
+        if (confirmed?.self === true && confirmed.term === leader.term) return confirmed
+      } else await engine.leaderChange(restMs, signal)
     }
   }
 

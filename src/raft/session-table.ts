@@ -41,7 +41,7 @@ export const sessionsMax = 65_536
 /** Answers of one session that are not acknowledged. */
 export const answersMax = 16_384
 /** How far a sequence may be beyond the last that is acknowledged. */
-export const sequenceWindow = answersMax
+export const sequenceWindow: number = answersMax
 /** Sessions that are over are cleared away when the log's time enters another stretch of this length. */
 const sweepEveryMs = 10_000
 
