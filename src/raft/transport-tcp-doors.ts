@@ -44,7 +44,7 @@ export class Doors {
   }
 
   closeAll(): void {
-    for (const ends of [...this.#sockets.keys()]) this.#close(ends)
+    for (const ends of this.#sockets.keys()) this.#close(ends)
   }
 
   #close(ends: string): void {
