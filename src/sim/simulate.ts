@@ -5,6 +5,7 @@
  */
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, wholeNumber } from '../base/limit.ts'
+import { SimEscaped } from './error.ts'
 import type { FailedRun } from './error.ts'
 import { checkFaults } from './fault.ts'
 import type { Fault } from './fault.ts'
@@ -98,7 +99,24 @@ export async function simulate(options: SimulateOptions, scenario: ScenarioBody)
   if (typeof scenario !== 'function') throw new InvalidArgument('scenario', 'must be a function of the world')
   if (here.getStore()) throw new InvalidArgument('simulate', 'cannot begin a world inside a world; begin it outside')
   const reduceRunsMax = wholeNumber('reduceRunsMax', options.reduceRunsMax ?? 0, 0, 100_000)
-  using _taken = takeOver()
+  const taken = takeOver()
+  try {
+    return await judged(setting, scenario, options, reduceRunsMax)
+  } catch (error) {
+    // What is real comes back to a world that is over: its timers would be the machine's then, and its errors the process's.
+    if (error instanceof SimEscaped) takeOver()
+    throw error
+  } finally {
+    taken[Symbol.dispose]()
+  }
+}
+
+async function judged(
+  setting: WorldSetting,
+  scenario: ScenarioBody,
+  options: SimulateOptions,
+  reduceRunsMax: number,
+): Promise<SimReport> {
   const first = await once(setting, scenario, options.signal)
   if (first.verdict.kind === 'done') return reportOf(first.world)
   const reduced =

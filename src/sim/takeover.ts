@@ -3,6 +3,9 @@
  * they stay what they were. This file replaces and puts back; what stands in their stead is in `takeover-<part>.ts`. It
  * never touches what somebody else replaced after it.
  *
+ * A world that something real escaped from never lets go: what is real comes back to its code when it is over, and with the
+ * platform's own timers that code would go on for ever.
+ *
  * A function that was taken hold of before (`const { now } = Date` in a module) is not had by this: it is caught as an
  * escape where it begins a timer, and not at all where it only looks.
  */

@@ -1,4 +1,7 @@
-/** What begins something real in a world, and what only looks like it. */
+/**
+ * What begins something real in a world, and what only looks like it. In a process of its own, for a world that something
+ * escaped from keeps the platform's functions for as long as the process lives.
+ */
 import { AsyncResource } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
 import { lookup } from 'node:dns'
@@ -22,6 +25,8 @@ import {
 import { describe, expect, it, vi } from 'vitest'
 import { simulate } from '../../src/sim/simulate.ts'
 import type { World } from '../../src/sim/world.ts'
+import { storeChecks } from '../../src/store/conformance.ts'
+import { memoryStore } from '../../src/store/memory.ts'
 
 /** What a scenario gives back, with the report. */
 async function seen<Result>(body: (world: World) => Result | Promise<Result>, seed: number | string = 1) {
@@ -31,6 +36,9 @@ async function seen<Result>(body: (world: World) => Result | Promise<Result>, se
   })
   return { result: result as Result, report }
 }
+
+/** Before the first world. */
+const held = setTimeout
 
 describe('what escapes from a world', () => {
   it('is a socket, a file, a worker or a request, named with its stack', async () => {
@@ -58,16 +66,44 @@ describe('what escapes from a world', () => {
         await waitFor(1000)
       }).catch((error: unknown) => error)
       expect(failed).toMatchObject({ code: 'sim.escaped', resource: expect.stringMatching(resource) as string })
-      expect((failed as { where: string }).where).toContain('takeover-escape.test.ts')
+      expect((failed as { where: string }).where).toContain('sim-escape.test.ts')
     }
   })
 
   it('is a timer of the platform that was held before the world', async () => {
-    const held = setTimeout
     await expect(simulate({ seed: 1 }, () => new Promise((resolve) => held(resolve, 1)))).rejects.toMatchObject({
       code: 'sim.escaped',
       resource: 'Timeout',
     })
+  })
+
+  it.each(storeChecks.filter(({ name }) => name.startsWith('a backup')))(
+    'is what a store in memory writes for: $name',
+    async (check) => {
+      await expect(seen(() => check.run((schemas) => memoryStore({ schemas })))).rejects.toMatchObject({
+        code: 'sim.escaped',
+        resource: 'FSREQPROMISE',
+      })
+    },
+  )
+
+  it('comes back to a world that is over, where it does nothing more', async () => {
+    const acts: string[] = []
+    const back = Promise.withResolvers<void>()
+    const world = simulate({ seed: 1 }, async (inside) => {
+      inside.node('a', async () => {
+        await readFile(import.meta.filename)
+        setTimeout(() => acts.push('its timer'), 1)
+        queueMicrotask(() => void Promise.reject(new Error('nobody sees it')))
+        back.resolve()
+      })
+      await inside.sleep(1000)
+    })
+    await expect(world).rejects.toMatchObject({ code: 'sim.escaped' })
+    await back.promise
+    // Set later and longer, so that the other one would come first.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(acts).toEqual([])
   })
 
   it('is not cryptography that ends within its call and needs no chance', async () => {
