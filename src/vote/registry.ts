@@ -25,6 +25,9 @@ import { majority, supermajority, unanimity } from './rules/threshold.ts'
 import { cumulative, disAndApproval, quadratic, score } from './rules/score.ts'
 import { star } from './rules/star.ts'
 import { majorityJudgement } from './rules/majority-judgement.ts'
+import { kemeny } from './rules/kemeny.ts'
+import { randomBallot, randomSmith } from './rules/random-ballot.ts'
+import { maximalLotteries } from './rules/maximal-lotteries.ts'
 
 export const rules: readonly Rule[] = [
   plurality,
@@ -61,6 +64,10 @@ export const rules: readonly Rule[] = [
   quadratic(),
   star(),
   majorityJudgement(),
+  kemeny,
+  randomBallot,
+  randomSmith,
+  maximalLotteries,
 ]
 
 /** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */
