@@ -1,6 +1,7 @@
 /** The face of the composition root: everything a program needs to open a node, a journal, a bus or a model. */
 export { createNode } from './node.ts'
 export type { BusContext, Node, NodeOptions, NodeReactorOptions, StopOptions } from './node.ts'
+export type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 export { openJournal } from './open-journal.ts'
 export type { OpenJournalOptions } from './open-journal.ts'
 export { connectBus } from './connect-bus.ts'

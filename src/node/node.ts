@@ -5,8 +5,8 @@
  * Life of a node:
  * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
  * 2. It serves until `stop`.
- * 3. `stop` refuses new work, ends the actors, the youngest first, then what runs over the journal, drains the bus, closes
- *    the journal and the store, in this order, within a deadline; past the deadline it kills and closes. What was
+ * 3. `stop` refuses new work, ends the actors, the youngest first, then what runs over the journal, leaves the raft groups, drains
+ *    the bus, closes the journal and the store, in this order, within a deadline; past the deadline it kills and closes. What was
  *    acknowledged is on disk either way.
  */
 import type { Bus } from '../bus/bus.ts'
@@ -53,6 +53,9 @@ import type {
   SpawnOptions,
   StopActorOptions,
 } from '../actor/actor.ts'
+import type { Election } from '../raft/election.ts'
+import type { Raft } from '../raft/raft.ts'
+import type { Transport } from '../raft/transport.ts'
 import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
@@ -60,6 +63,8 @@ import { openModel } from './open-model.ts'
 import type { OpenModelOptions } from './open-model.ts'
 import { Keeping } from './keeping.ts'
 import type { OfNode } from './keeping.ts'
+import { RaftGroups } from './raft-groups.ts'
+import type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 import { checkRuntime } from './runtime.ts'
 
 /** What a bus driver is given when the node opens it. */
@@ -90,6 +95,8 @@ export interface NodeOptions {
   readonly realm?: string
   /** Whether it tells who asks over the bus what it does, as `colloquy top` shows it; see `control.ts`. Default true. */
   readonly inspect?: boolean
+  /** How the members of raft groups reach each other; it stays its owner's to close. Default: over the node's bus. */
+  readonly raft?: { readonly transport: Transport }
   readonly clock?: Clock
   /** Chance that may be repeated. Default: seeded from the entropy. */
   readonly random?: Random
@@ -144,6 +151,16 @@ export interface Node extends AsyncDisposable {
    * being `/<node>/<reactor>`. Rejects as `runReactor` does, or with `node.stopped`.
    */
   reactor(definition: Reactor, options?: NodeReactorOptions): Promise<ReactorRunner>
+  /**
+   * Takes part in a raft group until the node stops: its log below the data folder, in `raft/<group>`, or in memory without one.
+   * Rejects as `createRaft` does, with the errors of the log (`raft.log_corrupt`, `raft.log_foreign`), or `node.stopped`.
+   */
+  raft<State, Command, Result>(
+    group: string,
+    options: NodeRaftOptions<State, Command, Result>,
+  ): Promise<Raft<State, Command, Result>>
+  /** The same for those who want only a leader. */
+  election(name: string, options: NodeElectionOptions): Promise<Election>
   /** The states of a projection that this node runs, inline or not. */
   view<State>(definition: Projection<State>): ProjectionView<State>
   /** The model of a name. Throws `node.unknown_model`. */
@@ -202,6 +219,17 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       random: random.split('actor'),
       entropy,
     })
+    const raft = new RaftGroups({
+      node: name,
+      realm,
+      data: options.data === undefined ? undefined : dataFolder(options.data),
+      bus,
+      transport: options.raft?.transport,
+      clock,
+      random,
+      entropy,
+      logger,
+    })
     const parts = {
       name,
       realm,
@@ -215,6 +243,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       journal,
       actors,
       keeping,
+      raft,
     }
     const control =
       options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
@@ -259,6 +288,7 @@ type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'tel
 interface Parts extends Pick<Node, Shown> {
   readonly store: Store
   readonly keeping: Keeping
+  readonly raft: RaftGroups
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
   readonly kinds: ReadonlyMap<string, ActorDefinition<never, unknown>>
@@ -329,6 +359,17 @@ class HouseNode implements Node {
     return this.#parts.keeping.reactor(definition, options)
   }
 
+  raft<State, Command, Result>(
+    group: string,
+    options: NodeRaftOptions<State, Command, Result>,
+  ): Promise<Raft<State, Command, Result>> {
+    return this.#parts.raft.raft(group, options)
+  }
+
+  election(name: string, options: NodeElectionOptions): Promise<Election> {
+    return this.#parts.raft.election(name, options)
+  }
+
   view<State>(definition: Projection<State>): ProjectionView<State> {
     return projectionView(definition, this.#parts.store)
   }
@@ -362,7 +403,7 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control } = this.#parts
+    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs())
     let late = false
@@ -379,6 +420,7 @@ class HouseNode implements Node {
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs }).finally(() => control?.close())
       await inTime('ending what runs over the journal', () => keeping.stop())
+      await inTime('leaving the raft groups', () => raft.stop())
       if (ownsBus) await inTime('draining the bus', () => bus.drain())
     } finally {
       if (ownsBus && late) await bus.close()

@@ -1,6 +1,6 @@
 /**
- * The face of consensus. Until the replica stands it is the pure core: a member without clock, socket or disk (`RawNode`),
- * its words, a storage in memory, and the errors.
+ * The face of consensus: a member of a group as a user holds it (`createRaft`), elections, and below them the pure core: a member
+ * without clock, socket or disk (`RawNode`), its words, a storage in memory, and the errors. Drivers have subpaths of their own.
  */
 export { maxInflightMsgsDefault, maxPendingReadsDefault } from './core/config.ts'
 export type { RaftConfig, ReadOnlyOption } from './core/config.ts'
@@ -72,6 +72,45 @@ export {
   Unauthenticated,
 } from './error.ts'
 export type { ProposalDroppedReason, ReadDroppedReason } from './error.ts'
+export { electionMachine, electionOf } from './election.ts'
+export type { Election, ElectionOptions, Leadership } from './election.ts'
+export type {
+  AddMemberOptions,
+  CallOptions,
+  Decision,
+  DecisionsOptions,
+  Finding,
+  LeaderInfo,
+  MemberInfo,
+  Phase,
+  Proposed,
+  Raft,
+  RaftCalls,
+  RaftOptions,
+  RaftSession,
+  RaftStatus,
+  ReadLevel,
+  ReadOptions,
+  WaitOptions,
+} from './raft.ts'
+export { createRaft } from './replica.ts'
+export {
+  AnswerForgotten,
+  BacklogFull,
+  ChangeRefused,
+  CommandFailed,
+  DecisionsCompacted,
+  InvalidResult,
+  NoLeader,
+  NoQuorum,
+  OutcomeUnknown,
+  ReplicaFailed,
+  SessionExpired,
+  TransferFailed,
+} from './replica-error.ts'
+export type { ProposalKey } from './replica-error.ts'
+export { stateMachine } from './state-machine.ts'
+export type { Applied, ApplyMeta, StateMachine, StateMachineDefinition } from './state-machine.ts'
 export { decodeSnapshotContent, encodeSnapshotContent } from './log-codec.ts'
 export type { LogIdentity, LogStore, SaveRequest, SnapshotContent, StoredSnapshot } from './log-store.ts'
 export type { GroupLink, Receiver, Transport, TransportCounts } from './transport.ts'
