@@ -114,7 +114,7 @@ function socketParts(place: Whereabouts): Part[] {
   return ['WebSocket', 'EventSource'].flatMap((key) => {
     const before = Object.getOwnPropertyDescriptor(globalThis, key)
     if (before === undefined) return []
-    const real = (): unknown => (before.get ? (Reflect.apply(before.get, globalThis, []) as unknown) : before.value)
+    const real = (): unknown => (before.get ? (before.get.call(globalThis) as unknown) : before.value)
     const get = (): unknown => {
       const made = real()
       return place() === undefined || typeof made !== 'function' ? made : unmade(key, made, place)

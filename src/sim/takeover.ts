@@ -80,6 +80,6 @@ function replace({ target, key, value, get }: Part): void {
 
 /** A value or a getter, which is not called: some load what they give. */
 function standsAt(target: object, key: string): unknown {
-  const there = Object.getOwnPropertyDescriptor(target, key)
-  return there?.get ?? there?.value
+  const there: object = Object.getOwnPropertyDescriptor(target, key) ?? {}
+  return (Reflect.get(there, 'get') ?? Reflect.get(there, 'value')) as unknown
 }
