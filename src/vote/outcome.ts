@@ -11,7 +11,7 @@ import type { Refusal } from './profile.ts'
 export type Exact = string
 
 /**
- * `decided`: one winner. `tied`: several, or nobody's weight was counted. `no-winner`: nobody meets what the rule demands,
+ * `decided`: one winner, or one committee where a rule fills several seats. `tied`: several, or nobody's weight was counted. `no-winner`: nobody meets what the rule demands,
  * such as a majority. `no-quorum`: too few were present, whatever the count says; then nobody has won either.
  */
 export type OutcomeStatus = 'decided' | 'tied' | 'no-winner' | 'no-quorum'
@@ -30,6 +30,13 @@ export interface Outcome {
    * else it is only what the count would have said.
    */
   readonly ranking: readonly (readonly Candidate[])[]
+  /** Of a rule for several seats: how many there are. */
+  readonly seats?: number
+  /**
+   * Of a rule for several seats: every committee that wins; one when decided, several when tied, none without a quorum. Then
+   * `winners` are the members of all of them together. A committee has fewer members than seats only where the rule says so.
+   */
+  readonly committees?: readonly (readonly Candidate[])[]
   readonly counted: Counted
   readonly quorum?: QuorumOutcome
   readonly scores?: readonly Score[]

@@ -24,6 +24,8 @@ export interface Rule {
   readonly grading?: Grading
   /** True when its exact count may pass a bound and throw `vote.too_large`, whatever chain is declared. */
   readonly bounded?: boolean
+  /** Of a rule for several winners: how many it elects; its count then gives `committees`. */
+  readonly seats?: number
   /** What its scores and tallies count, in the plural: `votes`, `points`. */
   readonly unit: string
   /** How it counts, in sentences that a person can follow with the ballots in hand. */
@@ -56,6 +58,11 @@ export interface Count {
   readonly ranking: readonly (readonly number[])[]
   /** True when nobody meets what the rule demands, such as a majority; the ranking then only says how it stood. */
   readonly nobody?: boolean
+  /**
+   * Of a rule for several seats: every committee that wins, each once; several where a tie stayed open. The first level of
+   * the ranking is then whoever is in one of them.
+   */
+  readonly committees?: readonly (readonly number[])[]
   /** One for each candidate. */
   readonly scores?: readonly Rational[]
   /** Of a rule that leaves the choice to chance: the probability of each candidate, which a seeded lot draws by. */

@@ -4,6 +4,7 @@
  * and candidates come, but for the order in which sets are listed.
  */
 import { wholeNumber } from '../base/limit.ts'
+import { committeeRanking, settleCommittees } from './committee.ts'
 import type { Election } from './election.ts'
 import { RuleBroken } from './error.ts'
 import type { Outcome, OutcomeStatus, QuorumOutcome, Round, TieStep } from './outcome.ts'
@@ -49,14 +50,16 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
   const settle: CountHelp['settle'] = options.parallelUniverses
     ? (tied) => tied
     : (tied, want, where) => chain.settle(tied, want, where)
-  const count: Count = empty
+  const counted: Count = empty
     ? { ranking: [profile.candidates.map((_, at) => at)] }
     : rule.count(profile, { settle, universesMax, parallelUniverses: options.parallelUniverses ?? false })
-  checkRanking(rule, count, profile)
+  checkRanking(rule, counted, profile)
   const quorate = reading.quorum?.met ?? true
-  const won = quorate && !empty && !count.nobody
-  const ranking = won ? settleFirst(count, chain) : count.ranking
-  const status = statusOf(quorate, count.nobody ?? false, !empty && ranking[0]?.length === 1)
+  const won = quorate && !empty && !counted.nobody
+  const count = won ? settleSeats(counted, chain, profile) : counted
+  const ranking = won && !count.committees ? settleFirst(count, chain) : count.ranking
+  const single = (count.committees ?? ranking[0])?.length === 1
+  const status = statusOf(quorate, count.nobody ?? false, !empty && single)
   return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps })
 }
 
@@ -117,6 +120,13 @@ class Chain {
   }
 }
 
+/** Committees that are tied go through the chain whole. */
+function settleSeats(count: Count, chain: Chain, { candidates }: Profile): Count {
+  if (!count.committees) return count
+  const committees = settleCommittees(count.committees, (tied) => chain.settle(tied, 'best', 'a seat'))
+  return { ...count, committees, ranking: committeeRanking(committees, candidates.length) }
+}
+
 function settleFirst({ ranking, lottery }: Count, chain: Chain): readonly (readonly number[])[] {
   const [first = [], ...rest] = ranking
   if (first.length === 1) return ranking
@@ -148,7 +158,7 @@ interface Found {
 function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): Outcome {
   const { profile, quorum } = reading
   const levels = ranking.map((level) => namesOf(profile, level))
-  const { scores, rounds, matrix } = count
+  const { committees, scores, rounds, matrix } = count
   return {
     status,
     rule: rule.name,
@@ -156,6 +166,8 @@ function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): 
     candidates: profile.candidates,
     winners: status === 'no-quorum' || status === 'no-winner' ? [] : (levels[0] ?? []),
     ranking: levels,
+    ...(rule.seats !== undefined && { seats: rule.seats }),
+    ...(committees && { committees: status === 'no-quorum' ? [] : committees.map((each) => namesOf(profile, each)) }),
     counted: {
       ballots: profile.ballots.length,
       weight: toText(profile.weight),
