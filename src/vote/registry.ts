@@ -28,6 +28,7 @@ import { majorityJudgement } from './rules/majority-judgement.ts'
 import { kemeny } from './rules/kemeny.ts'
 import { randomBallot, randomSmith } from './rules/random-ballot.ts'
 import { maximalLotteries } from './rules/maximal-lotteries.ts'
+import { dodgson } from './rules/dodgson.ts'
 
 export const rules: readonly Rule[] = [
   plurality,
@@ -68,6 +69,7 @@ export const rules: readonly Rule[] = [
   randomBallot,
   randomSmith,
   maximalLotteries,
+  dodgson,
 ]
 
 /** The rule of that name or alias; case, spaces and underscores do not matter. Throws `vote.unknown_rule`. */
