@@ -7,7 +7,7 @@
  * Situations with the same candidates left are one, so the work is bounded by sets of candidates, not by orders.
  */
 import { TooManyUniverses } from './error.ts'
-import type { Profile } from './profile.ts'
+import type { Profile, ProfileBallot } from './profile.ts'
 import { add, compare, rational, subtract, zero } from './rational.ts'
 import type { Rational } from './rational.ts'
 import { levelsOf } from './rule.ts'
@@ -87,11 +87,14 @@ function countRound(profile: Profile, inside: readonly number[], standing: Int32
   const isInside = new Uint8Array(size)
   for (const candidate of inside) isInside[candidate] = 1
   const sums = new SharedSums(size)
-  for (const [number, { levels, units }] of profile.ballots.entries()) {
+  for (let number = 0; number < profile.ballots.length; number++) {
+    const { levels, units } = profile.ballots[number] as ProfileBallot
     let at = standing[number] as number
     let sharers = 0
     for (; at < levels.length; at++) {
-      for (const candidate of levels[at] as readonly number[]) sharers += isInside[candidate] as number
+      const level = levels[at] as readonly number[]
+      if (level.length === 1) sharers = isInside[level[0] as number] as number
+      else for (const candidate of level) sharers += isInside[candidate] as number
       if (sharers > 0) break
     }
     standing[number] = at

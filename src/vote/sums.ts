@@ -2,7 +2,7 @@
  * Sums: many exact running totals of weights, at the speed of numbers. Each total is a double as long as it cannot pass
  * what a double holds exactly, and moves into a bigint before that. It only adds; fractions are made at the end.
  */
-import { add, rational, zero } from './rational.ts'
+import { add, rational } from './rational.ts'
 import type { Rational } from './rational.ts'
 
 /** Whole units: a number up to 2^40, where sums can stay exact, else a bigint. */
@@ -68,14 +68,21 @@ export function timesUnits(units: Units, factor: number): Units {
 /** Totals per candidate where several share one ballot's weight equally. */
 export class SharedSums {
   readonly #candidates: number
+  /** What was not shared at all, which is nearly everything. */
+  readonly #alone: Sums
   readonly #byShare = new Map<number, Sums>()
 
   constructor(candidates: number) {
     this.#candidates = candidates
+    this.#alone = new Sums(candidates)
   }
 
   /** Adds the weight of a ballot to a candidate who shares it among `sharers`, itself included. */
   add(candidate: number, units: Units, sharers: number): void {
+    if (sharers === 1) {
+      this.#alone.add(candidate, units)
+      return
+    }
     let sums = this.#byShare.get(sharers)
     if (!sums) this.#byShare.set(sharers, (sums = new Sums(this.#candidates)))
     sums.add(candidate, units)
@@ -83,7 +90,7 @@ export class SharedSums {
 
   /** `scale`: units in a weight of 1. */
   total(candidate: number, scale: bigint): Rational {
-    let total = zero
+    let total = rational(this.#alone.total(candidate), scale)
     for (const [sharers, sums] of this.#byShare) {
       const units = sums.total(candidate)
       if (units > 0n) total = add(total, rational(units, BigInt(sharers) * scale))

@@ -5,8 +5,19 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ruleNamed, tally } from '../../src/vote/index.ts'
-import type { CastBallot, Outcome } from '../../src/vote/index.ts'
+import {
+  approval,
+  condorcetLoser,
+  cumulative,
+  disAndApproval,
+  majorityJudgement,
+  ruleNamed,
+  rules,
+  score,
+  star,
+  tally,
+} from '../../src/vote/index.ts'
+import type { CastBallot, Outcome, Rule } from '../../src/vote/index.ts'
 import { sorted } from './support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -42,31 +53,55 @@ const { rankedElections, otherElections } = (
   present ? JSON.parse(readFileSync(file, 'utf8')) : { rankedElections: [], otherElections: [] }
 ) as { rankedElections: Published[]; otherElections: Grades[] }
 
-/** The names of that file that the house has, each with the rule it means. */
+/** The names of that file, each with the rule it means here. */
 const meanings: Readonly<Record<string, string>> = {
+  condorcet_winner: 'condorcet-winner',
+  smith_set: 'smith-set',
+  majority: 'majority',
   plurality: 'plurality',
   borda: 'borda',
+  bucklin: 'bucklin',
   irv: 'instant-runoff',
   irv_put: 'instant-runoff',
+  top_two_runoff: 'two-round',
+  coombs: 'coombs',
+  coombs_put: 'coombs',
+  baldwin: 'baldwin',
+  nanson: 'nanson',
+  copeland: 'copeland',
+  minimax_winning: 'minimax',
+  minimax_margins: 'minimax-margins',
+  minimax_opposition: 'minimax-opposition',
   schulze_winning: 'schulze',
   schulze_margins: 'schulze-margins',
   schulze_ratio: 'schulze-ratio',
+  ranked_pairs_winning: 'ranked-pairs',
+  ranked_pairs_margins: 'ranked-pairs-margins',
+  ranked_pairs_put_winning: 'ranked-pairs',
+  ranked_pairs_put_margins: 'ranked-pairs-margins',
+  kemeny: 'kemeny',
+  dodgson_tideman: 'dodgson-tideman',
+  condorcet_loser: 'condorcet-loser',
 }
-
+/** Every rule here, and those that no poll can name. */
+const everyRule = [...rules, condorcetLoser]
 const known = <T>(named: Readonly<Record<string, T>> | undefined): [name: string, rule: string, value: T][] =>
-  Object.entries(named ?? {}).flatMap(([name, value]) => (meanings[name] ? [[name, meanings[name], value]] : []))
+  Object.entries(named ?? {})
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => [name, meanings[name] ?? `no rule of the name ${name}`, value])
 
-function outcomeOf(election: Published, rule: string): Outcome {
+function outcomeOf(election: Published, rule: string, name = ''): Outcome {
   const ballots = election.ballots.map(({ weight, ranking }, at): CastBallot => ({
     voter: `${at}`,
     weight,
     ballot: { kind: 'ranked', ranking },
   }))
-  const outcome = tally(ruleNamed(rule), {
-    candidates: election.candidates,
-    ballots,
-    unranked: election.unrankedRule,
-  })
+  const { candidates, unrankedRule } = election
+  const outcome = tally(
+    ruleNamed(rule, everyRule),
+    { candidates, ballots, unranked: unrankedRule },
+    { parallelUniverses: name.includes('_put') },
+  )
   expect(outcome.counted.refused).toEqual([])
   return outcome
 }
@@ -78,8 +113,8 @@ describe.skipIf(!present)('published elections', () => {
 
   describe.each(rankedElections.map((election) => [election.id, election] as const))('%s', (_id, election) => {
     const winners = [...known(election.publishedWinners), ...known(election.computed)]
-    it.each(winners)('%s elects as published (%s)', (_name, rule, expected) => {
-      expect(sorted(outcomeOf(election, rule).winners)).toEqual(sorted(expected))
+    it.each(winners)('%s elects as published (%s)', (name, rule, expected) => {
+      expect(sorted(outcomeOf(election, rule, name).winners)).toEqual(sorted(expected))
     })
 
     it.each(known(election.publishedTieBroken))(
@@ -100,18 +135,34 @@ describe.skipIf(!present)('published elections', () => {
     })
   })
 
-  const approvals = otherElections.filter(
-    ({ kind, publishedWinners }) => kind === 'grades' && publishedWinners['approval'],
-  )
-  it.each(approvals.map((election) => [election.id, election] as const))(
-    '%s: approval elects as published',
-    (_id, election) => {
-      const ballots = election.ballots.map(({ weight, grades }, at): CastBallot => {
-        const approves = election.candidates.filter((name) => grades[name] === election.scale[1])
-        return { voter: `${at}`, weight, ballot: { kind: 'approval', approves } }
-      })
-      const { winners } = tally(ruleNamed('approval'), { candidates: election.candidates, ballots })
-      expect(sorted(winners)).toEqual(sorted(election.publishedWinners['approval'] ?? []))
-    },
-  )
+  const graded = otherElections
+    .filter(({ kind }) => kind === 'grades')
+    .flatMap((election) =>
+      Object.entries(election.publishedWinners).map(
+        ([name, expected]) => [election.id, name, election, expected] as const,
+      ),
+    )
+  it.each(graded)('%s: %s elects as published', (_id, name, election, expected) => {
+    const [min, max] = election.scale
+    const byName: Readonly<Record<string, Rule>> = {
+      approval,
+      score_sum: score({ min, max }),
+      score_mean: score({ min, max, by: 'mean' }),
+      score_median: score({ min, max, by: 'median' }),
+      star: star({ min, max }),
+      majority_judgement: majorityJudgement({ min, max }),
+      dis_and_approval: disAndApproval,
+    }
+    const points = /^cumulative_(\d+)$/.exec(name)?.[1]
+    const rule = points === undefined ? byName[name] : cumulative({ points: Number(points) })
+    if (!rule) throw new Error(`no rule of the name ${name}`)
+    const ballots = election.ballots.map(({ weight, grades }, at): CastBallot => {
+      const approves = election.candidates.filter((candidate) => grades[candidate] === max)
+      const ballot =
+        name === 'approval' ? ({ kind: 'approval', approves } as const) : ({ kind: 'grades', grades } as const)
+      return { voter: `${at}`, weight, ballot }
+    })
+    const { winners } = tally(rule, { candidates: election.candidates, ballots, unranked: 'no-opinion' })
+    expect(sorted(winners)).toEqual(sorted(expected))
+  })
 })

@@ -54,6 +54,11 @@ function lastOf(
   isInside: Uint8Array,
   withUnlisted: boolean,
 ): readonly number[] {
+  let all = 0
+  for (const level of levels) all += level.length
+  const lowest = levels.findLast((level) => level.some((candidate) => isInside[candidate] === 1))
+  // Of a ballot that lists everybody, as most do, the level found says all.
+  if (all === isInside.length && lowest?.length === 1) return inside.length === 1 ? [] : lowest
   let listed = 0
   for (const level of levels) for (const candidate of level) listed += isInside[candidate] as number
   if (listed === 0) return []
@@ -61,9 +66,6 @@ function lastOf(
     const seen = new Set(levels.flat())
     return inside.filter((candidate) => !seen.has(candidate))
   }
-  for (let at = levels.length - 1; at >= 0; at--) {
-    const last = (levels[at] as readonly number[]).filter((candidate) => isInside[candidate] === 1)
-    if (last.length > 0) return last.length === listed ? [] : last
-  }
-  return []
+  const last = lowest?.filter((candidate) => isInside[candidate] === 1) ?? []
+  return last.length === listed ? [] : last
 }

@@ -17,7 +17,10 @@ import type { Count, CountHelp, CountRound, Rule } from '../rule.ts'
 export interface MeekOptions {
   /** Seats to fill, 1 or more. */
   readonly seats: number
-  /** Decimals of every number, 3 to 100. Default 9. A surplus below the root of the last of them counts as moved. */
+  /**
+   * Decimals of every number, 3 to 100. Default 9. A surplus below a millionth counts as moved with 9, in general 10 to
+   * the power of minus two thirds of them.
+   */
   readonly digits?: number
 }
 
@@ -65,7 +68,8 @@ function countMeek(profile: Profile, help: CountHelp, seats: number, digits: num
     const full = elected.length >= seats
     const fill = !full && elected.length + hopeful.length <= seats
     const committee = full ? elected : [...elected, ...hopeful]
-    const ways = full || fill ? [] : leaving(profile, hopeful, shares, help, round)
+    const ways =
+      full || fill ? [] : leaving(profile, hopeful, shares, help, { round, seatsOpen: seats - elected.length })
     rounds.push(toRound(situation, shares, keeping, fill ? [...won, ...hopeful] : won, ways))
     if (full || fill) committees.push(committee)
     for (const candidate of ways) {
@@ -121,12 +125,16 @@ function leaving(
   hopeful: readonly number[],
   { votes, surplusOf }: Shares,
   help: CountHelp,
-  round: number,
+  { round, seatsOpen }: { readonly round: number; readonly seatsOpen: number },
 ): readonly number[] {
   const least = hopeful.reduce<bigint | undefined>((min, at) => {
     const mine = votes[at] as bigint
     return min === undefined || mine < min ? mine : min
   }, undefined) as bigint
+  // Whom nothing reaches changes nothing by leaving. As long as all of them must go, their order is of no account.
+  const empty = hopeful.filter((at) => votes[at] === 0n)
+  if (empty.length > 0 && hopeful.length - empty.length >= seatsOpen)
+    return [empty.reduce((first, at) => (nameAt(profile, at) < nameAt(profile, first) ? at : first))]
   const last = hopeful.filter((at) => (votes[at] as bigint) <= least + surplusOf)
   if (last.length === 1) return last
   const names = hopeful.map((candidate) => profile.candidates[candidate]).join(', ')
@@ -148,6 +156,10 @@ function toRound(
     elected: won,
     eliminated: ways.map((candidate) => [candidate]),
   }
+}
+
+function nameAt({ candidates }: Profile, at: number): string {
+  return candidates[at] as string
 }
 
 const ascending = (a: number, b: number): number => a - b
