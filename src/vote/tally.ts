@@ -27,8 +27,8 @@ export interface TallyOptions {
   readonly parallelUniverses?: boolean
   /**
    * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Each costs a
-   * pass over the ballots, so the default is 4096 up to 10,000 ballots (twelve candidates tied in every round fit) and falls
-   * as they grow more: 40 with a million.
+   * pass over the ballots, so the default is 4096 up to 10,000 ballots of twelve candidates (all tied in every round fit) and
+   * falls as either grows: 40 with a million ballots.
    */
   readonly universesMax?: number
 }
@@ -69,8 +69,8 @@ function statusOf(quorate: boolean, nobody: boolean, single: boolean): OutcomeSt
   return single ? 'decided' : 'tied'
 }
 
-function defaultUniverses({ ballots }: Profile): number {
-  return Math.floor(40_960_000 / Math.max(ballots.length, 10_000))
+function defaultUniverses({ ballots, candidates }: Profile): number {
+  return Math.max(1, Math.floor(491_520_000 / Math.max(ballots.length, 10_000) / Math.max(candidates.length, 12)))
 }
 
 type Lottery = NonNullable<Count['lottery']>
