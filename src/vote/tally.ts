@@ -27,7 +27,7 @@ export interface TallyOptions {
   readonly parallelUniverses?: boolean
   /**
    * Different situations followed where a tie inside a count stays open; beyond it `vote.too_many_universes`. Each costs a
-   * pass over the ballots, so the default is 4096 up to 10,000 ballots of twelve candidates (all tied in every round fit) and
+   * pass over the ballots, so the default is 4096 up to 10,000 ballots of 16 candidates (twelve tied in every round fit) and
    * falls as either grows: 40 with a million ballots.
    */
   readonly universesMax?: number
@@ -70,7 +70,7 @@ function statusOf(quorate: boolean, nobody: boolean, single: boolean): OutcomeSt
 }
 
 function defaultUniverses({ ballots, candidates }: Profile): number {
-  return Math.max(1, Math.floor(491_520_000 / Math.max(ballots.length, 10_000) / Math.max(candidates.length, 12)))
+  return Math.max(1, Math.floor(655_360_000 / Math.max(ballots.length, 10_000) / Math.max(candidates.length, 16)))
 }
 
 type Lottery = NonNullable<Count['lottery']>
