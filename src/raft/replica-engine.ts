@@ -2,7 +2,7 @@
  * ReplicaEngine: joins the parts of one member: the node that runs the core, the link to the others, what the log makes, and those who
  * wait. Unlike the replica, which is what a user holds, it speaks in frames and entries. It decides nothing that a part can decide.
  */
-import { messageOf } from '../base/error.ts'
+import { codeOf, messageOf } from '../base/error.ts'
 import { type HelloAnswer, encodeControl } from './control-frame.ts'
 import { unmarshalConfChange } from './core/conf-change-codec.ts'
 import type { RaftEvent } from './core/event.ts'
@@ -16,7 +16,7 @@ import { ReplicaDiscovery } from './replica-discovery.ts'
 import { ReplicaFailed } from './replica-error.ts'
 import { ReplicaFeeds } from './replica-feeds.ts'
 import { ReplicaFrames } from './replica-frames.ts'
-import { ReplicaLeader, furthestVoter } from './replica-leader.ts'
+import { ReplicaLeader, furthestVoter, hasCaughtUp } from './replica-leader.ts'
 import { ReplicaMembers } from './replica-members.ts'
 import { ReplicaNode } from './replica-node.ts'
 import type { ReplicaSettings } from './replica-options.ts'
@@ -69,8 +69,7 @@ export class ReplicaEngine<State, Command, Result> {
     const { clock, entropy, electionTimeoutMs, log } = settings
     this.#leaderlessMs = clock.monotonicMs()
     const nonce = (): string => Buffer.from(entropy.bytes(8)).toString('hex')
-    const wake = (): void => this.wake()
-    const appliedIndex = (): number => this.replicated.index
+    const [wake, appliedIndex] = [(): void => this.wake(), (): number => this.replicated.index]
     this.routes = new ReplicaRoutes(clock, electionTimeoutMs * 2)
     this.#leader = new ReplicaLeader(settings, {
       append: (entries) => this.#node!.propose(entries),
@@ -306,9 +305,14 @@ export class ReplicaEngine<State, Command, Result> {
   async #restore({ metadata }: Snapshot): Promise<void> {
     const { log, machine } = this.settings
     const stored = log.snapshot()
-    if (stored === undefined || stored.metadata.index !== metadata.index)
-      throw new InvalidFrame(`of a snapshot at ${metadata.index} is not what the log holds`)
-    this.replicated.restore(await decodeCaptured(machine, stored.chunks()))
+    // A newer one was installed before this one was read; it is restored in its turn, and nothing is applied before that.
+    if (stored === undefined || stored.metadata.index !== metadata.index) return
+    try {
+      this.replicated.restore(await decodeCaptured(machine, stored.chunks()))
+    } catch (error) {
+      if (codeOf(error) === 'raft.snapshot_replaced') return
+      throw error
+    }
     this.#confState = metadata.confState
     this.routes.learn(this.replicated.members.rows(), this.#link)
     this.feeds.compacted(metadata.index + 1)
@@ -338,7 +342,7 @@ export class ReplicaEngine<State, Command, Result> {
 
   #observe(event: RaftEvent): void {
     if (event.type === 'conf_change_ignored') this.#ignored = event.why
-    this.settings.logger.debug({ event }, 'raft')
+    else if (event.type === 'snapshot_too_old') queueMicrotask(() => this.snapshots.renew())
   }
 
   #ticked(): void {
@@ -368,9 +372,7 @@ export class ReplicaEngine<State, Command, Result> {
   }
 
   #caughtUp(id: MemberId): boolean {
-    const { progress, lastIndex } = this.#node!.raw.status()
-    const known = progress.get(id)
-    return known !== undefined && known.recentActive && lastIndex - known.match <= this.settings.backlogMax
+    return hasCaughtUp(this.#node!.raw.status(), id)
   }
 
   #proposeChange(entry: Entry): ReturnType<ConstructorParameters<typeof ReplicaMembers>[0]['propose']> {

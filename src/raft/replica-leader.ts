@@ -129,3 +129,12 @@ export function furthestVoter({ id: own, progress }: Status): MemberId {
   }
   return to
 }
+
+/** How far behind a learner may be that becomes a voter, in entries: what a leader sends in some messages. */
+const behindMax = 1024
+
+/** Whether a member takes what is appended and lacks little of it: as a voter it would not hold up the others. */
+export function hasCaughtUp({ progress, lastIndex }: Status, id: MemberId): boolean {
+  const known = progress.get(id)
+  return known !== undefined && known.state === 'StateReplicate' && lastIndex - known.match <= behindMax
+}

@@ -47,7 +47,11 @@ export class ReplicaSnapshots {
     this.#entries += entries.length
     for (const { data } of entries) this.#bytes += data?.length ?? 0
     if (this.#entries < snapshotEveryEntries && this.#bytes < snapshotEveryBytes) return
-    if (this.#making !== undefined) return
+    if (this.#making === undefined) this.renew()
+  }
+
+  /** Makes one without anybody who waits: it is time, or somebody needs one that is newer than itself. */
+  renew(): void {
     this.make().catch((error: unknown) => {
       if (!this.#ending.signal.aborted) this.#settings.logger.warn({ err: error }, 'a snapshot was not made')
     })

@@ -65,6 +65,9 @@ async function openedOf<State, Command, Result>({
   if (stored !== undefined) {
     replicated.restore(await decodeCaptured(machine, stored.chunks()))
     ;({ confState } = stored.metadata)
+    // What a snapshot holds was committed, even if the word of it was still to be written when the last life ended.
+    const { index } = stored.metadata
+    if (hardState.commit < index) await log.save({ hardState: { ...hardState, commit: index }, sync: true })
   }
   const isEmpty = storage.lastIndex() === 0 && stored === undefined && hardState.term === 0
   let { groupId } = replicated

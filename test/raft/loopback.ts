@@ -11,6 +11,8 @@ export interface Loopback {
   heal(): void
   /** False drops the frame. */
   filter: ((from: string, to: string, frame: Uint8Array) => boolean) | undefined
+  /** Carries a frame later than in the next microtask, twice, or not at all. */
+  carry: ((deliver: () => void) => void) | undefined
   /** Frames that were delivered. */
   delivered: number
 }
@@ -21,6 +23,7 @@ export function loopback(): Loopback {
   const reaches = (from: string, to: string): boolean => receivers.has(to) && !cuts.has(`${from}>${to}`)
   const net: Loopback = {
     filter: undefined,
+    carry: undefined,
     delivered: 0,
     cut(a, b) {
       for (const one of a)
@@ -51,11 +54,13 @@ export function loopback(): Loopback {
       counts,
       send: (to, frame) => {
         if (!reaches(member, to) || net.filter?.(member, to, frame) === false) return true
-        queueMicrotask(() => {
+        const deliver = () => {
           if (receivers.get(member) !== own || !reaches(member, to)) return
           net.delivered++
           receivers.get(to)?.frame(member, frame)
-        })
+        }
+        if (net.carry) net.carry(deliver)
+        else queueMicrotask(deliver)
         return true
       },
       stream: async (to, header, content) => {
