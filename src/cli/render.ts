@@ -197,7 +197,13 @@ class TerminalRenderer implements Renderer {
   }
 }
 
-const statusColour = { decided: 'green', tied: 'yellow', 'no-winner': 'yellow', 'no-quorum': 'yellow', stopped: 'yellow' } as const
+const statusColour = {
+  decided: 'green',
+  tied: 'yellow',
+  'no-winner': 'yellow',
+  'no-quorum': 'yellow',
+  stopped: 'yellow',
+} as const
 
 const endText = {
   rounds: 'all rounds were held',

@@ -198,17 +198,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     const telemetry = options.telemetry ?? noTelemetry
     const traced = tracedBus(bus, telemetry)
     const retainEveryMs = options.retainEveryMs ?? 3_600_000
-    const keeping = new Keeping({
-      node: name,
-      journal,
-      store,
-      bus: traced,
-      random,
-      clock,
-      logger,
-      telemetry,
-      retainEveryMs,
-    })
+    const world = { node: name, clock, random, entropy, logger }
+    const keeping = new Keeping({ ...world, journal, store, bus: traced, telemetry, retainEveryMs })
     // An address from before a restart of the node must not reach an actor of after it.
     const actors = actorSystem({
       node: name,
@@ -220,15 +211,11 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       entropy,
     })
     const raft = new RaftGroups({
-      node: name,
+      ...world,
       realm,
       data: options.data === undefined ? undefined : dataFolder(options.data),
       bus,
       transport: options.raft?.transport,
-      clock,
-      random,
-      entropy,
-      logger,
     })
     const parts = {
       name,
