@@ -58,10 +58,9 @@ export function diagnose(facts: Facts): readonly Finding[] {
 export function whyNot(group: string, facts: Facts): NoQuorum | NoLeader {
   const silent = facts.discovery === undefined && facts.leader === 0 ? silentQuorum(facts) : []
   if (silent.length > 0) return new NoQuorum(group, silent)
-  const reason = diagnose(facts)
-    .map(({ text }) => text)
-    .join('; ')
-  return new NoLeader(group, reason)
+  if (facts.leader !== 0) return new NoLeader(group, `${facts.nameOf(facts.leader)} leads and did not take it in time`)
+  const reasons = diagnose(facts).map(({ text }) => text)
+  return new NoLeader(group, reasons.join('; '))
 }
 
 function undiscovered({ member }: Facts, { unheard, answeredBy, join }: NonNullable<Facts['discovery']>): Finding {

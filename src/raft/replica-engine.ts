@@ -58,7 +58,7 @@ export class ReplicaEngine<State, Command, Result> {
   #groupId = ''
   #phase: Phase = 'discovering'
   #failure: unknown
-  #ignored: ReturnType<ReplicaMembers['decide']> | 'pending' | 'joint' | 'not_joint'
+  #ignored: ReturnType<ConstructorParameters<typeof ReplicaMembers>[0]['propose']>
   #leaderlessMs: number
 
   constructor(settings: ReplicaSettings<State, Command, Result>, opened: Opened<State, Command, Result>) {
@@ -94,21 +94,7 @@ export class ReplicaEngine<State, Command, Result> {
       electionTimeoutMs,
       entropy.bytes(8),
     )
-    this.members = new ReplicaMembers({
-      clock,
-      electionTimeoutMs,
-      nonce,
-      wake,
-      book: () => this.replicated.members,
-      confState: () => this.#confState,
-      propose: (entry) => this.#proposeChange(entry),
-      announce: (name, address) => {
-        if (address !== '') this.#link.setAddress(name, address)
-        this.#send(name, encodeControl({ type: 'control', groupId: this.#groupId }))
-      },
-      caughtUp: (id) => this.#caughtUp(id),
-      heard: (name) => this.routes.heard(name),
-    })
+    this.members = new ReplicaMembers(this.#membersHost(nonce))
     this.snapshots = new ReplicaSnapshots(settings, {
       capture: () => this.#capture(),
       appliedIndex,
@@ -124,7 +110,35 @@ export class ReplicaEngine<State, Command, Result> {
       },
       this.replicated.index + 1,
     )
-    this.#frames = new ReplicaFrames(settings, this.replicated, this.routes, this.snapshots, {
+    this.#frames = new ReplicaFrames(settings, this.replicated, this.routes, this.snapshots, this.#framesHost())
+    this.#link = settings.transport.join(settings.group, settings.member, this.#frames)
+    this.#sender = new ReplicaSender(this.#link, this.routes, this.snapshots, () =>
+      this.#phase === 'running' ? this.#node : undefined,
+    )
+    for (const [name, address] of settings.contacts) if (address !== '') this.#link.setAddress(name, address)
+  }
+
+  #membersHost(nonce: () => string): ConstructorParameters<typeof ReplicaMembers>[0] {
+    const { clock, electionTimeoutMs } = this.settings
+    return {
+      clock,
+      electionTimeoutMs,
+      nonce,
+      wake: () => this.wake(),
+      book: () => this.replicated.members,
+      confState: () => this.#confState,
+      propose: (entry) => this.#proposeChange(entry),
+      announce: (name, address) => {
+        if (address !== '') this.#link.setAddress(name, address)
+        this.#send(name, encodeControl({ type: 'control', groupId: this.#groupId }))
+      },
+      caughtUp: (id) => hasCaughtUp(this.#node!.raw.status(), id),
+      heard: (name) => this.routes.heard(name),
+    }
+  }
+
+  #framesHost(): ConstructorParameters<typeof ReplicaFrames>[4] {
+    return {
       send: (to, frame) => this.#send(to, frame),
       setAddress: (name, address) => this.#link.setAddress(name, address),
       node: () => (this.#phase === 'running' ? this.#node : undefined),
@@ -144,12 +158,7 @@ export class ReplicaEngine<State, Command, Result> {
         this.#leader.take(from, operations, leads)
         this.wake()
       },
-    })
-    this.#link = settings.transport.join(settings.group, settings.member, this.#frames)
-    this.#sender = new ReplicaSender(this.#link, this.routes, this.snapshots, () =>
-      this.#phase === 'running' ? this.#node : undefined,
-    )
-    for (const [name, address] of settings.contacts) if (address !== '') this.#link.setAddress(name, address)
+    }
   }
 
   get phase(): Phase {
@@ -371,10 +380,6 @@ export class ReplicaEngine<State, Command, Result> {
     this.wake()
   }
 
-  #caughtUp(id: MemberId): boolean {
-    return hasCaughtUp(this.#node!.raw.status(), id)
-  }
-
   #proposeChange(entry: Entry): ReturnType<ConstructorParameters<typeof ReplicaMembers>[0]['propose']> {
     this.#ignored = undefined
     try {
@@ -382,7 +387,7 @@ export class ReplicaEngine<State, Command, Result> {
     } catch {
       return 'dropped'
     }
-    return this.#ignored as ReturnType<ConstructorParameters<typeof ReplicaMembers>[0]['propose']>
+    return this.#ignored
   }
 
   #ask(context: Uint8Array): boolean {
@@ -406,11 +411,6 @@ export class ReplicaEngine<State, Command, Result> {
   transfer(name: string): void {
     if (this.leader()?.self === true) this.transferTo(name)
     else if (this.#node !== undefined) this.#forward([{ op: 'transfer', name }])
-  }
-
-  /** Resolves when there is another leader, or after so long. */
-  async leaderChange(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.feeds.nextLeader(this.settings.clock, timeoutMs, signal)
   }
 
   /** Throws why this member does nothing any more. */

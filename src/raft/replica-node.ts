@@ -255,14 +255,21 @@ export class ReplicaNode {
     }
     if (this.#restoring === undefined) return this.#finish(responses)
     // In the order of the saves: an answer must not overtake that of the snapshot before it.
-    const restored = this.#restoring.then(
-      () => {
-        if (this.#restoring === restored) this.#restoring = undefined
-        this.#finish(responses)
-      },
-      (error: unknown) => this.#fail(error),
-    )
+    const restored = this.#afterwards(this.#restoring, responses)
     this.#restoring = restored
+    void restored.then(() => {
+      if (this.#restoring === restored) this.#restoring = undefined
+      return undefined
+    })
+  }
+
+  async #afterwards(restoring: Promise<void>, responses: readonly Message[]): Promise<void> {
+    try {
+      await restoring
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#finish(responses)
   }
 
   #finish(responses: readonly Message[]): void {

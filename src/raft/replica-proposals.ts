@@ -267,19 +267,20 @@ export class ReplicaProposals {
     if (this.#registering) return undefined
     this.#registering = true
     const { sessionTimeoutMs } = this.#settings
-    this.register(sessionTimeoutMs, sessionTimeoutMs).then(
-      (id) => {
-        this.#registering = false
-        this.#ownUsedMs = this.#settings.clock.monotonicMs()
-        this.#own = this.sessionOf(id)
-        this.#host.wake()
-      },
-      () => {
-        this.#registering = false
-        if (!this.#closed) this.#host.wake()
-      },
-    )
+    void this.#begin(sessionTimeoutMs)
     return undefined
+  }
+
+  async #begin(sessionTimeoutMs: number): Promise<void> {
+    try {
+      const id = await this.register(sessionTimeoutMs, sessionTimeoutMs)
+      this.#ownUsedMs = this.#settings.clock.monotonicMs()
+      this.#own = this.sessionOf(id)
+    } catch {
+      // Whoever waits for a session has a deadline of its own, and the next one asks again.
+    }
+    this.#registering = false
+    if (!this.#closed) this.#host.wake()
   }
 
   #retire(own: ClientSession): void {
@@ -463,9 +464,8 @@ export class ReplicaProposals {
 
   #leave(pending: Pending): void {
     const session = this.#sessions.get(pending.session)
-    if (session === undefined) return
-    session.waiting.delete(pending.sequence)
-    if (!session.held && session.idle) this.#sessions.delete(session.id)
+    session?.waiting.delete(pending.sequence)
+    if (session?.held === false && session.idle) this.#sessions.delete(session.id)
   }
 
   #arm(): void {

@@ -252,7 +252,7 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
       const restMs = dueMs - clock.monotonicMs()
       if (restMs <= 0) throw new TransferFailed(to, `it did not happen in ${timeoutMs} ms`)
       engine.transfer(to ?? '')
-      await engine.leaderChange(Math.min(restMs, electionTimeoutMs), options.signal)
+      await engine.feeds.nextLeader(clock, Math.min(restMs, electionTimeoutMs), options.signal)
       if (options.signal?.aborted) throw new Aborted('a transfer of leadership', { cause: options.signal.reason })
       const now = this.leader()
       if (now !== undefined && (to === undefined ? now.name !== before?.name : now.name === to)) return
@@ -276,7 +276,7 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
         await engine.reads.read(() => undefined, restMs, signal)
         const confirmed = this.leader()
         if (confirmed?.self === true && confirmed.term === leader.term) return confirmed
-      } else await engine.leaderChange(restMs, signal)
+      } else await engine.feeds.nextLeader(clock, restMs, signal)
     }
   }
 

@@ -94,12 +94,13 @@ export class Replicated<State, Command, Result> {
         this.#sessions.close(envelope.session)
         return { type: 'closed', session: envelope.session }
       case 'founding':
-        if (this.#groupId === undefined) {
-          this.#groupId = envelope.groupId
-          for (const row of envelope.members) this.#members.add(row)
-        }
-        return { type: 'founded' }
     }
+    // A second one would change nothing: a group is founded once.
+    if (this.#groupId === undefined) {
+      this.#groupId = envelope.groupId
+      for (const row of envelope.members) this.#members.add(row)
+    }
+    return { type: 'founded' }
   }
 
   /** Applies a change of the configuration, once the core has taken it; undefined for one that the core refused. */

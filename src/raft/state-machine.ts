@@ -59,18 +59,18 @@ export function stateMachine<State, Command, Result>(
   definition: StateMachineDefinition<State, Command, Result>,
 ): StateMachine<State, Command, Result> {
   checkKeys('machine', definition, definitionKeys)
-  const { initial, apply, snapshot, restore } = definition
-  if (typeof apply !== 'function') throw new InvalidArgument('machine.apply', 'must be a function')
-  if ((snapshot === undefined) !== (restore === undefined))
+  const { initial } = definition
+  if (typeof definition.apply !== 'function') throw new InvalidArgument('machine.apply', 'must be a function')
+  const plain = definition.snapshot === undefined
+  if (plain !== (definition.restore === undefined))
     throw new InvalidArgument('machine.snapshot', 'goes with restore: give both or neither')
-  const plain = snapshot === undefined
   return {
     initial: freezePlain(initial, plain) as State,
     codec: definition.codec ?? commandCodec,
     plain,
     apply: (state, command, meta) => definition.apply(state, command, meta),
-    snapshot: (state) => (snapshot ? definition.snapshot!(state) : [stateCodec.encode(state)]),
-    restore: (chunks) => (restore ? definition.restore!(chunks) : decoded<State>(chunks)),
+    snapshot: (state) => definition.snapshot?.(state) ?? [stateCodec.encode(state)],
+    restore: (chunks) => (definition.restore ? definition.restore(chunks) : decoded<State>(chunks)),
   }
 }
 

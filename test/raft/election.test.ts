@@ -26,10 +26,10 @@ async function candidates() {
     elections.set(name, electionOf(raft))
   }
   const settled = async <T>(work: Promise<T>): Promise<T> => {
-    let over = false
-    const end = () => void (over = true)
+    const state = { over: false }
+    const end = () => void (state.over = true)
     work.then(end, end)
-    for (let steps = 0; !over && steps < 2000; steps++) await clock.advance(20)
+    for (let steps = 0; !state.over && steps < 2000; steps++) await clock.advance(20)
     return work
   }
   return { net, clock, elections, settled }

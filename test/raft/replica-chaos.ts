@@ -84,7 +84,7 @@ class Chaos {
     const entropy = predictableEntropy(random.split('entropy'))
     const disk = this.#disks.get(name) ?? logMemory({ group: 'ops', member: name, entropy })
     this.#disks.set(name, disk)
-    const slow = slowLog(disk, this.#clock, random.split('disk'), 15)
+    const slow = slowLog(disk, this.#clock, random.split('disk'), random.pick([2, 15, 150]))
     this.#slow.set(name, slow)
     const opening = createRaft({
       group: 'ops',

@@ -19,12 +19,14 @@ function stalling(member: string): Stalling {
   let failing = false
   const save = log.save.bind(log)
   let last: Promise<void> = Promise.resolve()
+  const after = async (before: Promise<void>, request: SaveRequest): Promise<void> => {
+    await before
+    await gate
+    if (failing) throw new Error('the disk is gone')
+    await save(request)
+  }
   log.save = (request: SaveRequest) => {
-    last = last.then(async () => {
-      await gate
-      if (failing) throw new Error('the disk is gone')
-      await save(request)
-    })
+    last = after(last, request)
     return last
   }
   return {

@@ -38,6 +38,20 @@ describe('snapshots of a group', () => {
     expect(backup.metadata.index).toBe(index)
   })
 
+  it('count as committed though the word of it was lost with the last life', async () => {
+    await using ops = await three(4, often)
+    const leader = await ops.leader()
+    for (let at = 0; at < 5; at++) await ops.settled(leader.propose(`${at}`))
+    await ops.settled(leader.snapshot())
+    await ops.kill(leader.member)
+    const log = ops.logs.get(leader.member)!
+    const { hardState } = log.storage.initialState()
+    await log.save({ hardState: { ...hardState, commit: hardState.commit - 2 }, sync: true })
+    const back = await ops.start(leader.member)
+    expect(back.status().phase).toBe('running')
+    expect(await ops.settled(back.read(({ total }) => total))).toBe(5)
+  })
+
   it('answer a proposal whose entry they have swallowed', async () => {
     await using ops = await three(3, often)
     const leader = await ops.leader()

@@ -21,7 +21,7 @@ describe('a group of three', () => {
     await using ops = await three()
     const proposals = ['a', 'b', 'c'].map((name) => ops.members.get(name)!.propose(`by ${name}`))
     const outcomes = await ops.settled(Promise.all(proposals))
-    expect(outcomes.map(({ result }) => result).toSorted()).toEqual([1, 2, 3])
+    expect(outcomes.map(({ result }) => result).toSorted((one, other) => one - other)).toEqual([1, 2, 3])
     const states = await ops.settled(
       Promise.all([...ops.members.values()].map((each) => each.read(({ done }) => done))),
     )
@@ -59,7 +59,6 @@ describe('a group of three', () => {
   it('says that an outcome is unknown, and gives the original one for its key', async () => {
     await using ops = await three()
     const leader = await ops.leader()
-    const others = [...ops.members.keys()].filter((name) => name !== leader.member)
     await ops.settled(leader.propose('one'))
     // Appends leave, answers do not come: the others have the entry, and this leader cannot know.
     ops.net.filter = (_from, to) => to !== leader.member
@@ -69,7 +68,7 @@ describe('a group of three', () => {
       (thrown: unknown) => thrown as { code: string; key: { session: number; sequence: number } },
     )
     expect(error).toMatchObject({ code: 'raft.outcome_unknown' })
-    const next = ops.members.get(others[0]!)!
+    const next = [...ops.members.values()].find((each) => each !== leader)!
     await ops.until(() => next.leader() !== undefined && next.leader()!.name !== leader.member)
     ops.net.filter = undefined
     const again = await ops.settled(next.with({ retry: error!.key }).propose('two'))
@@ -88,7 +87,7 @@ describe('a group of three', () => {
       for (let steps = 0; steps < seed; steps++) await Promise.resolve()
       await ops.kill(leader.member)
       const outcomes = await ops.settled(work)
-      expect(outcomes.map(({ result }) => result).toSorted()).toEqual([1, 2, 3, 4])
+      expect(outcomes.map(({ result }) => result).toSorted((one, other) => one - other)).toEqual([1, 2, 3, 4])
       expect(await ops.settled(follower.read(({ total }) => total))).toBe(4)
     }
   })

@@ -171,7 +171,7 @@ describe('what the log makes', () => {
     ['a promise', () => Promise.resolve({ state: 1, result: 1 })],
     ['no object', () => 7],
     ['a result that is a function', () => ({ state: 1, result: () => 1 })],
-    ['a state with an instance of a class', () => ({ state: { at: new (class Place {})() }, result: 1 })],
+    ['a state with an instance of a class', () => ({ state: { at: new URL('http://house') }, result: 1 })],
   ])('takes %s for a throw', (_what, apply) => {
     const machine = stateMachine<unknown, number, unknown>({ initial: 0, apply: apply as never })
     const replicated = new Replicated(machine)
