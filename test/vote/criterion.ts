@@ -112,7 +112,7 @@ export const smithCriterion: Criterion = (rule, election) => {
     : differs(`the Smith set is ${smith.join()}`, winners)
 }
 
-/** A winner raised on one ballot, the others in their order, still wins; an only winner stays the only one. */
+/** A winner raised on one ballot, the others in their order, is still among the winners. */
 export const monotonicity: Criterion = (rule, election, choice) => {
   const before = winnersOf(rule, election)
   const lines = linesOf(election)
@@ -126,16 +126,17 @@ export const monotonicity: Criterion = (rule, election, choice) => {
   const to = choice % from
   const raised = withBallots(election, lines.with(at, { ...line, ranking: rest.toSpliced(to, 0, [winner]) }))
   const after = winnersOf(rule, raised)
-  if (after.includes(winner) && (before.length > 1 || after.length === 1)) return undefined
+  if (after.includes(winner)) return undefined
   return differs(`${winner} won and was raised on ballot ${at + 1}`, after)
 }
 
 /** A ballot that is added never makes the winner worse for whoever casts it, where both winners are alone. */
-export const participation: Criterion = (rule, election) => {
+export const participation: Criterion = (rule, election, choice) => {
   const lines = linesOf(election)
-  const added = lines.at(-1)
+  const at = choice % lines.length
+  const added = lines[at]
   if (!added || lines.length < 2) return undefined
-  const before = winnersOf(rule, withBallots(election, lines.slice(0, -1)))
+  const before = winnersOf(rule, withBallots(election, lines.toSpliced(at, 1)))
   const after = winnersOf(rule, election)
   const [one] = before
   const [other] = after
@@ -143,7 +144,7 @@ export const participation: Criterion = (rule, election) => {
   const place = (name: string) => added.ranking.findIndex((level) => level.includes(name))
   return place(one) >= place(other)
     ? undefined
-    : differs(`${one} won before the last ballot, which prefers it, came`, after)
+    : differs(`${one} won before ballot ${at + 1}, which prefers it, came`, after)
 }
 
 /** An only winner among several does not win when every ballot is turned round. */
@@ -159,23 +160,24 @@ export const reversalSymmetry: Criterion = (rule, election) => {
   return after.includes(one) ? differs(`${one} won, and all ballots were turned round`, after) : undefined
 }
 
-/** A candidate doubled: somebody else wins exactly if it won before, and some clone wins exactly if the original did. */
+/**
+ * A candidate gets one clone or two, side by side on every ballot: somebody else wins exactly if it won before, and one of
+ * the clones exactly if the original did. With two the order of the three on each ballot is one of a cycle.
+ */
 export const cloneIndependence: Criterion = (rule, election, choice) => {
   const original = election.candidates[choice % election.candidates.length] as string
-  const clone = `${original}'`
-  const lines = linesOf(election).map(({ weight, ranking }, at) => ({
-    weight,
-    ranking: ranking.flatMap((level): Ranking => {
-      if (!level.includes(original)) return [level]
-      return (choice >> (at % 20)) % 2 === 0 ? [[original], [clone]] : [[clone], [original]]
-    }),
-  }))
+  const copies = [original, `${original}'`, `${original}''`].slice(0, choice % 3 === 0 ? 3 : 2)
+  const lines = linesOf(election).map(({ weight, ranking }, at) => {
+    const turn = (choice >> (at % 10)) % copies.length
+    const order = [...copies.slice(turn), ...copies.slice(0, turn)].map((name) => [name])
+    return { weight, ranking: ranking.flatMap((level): Ranking => (level.includes(original) ? order : [level])) }
+  })
   const before = winnersOf(rule, election)
-  const cloned = withBallots({ ...election, candidates: [...election.candidates, clone] }, lines)
-  const after = [...new Set(winnersOf(rule, cloned).map((name) => (name === clone ? original : name)))]
+  const cloned = withBallots({ ...election, candidates: [...election.candidates, ...copies.slice(1)] }, lines)
+  const after = [...new Set(winnersOf(rule, cloned).map((name) => (copies.includes(name) ? original : name)))]
   return after.toSorted().join() === before.toSorted().join()
     ? undefined
-    : differs(`${before.join(', ')} won before ${original} had a clone`, after)
+    : differs(`${before.join(', ')} won before ${original} had ${copies.length - 1} clones`, after)
 }
 
 /** Two electorates that have winners in common elect exactly these together (reinforcement); the ballots are cut in two. */
