@@ -70,7 +70,7 @@ export class ReplicaEngine<State, Command, Result> {
     this.#leaderlessMs = clock.monotonicMs()
     const nonce = (): string => Buffer.from(entropy.bytes(8)).toString('hex')
     const [wake, appliedIndex] = [(): void => this.wake(), (): number => this.replicated.index]
-    this.routes = new ReplicaRoutes(clock, electionTimeoutMs * 2)
+    this.routes = new ReplicaRoutes(settings.member, clock, electionTimeoutMs * 2)
     this.#leader = new ReplicaLeader(settings, {
       append: (entries) => this.#node!.propose(entries),
       refuse: (to, frame) => this.#send(to, encodeControl({ ...frame, type: 'forwarded', groupId: this.#groupId })),
@@ -115,7 +115,7 @@ export class ReplicaEngine<State, Command, Result> {
     this.#sender = new ReplicaSender(this.#link, this.routes, this.snapshots, () =>
       this.#phase === 'running' ? this.#node : undefined,
     )
-    for (const [name, address] of settings.contacts) if (address !== '') this.#link.setAddress(name, address)
+    for (const [name, address] of settings.contacts) this.routes.setAddress(this.#link, name, address)
   }
 
   #membersHost(nonce: () => string): ConstructorParameters<typeof ReplicaMembers>[0] {
@@ -129,7 +129,7 @@ export class ReplicaEngine<State, Command, Result> {
       confState: () => this.#confState,
       propose: (entry) => this.#proposeChange(entry),
       announce: (name, address) => {
-        if (address !== '') this.#link.setAddress(name, address)
+        this.routes.setAddress(this.#link, name, address)
         this.#send(name, encodeControl({ type: 'control', groupId: this.#groupId }))
       },
       caughtUp: (id) => hasCaughtUp(this.#node!.raw.status(), id),
@@ -140,7 +140,7 @@ export class ReplicaEngine<State, Command, Result> {
   #framesHost(): ConstructorParameters<typeof ReplicaFrames>[4] {
     return {
       send: (to, frame) => this.#send(to, frame),
-      setAddress: (name, address) => this.#link.setAddress(name, address),
+      setAddress: (name, address) => this.routes.setAddress(this.#link, name, address),
       node: () => (this.#phase === 'running' ? this.#node : undefined),
       discovery: () => this.#discovery,
       ended: () => this.#ended() !== undefined,

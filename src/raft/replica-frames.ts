@@ -125,7 +125,7 @@ export class ReplicaFrames implements Receiver {
 
   #hello(from: string, hello: Hello): void {
     const host = this.#host
-    if (hello.address !== '') host.setAddress(from, hello.address)
+    host.setAddress(from, hello.address)
     const discovery = host.discovery()
     if (discovery) return discovery.hello(from, hello)
     const node = host.node()

@@ -13,6 +13,7 @@ import type { GroupLink } from './transport.ts'
 const guestsMax = 1024
 
 export class ReplicaRoutes {
+  readonly #member: string
   readonly #clock: Clock
   readonly #silentMs: number
   readonly #names = new Map<MemberId, string>()
@@ -20,7 +21,8 @@ export class ReplicaRoutes {
   readonly #heardMs = new Map<string, number>()
 
   /** Who is silent for so long does not count as heard of. */
-  constructor(clock: Clock, silentMs: number) {
+  constructor(member: string, clock: Clock, silentMs: number) {
+    this.#member = member
     this.#clock = clock
     this.#silentMs = silentMs
   }
@@ -41,8 +43,13 @@ export class ReplicaRoutes {
   learn(members: readonly MemberRow[], link: GroupLink): void {
     for (const { id, name, address } of members) {
       this.#set(name, id)
-      if (address !== '') link.setAddress(name, address)
+      this.setAddress(link, name, address)
     }
+  }
+
+  /** Tells the transport where a member is, if that is known and is not here. */
+  setAddress(link: GroupLink, name: string, address: string): void {
+    if (address !== '' && name !== this.#member) link.setAddress(name, address)
   }
 
   /**

@@ -34,6 +34,27 @@ describe('members of a group', () => {
     }
   })
 
+  it('found no group that others might not know: two tokens of one name never make two groups', async () => {
+    await using ops = group(['a', 'b', 'c'])
+    ops.net.cut(['b'], ['c'])
+    // Nobody is told that a group exists, if one does: that is what hello answers are for.
+    ops.net.filter = (_from, _to, frame) => frame[0] !== 3
+    for (const name of ['a', 'c', 'b']) await ops.start(name)
+    await ops.clock.advance(3000)
+    // All that a knows would make a group with the first store of b, all that c will know one with the second.
+    await ops.kill('b')
+    ops.logs.delete('b')
+    ops.net.heal()
+    ops.net.cut(['a'], ['b', 'c'])
+    await ops.start('b')
+    await ops.clock.advance(3000)
+    ops.net.heal()
+    ops.net.filter = undefined
+    await ops.leader()
+    await ops.until(() => [...ops.members.values()].every((each) => each.leader() !== undefined))
+    expect(new Set([...ops.members.values()].map((each) => each.status().groupId)).size).toBe(1)
+  })
+
   it('add one that joins: as a learner, and as a voter once it has caught up', async () => {
     await using ops = await three()
     const leader = await ops.leader()
