@@ -14,6 +14,7 @@ import {
   type AnyConfChange,
   type ConfState,
   type Entry,
+  type HardState,
   type MemberId,
   type Message,
   type Snapshot,
@@ -77,6 +78,8 @@ export class ReplicaNode {
   #term = 0
   /** When each save under way was begun, the oldest first. */
   readonly #savesMs: number[] = []
+  /** A hard state that is not given to the log yet; it differs from what is there by its commit index alone. */
+  #held: HardState | undefined
   /** Responses wait for the state that a snapshot brings. */
   #restoring: Promise<void> | undefined
   #drain: Timer | undefined
@@ -178,6 +181,7 @@ export class ReplicaNode {
       if (this.#stopped) return
       this.catchUp()
       this.#host.ticked()
+      this.#keepCommit()
       this.#arm()
       this.wake()
     })
@@ -232,16 +236,42 @@ export class ReplicaNode {
   #save({ term, vote, commit, entries, snapshot, responses }: Message, sync: boolean): void {
     const { log, clock } = this.#settings
     // The core leaves all three at zero when the hard state is as before.
-    const hardState = term === 0 && vote === 0 && commit === 0 ? undefined : { term, vote, commit }
-    if (hardState === undefined && entries.length === 0 && snapshot === undefined) {
-      // Nothing new, but its answers wait for what is under way.
-      if (this.#savesMs.length === 0 && this.#restoring === undefined) return this.#respond(responses)
-    }
+    if (term !== 0 || vote !== 0 || commit !== 0) this.#held = { term, vote, commit }
+    const quiet = this.#savesMs.length === 0 && this.#restoring === undefined
+    // A new commit index alone goes with the next save: it need not survive, and whoever applied it can be told again.
+    if (!sync && entries.length === 0 && snapshot === undefined && (quiet || responses.length === 0))
+      return this.#respond(responses)
+    const hardState = this.#takeHeld(snapshot)
     // An answer that rests on a save still under way must not resolve before it, as what need not be synced may.
     const ordered = responses.length > 0 && this.#savesMs.length > 0
     this.#savesMs.push(clock.monotonicMs())
     log.save({ hardState, entries, snapshot, sync: sync || ordered || snapshot !== undefined }).then(
       () => this.#saved(snapshot, responses),
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  /**
+   * The hard state for a save, its commit index no higher than what is stable before: of a save that is torn, the entries may be
+   * missing and the hard state there.
+   */
+  #takeHeld(snapshot: Snapshot | undefined): HardState | undefined {
+    const held = this.#held
+    const stable = snapshot?.metadata.index ?? this.#settings.log.storage.lastIndex()
+    if (held === undefined || held.commit <= stable) {
+      this.#held = undefined
+      return held
+    }
+    return { ...held, commit: stable }
+  }
+
+  /** What no other save took along is written now and then, so that a restart has little to apply again. */
+  #keepCommit(): void {
+    if (this.#stopped || this.#held === undefined || this.#savesMs.length > 0) return
+    const hardState = this.#takeHeld(undefined)
+    this.#savesMs.push(this.#settings.clock.monotonicMs())
+    this.#settings.log.save({ hardState, sync: false }).then(
+      () => this.#saved(undefined, []),
       (error: unknown) => this.#fail(error),
     )
   }
