@@ -60,6 +60,11 @@ export function slowLog(inner: LogStore, clock: Clock, random: Random, delayMaxM
     async crash() {
       crashed = true
       for (const { request } of queue.splice(0, random.integer(queue.length + 1))) await inner.save(request)
+      // The next one may be torn: its hard state is there, and some of its entries.
+      const torn = queue.shift()?.request
+      if (torn === undefined || torn.snapshot !== undefined || random.integer(2) === 0) return
+      const { hardState, entries = [] } = torn
+      await inner.save({ hardState, entries: entries.slice(0, random.integer(entries.length + 1)), sync: true })
     },
   }
 }
