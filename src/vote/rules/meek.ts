@@ -104,7 +104,7 @@ function settleParts(
       .filter((candidate) => (shares.votes[candidate] as bigint) >= shares.quota)
       .sort((a, b) => descending(shares.votes[a] as bigint, shares.votes[b] as bigint))
       .slice(0, seats - elected.length)
-    elected = [...elected, ...reached]
+    elected = elected.concat(reached)
     hopeful = hopeful.filter((candidate) => !reached.includes(candidate))
     if (elected.length >= seats || elected.length + hopeful.length <= seats) return { shares, elected, hopeful }
     const surplus = elected.reduce(
