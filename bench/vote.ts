@@ -1,7 +1,9 @@
 /**
- * Voting: 10,000 ballots of 10 candidates through each rule, checks, weights and proof included. The peer is the naive way
- * to count the same ballots with doubles, written here: no validation, no exact sums, no tie sets, no record.
+ * Voting: 10,000 ballots of 10 candidates through each rule, checks, weights and proof included. One peer is the naive way to
+ * count the same ballots with doubles, written here: no validation, no exact sums, no tie sets, no record. The other is the
+ * library `votes`, a rule of each family on the very same ballots, with the ballots in its own form made beforehand.
  */
+import * as votes from 'votes'
 import { seededRandom } from '../src/base/random.ts'
 import { ruleNamed, tally } from '../src/vote/index.ts'
 import type { CastBallot, Election } from '../src/vote/index.ts'
@@ -81,7 +83,7 @@ function readNaively({ candidates, ballots }: Election): [rankings: number[][], 
   return [rankings, ballots.map(({ weight }) => Number(weight ?? 1))]
 }
 
-function benchOf(name: string, size: number, weighted: boolean): BenchCase {
+function electionOf(name: string, size: number, weighted: boolean): Election {
   const random = seededRandom(`bench vote ${name} ${size}`)
   const places = Array.from({ length: size }, (_, at) => at)
   const length = name === 'approval' ? Math.ceil(size / 2) : size
@@ -96,7 +98,11 @@ function benchOf(name: string, size: number, weighted: boolean): BenchCase {
         : ({ kind: 'ranked', ranking: ranking.map((candidate) => [nameOf(candidate)]) } as const)
     return { voter: `voter ${at}`, ballot, weight: weights[at] ?? 1 }
   })
-  const election: Election = { candidates, ballots }
+  return { candidates, ballots }
+}
+
+function benchOf(name: string, size: number, weighted: boolean): BenchCase {
+  const election = electionOf(name, size, weighted)
   const rule = ruleNamed(name)
   const naive = naiveRules[name] as Naive
   const batchOf = (run: () => unknown) => ({
@@ -114,8 +120,57 @@ function benchOf(name: string, size: number, weighted: boolean): BenchCase {
   }
 }
 
+type Theirs = { ranking(): string[][] }
+type Ballots = { readonly ballots: votes.Ballot[]; readonly candidates: string[] }
+
+/** A rule of each family as `votes` has it; those that count pairs get the matrix by its own function, timed with them. */
+const peers: Readonly<Record<string, (given: Ballots) => Theirs>> = {
+  borda: (given) => new votes.Borda(given),
+  'instant-runoff': (given) => new votes.InstantRunoff(given),
+  coombs: (given) => new votes.Coombs(given),
+  'two-round': (given) => new votes.TwoRoundRunoff(given),
+  nanson: (given) => new votes.Nanson(given),
+  baldwin: (given) => new votes.Baldwin(given),
+  copeland: (given) => new votes.Copeland(matrixOf(given)),
+  minimax: (given) => new votes.Minimax(matrixOf(given)),
+  schulze: (given) => new votes.Schulze(matrixOf(given)),
+  'ranked-pairs': (given) => new votes.RankedPairs(matrixOf(given)),
+}
+
+function matrixOf({ ballots, candidates }: Ballots): votes.Matrix {
+  return votes.utils.matrixFromBallots(ballots, candidates)
+}
+
+function peerOf(name: string, size: number): BenchCase {
+  const election = electionOf(name, size, false)
+  const rule = ruleNamed(name)
+  const theirs: Ballots = {
+    candidates: [...election.candidates],
+    ballots: election.ballots.map(({ ballot }) => ({
+      ranking: ballot.kind === 'ranked' ? ballot.ranking.map((level) => [...level]) : [],
+      weight: 1,
+    })),
+  }
+  const peer = peers[name] as (given: Ballots) => Theirs
+  const batchOf = (run: () => unknown) => ({
+    batch() {
+      run()
+      return ballotCount
+    },
+  })
+  return {
+    name: `${rule.title}, ${ballotCount} ballots of ${size}, beside votes`,
+    unit: 'ballots/s',
+    peerName: 'votes 3.0',
+    rounds: 3,
+    ours: () => batchOf(() => tally(rule, election)),
+    peer: () => batchOf(() => peer(theirs).ranking()),
+  }
+}
+
 export const cases: readonly BenchCase[] = [
   ...Object.keys(naiveRules).map((name) => benchOf(name, 10, false)),
   benchOf('schulze', 10, true),
   benchOf('schulze', 100, false),
+  ...Object.keys(peers).map((name) => peerOf(name, 10)),
 ]

@@ -121,11 +121,14 @@ function tieLine({ where, want, tied, by, remained }: TieStep): string {
   return `${start}: by ${by} ${listed(remained)} ${remained.length === 1 ? 'is' : 'are'} the ${want}.`
 }
 
-function resultLine({ status, winners, counted }: Outcome): string {
+function resultLine({ status, winners, counted, committees }: Outcome): string {
   switch (status) {
     case 'decided':
+      if (committees) return `${listed(winners)} ${winners.length === 1 ? 'is' : 'are'} elected.`
       return `${listed(winners)} wins.`
     case 'tied':
+      if (committees && counted.weight !== '0')
+        return `${committees.length} committees are tied, and no tie-break declared tells them apart: ${committees.map(listed).join('; ')}.`
       return counted.weight === '0'
         ? `No weight was counted, so nobody has won: ${listed(winners)}.`
         : `${listed(winners)} are tied; no tie-break declared tells them apart.`

@@ -28,7 +28,7 @@ export interface Move {
 }
 
 /** Beyond this exact fractions only grow, doubling with each election, and one addition takes long. */
-const digitsMax = 20_000
+const digitsMax = 1000
 
 export class Holdings {
   readonly #parcels: ReadonlyMap<number, readonly Parcel[]>
@@ -122,6 +122,10 @@ const beyond = 10n ** BigInt(digitsMax)
 /** The hopeful candidates of the first level that has some. */
 function nextOf({ levels }: Group, hopeful: ReadonlySet<number>): readonly number[] {
   for (const level of levels) {
+    if (level.length === 1) {
+      if (hopeful.has(level[0] as number)) return level
+      continue
+    }
     const inside = level.filter((candidate) => hopeful.has(candidate))
     if (inside.length > 0) return inside
   }
