@@ -15,7 +15,6 @@ import { SegmentsLog, checkSnapshot, resultOf, rethrown, takeRecord } from './lo
 import type { LogIdentity, LogStore } from './log-store.ts'
 
 export { backupLog, readLogForRecovery, restoreLog } from './log-segments-backup.ts'
-export type { LogPlace, RecoveredLog } from './log-segments-backup.ts'
 
 export interface LogSegmentsOptions {
   readonly disk: Disk

@@ -39,7 +39,7 @@ export interface SessionRow {
 /** Sessions that live at one time. These bounds are what members agree on: they are no options. */
 export const sessionsMax = 65_536
 /** Answers of one session that are not acknowledged. */
-export const answersMax = 16_384
+const answersMax = 16_384
 /** How far a sequence may be beyond the last that is acknowledged. */
 export const sequenceWindow: number = answersMax
 /** Sessions that are over are cleared away when the log's time enters another stretch of this length. */
