@@ -305,7 +305,7 @@ export class ReplicaEngine<State, Command, Result> {
 
   #applyChange(entry: Entry): void {
     const change = unmarshalConfChange(entry.type, entry.data)
-    this.#confState = this.#node!.applyConfChange(change)
+    this.#confState = this.#node!.applyConfChange(change, entry.index)
     const carried = this.replicated.applyChange(entry, change)
     this.routes.learn(this.replicated.members.rows(), this.#link)
     this.members.applied(carried)

@@ -170,8 +170,9 @@ export class ReplicaNode {
     }
   }
 
-  applyConfChange(change: AnyConfChange): ConfState {
-    return this.raw.applyConfChange(change)
+  /** With the index of its entry, so that a change which a snapshot holds already changes nothing again. */
+  applyConfChange(change: AnyConfChange, index: number): ConfState {
+    return this.raw.applyConfChange(change, index)
   }
 
   #arm(): void {
