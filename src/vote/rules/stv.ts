@@ -24,7 +24,7 @@ export interface StvOptions {
   readonly quota?: StvQuota
   /**
    * Decimals to which the worth of a moved ballot is cut, 1 to 100; what is cut off is exhausted. Default: none, it is exact,
-   * and a count whose fractions grow beyond 5,000 digits (a dozen or more elected by surpluses, one after another) is refused.
+   * and a count whose fractions grow beyond 1,000 digits (a dozen or more elected by surpluses, one after another) is refused.
    */
   readonly digits?: number
 }
