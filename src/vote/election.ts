@@ -23,6 +23,14 @@ export interface Absence {
   readonly weight?: ExactInput
 }
 
+/** A voter hands the weight to another, who votes with it or hands it on. The voter's own ballot, if there is one, goes first. */
+export interface Delegation {
+  readonly voter: string
+  readonly to: string
+  /** 0 or more. Default 1. */
+  readonly weight?: ExactInput
+}
+
 /**
  * What a ranking says of those it does not list. `tied-last`: they are tied below all listed. `no-opinion`: pairs with one
  * of them are not counted.
@@ -42,6 +50,10 @@ export interface Election {
   readonly ballots: readonly CastBallot[]
   /** Eligible voters who cast nothing, for the quorum's default. */
   readonly absent?: readonly Absence[]
+  /** Who lets another vote. A delegation that leads to no ballot is recorded, and its voter counts as absent. */
+  readonly delegations?: readonly Delegation[]
+  /** Steps from a voter to the ballot that counts, 1 to 1000; a longer chain carries nothing. Default 16. */
+  readonly delegationStepsMax?: number
   /** Default `tied-last`. */
   readonly unranked?: Unranked
   /** Without one, any turnout decides. */

@@ -13,6 +13,7 @@ export function explain(outcome: Outcome): string[] {
     ...outcome.counted.refused.map(
       ({ voter, reason }) => `Refused: ${voter || 'a ballot without a voter'}: ${reason}.`,
     ),
+    ...delegationLines(outcome),
     ...quorumLines(outcome),
     `${outcome.title}: ${outcome.proof.method.join(' ')}`,
     ...scoreLines(outcome),
@@ -59,6 +60,23 @@ function countedLine({ counted }: Outcome): string {
     ...(counted.refused.length > 0 ? [`${counted.refused.length} refused`] : []),
   ]
   return `${parts.join(', ')}.`
+}
+
+/** Who votes for whom, by the one who does. */
+function delegationLines({ delegation }: Outcome): string[] {
+  if (!delegation) return []
+  const votersBy = new Map<string, string[]>()
+  for (const { by, voter, weight } of delegation.carried) {
+    const voters = votersBy.get(by) ?? []
+    voters.push(weight === '1' ? voter : `${voter} (weight ${spell(weight)})`)
+    votersBy.set(by, voters)
+  }
+  return [
+    ...[...votersBy].map(([by, voters]) => `${by} votes for ${listed(voters)} too.`),
+    ...delegation.idle.map(
+      ({ voter, to, reason }) => `Not delegated: ${voter || 'somebody'} to ${to || 'nobody'}: ${reason}.`,
+    ),
+  ]
 }
 
 function quorumLines({ quorum }: Outcome): string[] {

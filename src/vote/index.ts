@@ -14,14 +14,18 @@ export type {
 } from './ballot.ts'
 export { checkBallot } from './check.ts'
 export { electionLimits } from './election.ts'
-export type { Absence, CastBallot, Election, ExactInput, Quorum, Unranked } from './election.ts'
+export type { Absence, CastBallot, Delegation, Election, ExactInput, Quorum, Unranked } from './election.ts'
 export { InvalidElection, RuleBroken, TieUnfit, TooLarge, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
 export { countTables, explain, pairwiseTable } from './explain.ts'
 export type { Grading } from './grading.ts'
 export type { LinkStrength } from './link.ts'
 export type {
+  CarriedDelegation,
   Counted,
+  DelegationOutcome,
   Exact,
+  IdleCause,
+  IdleDelegation,
   Outcome,
   OutcomeStatus,
   Proof,

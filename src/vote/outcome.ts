@@ -39,6 +39,8 @@ export interface Outcome {
   readonly committees?: readonly (readonly Candidate[])[]
   readonly counted: Counted
   readonly quorum?: QuorumOutcome
+  /** Who voted for whom, where the election has delegations. */
+  readonly delegation?: DelegationOutcome
   readonly scores?: readonly Score[]
   readonly rounds?: readonly Round[]
   /** `matrix[a][b]`: weight of the ballots that put candidate a above b, by their places in `candidates`; '' with itself. */
@@ -55,6 +57,36 @@ export interface Counted {
   readonly abstained: number
   readonly abstainedWeight: Exact
   readonly refused: readonly Refusal[]
+}
+
+export interface DelegationOutcome {
+  readonly carried: readonly CarriedDelegation[]
+  /** Those that carried nothing, each with the reason. */
+  readonly idle: readonly IdleDelegation[]
+}
+
+export interface CarriedDelegation {
+  readonly voter: string
+  /** Whom the voter named. */
+  readonly to: string
+  /** Whose ballot counts for the voter at the end of the chain. */
+  readonly by: string
+  /** 1 when that is whom the voter named. */
+  readonly steps: number
+  readonly weight: Exact
+}
+
+/**
+ * `own-ballot`: the voter voted after all. `doubled`: the voter delegated more than once. `circle`, `too-far`, `no-ballot`: the
+ * chain leads to no ballot. `refused`: the ballot at its end was. `invalid`: it names nobody, or its weight is none.
+ */
+export type IdleCause = 'own-ballot' | 'doubled' | 'circle' | 'too-far' | 'no-ballot' | 'refused' | 'invalid'
+
+export interface IdleDelegation {
+  readonly voter: string
+  readonly to: string
+  readonly cause: IdleCause
+  readonly reason: string
 }
 
 export interface QuorumOutcome {

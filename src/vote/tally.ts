@@ -5,9 +5,10 @@
  */
 import { wholeNumber } from '../base/limit.ts'
 import { committeeRanking, settleCommittees } from './committee.ts'
+import { followDelegations, withRefusals } from './delegation.ts'
 import type { Election } from './election.ts'
 import { RuleBroken } from './error.ts'
-import type { Outcome, OutcomeStatus, QuorumOutcome, Round, TieStep } from './outcome.ts'
+import type { DelegationOutcome, Outcome, OutcomeStatus, QuorumOutcome, Round, TieStep } from './outcome.ts'
 import { readElection } from './profile.ts'
 import type { Profile, QuorumReading, Reading } from './profile.ts'
 import { toText } from './rational.ts'
@@ -39,7 +40,8 @@ export interface TallyOptions {
  */
 export function tally(rule: Rule, election: Election, options: TallyOptions = {}): Outcome {
   const ties = options.ties ?? []
-  const reading = readElection(election, rule.accepts, rule.grading)
+  const delegated = followDelegations(election)
+  const reading = readElection(delegated?.election ?? election, rule.accepts, rule.grading)
   const { profile } = reading
   const universesMax = wholeNumber('universesMax', options.universesMax ?? defaultUniverses(profile), 1)
   const unfit = unfitFor(new Set(profile.ballots.map((ballot) => ballot.kind)), ties)
@@ -60,7 +62,8 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
   const ranking = won && !count.committees ? settleFirst(count, chain) : count.ranking
   const single = (count.committees ?? ranking[0])?.length === 1
   const status = statusOf(quorate, count.nobody ?? false, !empty && single)
-  return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps })
+  const delegation = delegated && withRefusals(delegated.outcome, reading.refused)
+  return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps, ...(delegation && { delegation }) })
 }
 
 function statusOf(quorate: boolean, nobody: boolean, single: boolean): OutcomeStatus {
@@ -153,9 +156,10 @@ interface Found {
   readonly ranking: Count['ranking']
   readonly status: OutcomeStatus
   readonly tieSteps: readonly TieStep[]
+  readonly delegation?: DelegationOutcome
 }
 
-function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): Outcome {
+function toOutcome({ rule, reading, count, ranking, status, tieSteps, delegation }: Found): Outcome {
   const { profile, quorum } = reading
   const levels = ranking.map((level) => namesOf(profile, level))
   const { committees, scores, rounds, matrix } = count
@@ -176,6 +180,7 @@ function toOutcome({ rule, reading, count, ranking, status, tieSteps }: Found): 
       refused: reading.refused,
     },
     ...(quorum && { quorum: quorumText(quorum) }),
+    ...(delegation && { delegation }),
     ...(scores && {
       scores: profile.candidates.map((candidate, at) => ({ candidate, score: toText(scores[at] as Rational) })),
     }),
