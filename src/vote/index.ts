@@ -13,6 +13,22 @@ export type {
   SingleBallot,
 } from './ballot.ts'
 export { checkBallot } from './check.ts'
+export { SealedPoll, sealedLimits } from './commit-reveal.ts'
+export type {
+  Commitment,
+  Reveal,
+  SealedClosing,
+  SealedRefusal,
+  SealedRefusalCause,
+  SealedTerms,
+  SealedVoter,
+  Secrecy,
+  Unrevealed,
+} from './commit-reveal.ts'
+export { auditRecord, verifyAudit } from './commit-reveal-audit.ts'
+export type { AuditOptions, AuditRecord, AuditReport, AuditReveal } from './commit-reveal-audit.ts'
+export { commitmentLimits, commitmentTo } from './commitment.ts'
+export type { Committed, Digest } from './commitment.ts'
 export { electionLimits } from './election.ts'
 export type { Absence, CastBallot, Delegation, Election, ExactInput, Quorum, Unranked } from './election.ts'
 export { InvalidElection, RuleBroken, TieUnfit, TooLarge, TooManyUniverses, UnknownRule, UnknownTie } from './error.ts'
