@@ -274,8 +274,12 @@ export function checkTerms(terms: SealedTerms): ReadonlySet<string> {
 }
 
 function checkVoters({ voters, election }: SealedTerms): ReadonlySet<string> {
-  if (typeof election !== 'object' || election === null || 'ballots' in election || 'absent' in election)
-    throw new InvalidArgument('election', 'must be an election without ballots and absences; they come from the poll')
+  const fromPoll = ['ballots', 'absent', 'delegations']
+  if (typeof election !== 'object' || election === null || fromPoll.some((key) => key in election))
+    throw new InvalidArgument(
+      'election',
+      'must be an election without ballots and absences, which come from the poll, and without delegations, which would show',
+    )
   if (!Array.isArray(voters) || voters.length === 0)
     throw new InvalidElection('voters', 'must be a list of at least one')
   if (voters.length > electionLimits.ballotsMax)

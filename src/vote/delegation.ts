@@ -148,7 +148,7 @@ class Following {
     const known = this.#ends.get(voter)
     if (known) return known
     const to = this.#delegatedTo.get(voter)
-    if (!to) return { cause: 'no-ballot', reason: `it leads to ${String(voter)}, who neither voted nor delegated` }
+    if (!to) return { cause: 'no-ballot', reason: `it leads to ${voter}, who neither voted nor delegated` }
     if (to.length > 1) return { cause: 'no-ballot', reason: `it leads to ${voter}, who delegated ${to.length} times` }
     return isName(to[0]) ? undefined : { cause: 'no-ballot', reason: `it leads to ${voter}, who delegated to nobody` }
   }

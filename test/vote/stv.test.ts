@@ -233,6 +233,18 @@ describe('single transferable vote', () => {
     )
   })
 
+  it('gives each solid coalition with more than so many quotas of Hagenbach and Bischoff as many seats', () => {
+    expect.hasAssertions()
+    fc.assert(
+      fc.property(anyElection({ ...whole, strict: true }), fc.integer({ min: 1, max: 4 }), (election, seats) => {
+        const outcome = tally(stv({ seats, quota: 'hagenbach-bischoff' }), election)
+        const weight = toNumber(read(outcome.counted.weight))
+        // Weights are whole, so the tenth keeps out who has exactly so many quotas and nobody with more.
+        expectProportional(outcome, election, (weight + 0.1) / (seats + 1), seats)
+      }),
+    )
+  })
+
   it('elects for one seat whom instant runoff elects', () => {
     fc.assert(
       fc.property(anyElection(whole), (election) => {
