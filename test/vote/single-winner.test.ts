@@ -1,4 +1,5 @@
 /** Hand-made elections for the rules with one winner: each can be counted on paper. */
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import {
@@ -32,6 +33,7 @@ import {
   unanimity,
 } from '../../src/vote/index.ts'
 import type { CastBallot, Election } from '../../src/vote/index.ts'
+import { minimiseWhole } from '../../src/vote/integer-programme.ts'
 import { levels, ranked, scoresOf } from './support.ts'
 
 /** A beats B by 11 to 5, B beats C by 12 to 4, C beats A by 9 to 7. */
@@ -130,6 +132,35 @@ describe('the pairwise family', () => {
     ])
   })
 
+  it('counts the swaps of Dodgson out of a tie as half a swap past somebody', () => {
+    const tied = ranked('A B C D E', [2, 'B > C=D=E > A'], [4, 'A=B > C=D=E'])
+    expect(explain(tally(dodgson, tied))).toContain('A needs 3 swaps, by weight, to beat every other.')
+  })
+
+  it('finds the least whole cost as trying all numbers does', () => {
+    const number = fc.integer({ min: 0, max: 3 })
+    const three = fc.tuple(number, number, number)
+    const demands = fc.array(fc.tuple(three, fc.integer({ min: 0, max: 7 })), { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(three, demands, (costs, given) => {
+        const big = (row: readonly number[]) => row.map(BigInt)
+        // None is needed more than seven times, since every row that counts at all counts by one or more.
+        let least = Infinity
+        for (let at = 0; at < 512; at++) {
+          const y = [at & 7, (at >> 3) & 7, at >> 6]
+          const dot = (row: readonly number[]) => row.reduce((sum, each, place) => sum + each * (y[place] ?? 0), 0)
+          if (given.every(([row, demand]) => dot(row) >= demand)) least = Math.min(least, dot(costs))
+        }
+        const found = minimiseWhole(
+          { costs: big(costs), demands: given.map(([row, demand]) => ({ row: big(row), least: BigInt(demand) })) },
+          10_000,
+        )
+        expect(found).toEqual(least === Infinity ? { kind: 'impossible' } : { kind: 'least', cost: BigInt(least) })
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('says when Dodgson passes its bound', () => {
     const random = seededRandom('dodgson')
     const names = Array.from({ length: 12 }, (_, at) => `C${at}`)
@@ -155,6 +186,12 @@ describe('rounds', () => {
     expect(tally(coombs, election).rounds?.[0]?.eliminated).toEqual([['D']])
     const open = tally(coombs, { ...election, unranked: 'no-opinion' })
     expect(open.rounds?.[0]?.eliminated).toEqual([['D']])
+  })
+
+  it('coombs finds nobody last on a ballot that holds level all whom it ranks, under no-opinion', () => {
+    const election = ranked('A B C', [3, 'A > B > C'], [3, 'C > B > A'], [4, 'A=B'])
+    const open = tally(coombs, { ...election, unranked: 'no-opinion' })
+    expect(open.rounds?.[0]?.eliminated).toEqual([['A'], ['C']])
   })
 
   it('two rounds compare the two with the most first votes', () => {
@@ -205,6 +242,8 @@ describe('rules of chance', () => {
       C: '1/14',
     })
     expect(scoresOf(tally(randomSmith, ranked('A B C', [2, 'A > B > C'], [1, 'C > A > B'])))).toMatchObject({ A: '1' })
+    const outside = ranked('A B C D', [2, 'A > B > C > D'], [2, 'B > C > A > D'], [2, 'C > A > B > D'], [1, 'D'])
+    expect(scoresOf(tally(randomSmith, outside))).toEqual({ A: '1/3', B: '1/3', C: '1/3', D: '0' })
     expect(scoresOf(tally(maximalLotteries, cycle))).toEqual({ A: '1/2', B: '1/8', C: '3/8' })
   })
 
