@@ -10,9 +10,8 @@ import { Aborted, InvalidArgument, errorText, toError } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
 import { guardedLogger, silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { Pace } from '../base/pace.ts'
 import type {
@@ -102,7 +101,7 @@ class LocalSystem implements ActorSystem, CellSystem, Keeper {
       entropy,
       copy: options.codec && ((value) => this.#copy(value)),
     })
-    const random = options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
+    const random = options.random ?? randomFrom(entropy)
     this.random = random.split('supervisors')
     this.records = options.journal && recordsOf(options.journal, { node: options.node, clock: this.clock, random })
     this.#calls = new Calls(this.clock)

@@ -4,6 +4,7 @@
  */
 import { randomFillSync } from 'node:crypto'
 import { wholeNumber } from './limit.ts'
+import { seededRandom } from './random.ts'
 import type { Random } from './random.ts'
 
 export interface Entropy {
@@ -35,6 +36,11 @@ export const systemEntropy: Entropy = (() => {
     },
   }
 })()
+
+/** Chance that nobody can foresee, seeded afresh with 128 bits: what a shell takes when it is given none. */
+export function randomFrom(entropy: Entropy): Random {
+  return seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
+}
 
 /** Repeatable bytes from a Random: for tests and simulations only, anyone with the seed knows them. */
 export function predictableEntropy(random: Random): Entropy {

@@ -4,10 +4,9 @@
  * bytes on a socket) is the route's own matter. It knows neither connections nor sockets, and it calls no user code.
  */
 import type { Clock } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { wholeNumber } from '../base/limit.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import type { Message, MessageHeaders } from './bus.ts'
@@ -165,7 +164,7 @@ export class Hub {
     this.requestsMax = options.requestsMax
     this.clock = options.clock ?? systemClock
     this.entropy = options.entropy ?? systemEntropy
-    this.#random = options.random ?? seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex'))
+    this.#random = options.random ?? randomFrom(systemEntropy)
     this.pace = new Pace(this.clock)
   }
 

@@ -3,12 +3,11 @@
  * secret: it only sees that what is given goes together. Errors name the option and never repeat what it holds.
  */
 import type { Clock } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { type Logger, silentLogger } from '../base/logger.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { type ServerAddress, parseServers } from './nats-server.ts'
@@ -206,7 +205,7 @@ export function checkOptions(options: NatsOptions): NatsSettings {
     requestsMax:
       options.requestsMax === undefined ? undefined : wholeNumber('requestsMax', options.requestsMax, 1, placesMax),
     clock,
-    random: options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex')),
+    random: options.random ?? randomFrom(entropy),
     entropy,
     logger,
   }

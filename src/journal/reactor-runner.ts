@@ -9,13 +9,12 @@
  * | after a message was sent, before it was deleted | it is sent again, with the same event id; an append is kept once |
  */
 import { within } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { Aborted, InvalidArgument } from '../base/error.ts'
 import { idSource } from '../base/id.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { guardedLogger, silentLogger } from '../base/logger.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
@@ -176,7 +175,7 @@ class Runner implements ReactorRunner {
   constructor(reactor: Reactor, options: RunReactorOptions, generation: Generation, checked: Checked) {
     const { store, journal, bus, clock = systemClock, logger = silentLogger, telemetry = noTelemetry } = options
     const { name, owner, filter } = reactor
-    const random = options.random ?? seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex'))
+    const random = options.random ?? randomFrom(systemEntropy)
     const guarded = guardedLogger(logger.child({ reactor: name }))
     const outbox = new Outbox({
       ...checked,

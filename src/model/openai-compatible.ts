@@ -16,11 +16,10 @@
  */
 import type { Clock, Deadline } from '../base/clock.ts'
 import { deadline, sleep } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import { Aborted, TimedOut } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { Random } from '../base/random.ts'
-import { seededRandom } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { Completion, RefusedInReply } from './core/completion.ts'
 import type { Lesson } from './core/dialect.ts'
@@ -125,7 +124,7 @@ class OpenAiCompatible implements Model {
     this.name = `${this.#endpoint.provider}:${this.#endpoint.model}`
     this.contextTokens = wholeNumber('contextTokens', options.contextTokens ?? 128_000, 1)
     this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? seededRandom(Buffer.from(systemEntropy.bytes(16)).toString('hex'))
+    this.#random = options.random ?? randomFrom(systemEntropy)
     // Looked up at each call, so that a global fetch that is instrumented later is used.
     this.#fetch = options.fetch ?? ((...call) => globalThis.fetch(...call))
     this.#attemptsMax = wholeNumber('attemptsMax', options.attemptsMax ?? 4, 1, 100)

@@ -12,7 +12,7 @@
 import type { Bus } from '../bus/bus.ts'
 import { memoryBus } from '../bus/memory.ts'
 import { tracedBus } from '../bus/traced.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
@@ -23,7 +23,6 @@ import { idSource } from '../base/id.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
@@ -186,7 +185,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const realm = subjectToken('realm', options.realm ?? 'local')
   const clock = options.clock ?? systemClock
   const entropy = options.entropy ?? systemEntropy
-  const random = options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex'))
+  const random = options.random ?? randomFrom(entropy)
   const logger = (options.logger ?? silentLogger).child({ node: name })
   const kinds = kindsOf(options.actors ?? [])
   const store = await openStore(options, clock, logger)

@@ -1,6 +1,6 @@
 /** The options of a replica, checked and with their defaults. Unlike core/config.ts they know milliseconds and names. Nothing is opened here. */
 import type { Clock } from '../base/clock.ts'
-import { type Entropy, systemEntropy } from '../base/entropy.ts'
+import { type Entropy, randomFrom, systemEntropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { type Logger, guardedLogger, silentLogger } from '../base/logger.ts'
@@ -114,7 +114,7 @@ export function replicaSettings<State, Command, Result>(
     keepEntries: wholeNumber('keepEntries', options.keepEntries ?? 5000, 0),
     lease: flag('lease', options.lease),
     clock: options.clock ?? systemClock,
-    random: options.random ?? seededRandom(Buffer.from(entropy.bytes(16)).toString('hex')),
+    random: options.random ?? randomFrom(entropy),
     entropy,
     logger: guardedLogger(options.logger ?? silentLogger).child({ raft: group }),
   }

@@ -7,12 +7,11 @@ import { createSecureContext } from 'node:tls'
 import { createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import { systemEntropy } from '../base/entropy.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName, utf8Bytes, wholeNumber } from '../base/limit.ts'
 import { type Logger, guardedLogger, silentLogger } from '../base/logger.ts'
-import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { Unauthenticated } from './error.ts'
@@ -152,7 +151,7 @@ export function checkTcpOptions(options: TcpTransportOptions): TcpSettings {
     reconnectMaxMs: wholeNumber('reconnectMaxMs', options.reconnectMaxMs ?? 2000, reconnectMs, delayMaxMs),
     clock: options.clock ?? systemClock,
     entropy,
-    random: seededRandom(Buffer.from(entropy.bytes(16)).toString('hex')),
+    random: randomFrom(entropy),
     logger: guardedLogger(options.logger ?? silentLogger),
   }
 }

@@ -2,8 +2,7 @@
  * The chance of the platform in a world: `Math.random`, Web Crypto's random values, those of `node:crypto`, and the house's
  * own entropy, which keeps a pool of real bytes, and ids. All of it comes from the seed; keys that are made in a world are worth nothing.
  */
-import { systemEntropy } from '../base/entropy.ts'
-import { seededRandom } from '../base/random.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import { systemIds } from '../base/system-id.ts'
 import { here } from './place.ts'
 import type { Place } from './place.ts'
@@ -87,7 +86,7 @@ function filled(at: Place, target: unknown): unknown {
   const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength)
   if (bytes.length <= 1024) bytes.set(at.entropy.bytes(bytes.length))
   else {
-    const stream = seededRandom(Buffer.from(at.entropy.bytes(16)).toString('hex'))
+    const stream = randomFrom(at.entropy)
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     let index = 0
     for (; index + 4 <= bytes.length; index += 4) words.setUint32(index, stream.uint32())
