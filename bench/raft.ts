@@ -5,6 +5,7 @@
  */
 import { seededRandom } from '../src/base/random.ts'
 import { MemoryStorage } from '../src/raft/core/memory-storage.ts'
+import { message } from '../src/raft/core/message.ts'
 import type { Message, Snapshot } from '../src/raft/core/message.ts'
 import { RawNode } from '../src/raft/core/raw-node.ts'
 import type { BenchCase, Side } from './harness.ts'
@@ -138,7 +139,7 @@ const steps: BenchCase = {
   },
   peer: () => {
     const queue: Message[] = []
-    const sample = { ...start, type: 'MsgApp' } as unknown as Message
+    const sample = message({ type: 'MsgApp' })
     return {
       batch: () => {
         for (let turn = 0; turn < 200_000; turn++) {

@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { ColloquyError } from './error.ts'
 import type { IdSource } from './id.ts'
+import { isCleanText } from './limit.ts'
 
 export type Criticality = 'low' | 'normal' | 'high' | 'critical'
 
@@ -148,8 +149,6 @@ const knownNames: ReadonlySet<string> = new Set([
   'criticality',
   'traceparent',
 ])
-// Control characters, and surrogates without their other half: `u` takes a pair for one character that is neither.
-const unfit = /[\p{Cc}\p{Cs}]/u
 const rfc3339 =
   /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
 
@@ -226,7 +225,7 @@ function checkExtension(name: string, value: unknown): void {
 
 function checkText(name: string, value: unknown): string {
   const { attributeMaxLength } = envelopeLimits
-  if (typeof value !== 'string' || value.length > attributeMaxLength || unfit.test(value))
+  if (typeof value !== 'string' || value.length > attributeMaxLength || !isCleanText(value))
     throw new EnvelopeInvalid(
       name,
       `must be well-formed text of ${attributeMaxLength} characters at most without control characters`,

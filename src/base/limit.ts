@@ -46,6 +46,14 @@ export function hasControl(text: string): boolean {
   return control.test(text)
 }
 
+// Under `u` a whole pair of surrogates is one character, which is neither.
+const unclean = /[\p{Cc}\p{Cs}]/u
+
+/** True if the text is well formed and without control characters: what may stand on a line of its own in UTF-8. */
+export function isCleanText(text: string): boolean {
+  return !unclean.test(text)
+}
+
 const encoder = new TextEncoder()
 
 /** Bytes of the text in UTF-8. */

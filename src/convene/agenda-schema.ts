@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { parseDuration } from '../base/duration.ts'
 import { ColloquyError } from '../base/error.ts'
-import { hasControl } from '../base/limit.ts'
+import { hasControl, isCleanText } from '../base/limit.ts'
 import { compare, one, parseRational, toText, zero } from '../vote/rational.ts'
 import { ruleNamed, rules } from '../vote/registry.ts'
 import { parseTie } from '../vote/tie.ts'
@@ -202,7 +202,7 @@ function says(check: (text: string) => string | undefined): z.core.CheckFn<strin
 function textProblem(text: string, maxLength: number): string | undefined {
   if (text === '') return 'is empty; write some text, or remove the field if it is optional'
   if (text.length > maxLength) return `has ${text.length} characters and ${maxLength} is the most; shorten it`
-  if (hasControl(text) || !text.isWellFormed()) return 'holds control characters or half a character; remove them'
+  if (!isCleanText(text)) return 'holds control characters or half a character; remove them'
   return undefined
 }
 

@@ -10,7 +10,7 @@ import { realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { Aborted } from '../base/error.ts'
-import { hasControl, wholeNumber } from '../base/limit.ts'
+import { isCleanText, wholeNumber } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
 import type { Document } from '../deliberation/document.ts'
 import { documentEndings, documentKind, textOf } from './document-text.ts'
@@ -169,8 +169,7 @@ class Loader {
   }
 
   async #place(source: string, kind: DocumentKind | undefined): Promise<string | undefined> {
-    if (hasControl(source) || !source.isWellFormed())
-      return this.#problem(source, 'has control characters in its name; rename it')
+    if (!isCleanText(source)) return this.#problem(source, 'has control characters in its name; rename it')
     if (kind === undefined)
       return this.#problem(source, `is of a kind that is not read; give ${documentEndings.join(', ')}`)
     try {

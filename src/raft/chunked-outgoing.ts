@@ -4,12 +4,11 @@
  * side may be gone, which shows as silence. It encodes nothing: whoever carries it does.
  */
 import type { Clock, Timer } from '../base/clock.ts'
-import { crc32c } from '../base/crc32c.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
-import { ByteWriter } from './bytes.ts'
 import { StreamFailed } from './error.ts'
 import { readAnswer } from './stream-content.ts'
+import { Failable, sendPieces } from './stream-sending.ts'
 
 /** What a piece is, its first byte. */
 export const pieceKinds = { header: 0, chunk: 1, end: 2 } as const
@@ -40,9 +39,7 @@ export class ChunkedOutgoing {
   #number = 0
   #piece: { readonly kind: number; readonly body: Uint8Array; readonly taken: Deferred<void> } | undefined
   #answered = false
-  #failure: Error | undefined
-  /** Rejects what is waited for now. One at a time, for a promise that lasts would keep every wait on it. */
-  #stop: ((error: Error) => void) | undefined
+  readonly #failable = new Failable()
   #timer: Timer | undefined
   #heardMs: number
 
@@ -56,31 +53,13 @@ export class ChunkedOutgoing {
 
   /** Sends all of it. Rejects with `raft.stream_failed`, what `fail` was given, or what the content throws. */
   async send(header: Uint8Array, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const iterator = content[Symbol.asyncIterator]()
-    let whole = false
+    const { chunkBytes } = this.#settings
+    const write = (kind: number, body: Uint8Array) => this.#post(kind, body)
     try {
-      let bytes = 0
-      let sum = 0
-      await this.#post(pieceKinds.header, header)
-      for (;;) {
-        const step = await this.#unlessFailed(iterator.next())
-        if (step.done === true) break
-        for (let at = 0; at < step.value.length; at += this.#settings.chunkBytes) {
-          const chunk = step.value.subarray(at, at + this.#settings.chunkBytes)
-          bytes += chunk.length
-          sum = crc32c(chunk, sum)
-          await this.#post(pieceKinds.chunk, chunk)
-        }
-      }
-      whole = true
-      const mark = new ByteWriter()
-      mark.varint(bytes)
-      mark.u32(sum)
-      await this.#post(pieceKinds.end, mark.finish())
+      await sendPieces({ kinds: pieceKinds, chunkBytes, failable: this.#failable, write }, header, content)
     } finally {
       this.#timer?.cancel()
       if (!this.#answered) this.#host.cancel()
-      if (!whole) iterator.return?.().catch(() => {})
     }
   }
 
@@ -109,26 +88,17 @@ export class ChunkedOutgoing {
   }
 
   fail(error: Error): void {
-    this.#failure ??= error
-    this.#stop?.(this.#failure)
+    this.#failable.fail(error)
   }
 
   async #post(kind: number, body: Uint8Array): Promise<void> {
-    if (this.#failure) throw this.#failure
+    if (this.#failable.failure) throw this.#failable.failure
     const piece = { kind, body, taken: deferred() }
     this.#piece = piece
     this.#host.piece(this.#number, kind, body)
-    await this.#unlessFailed(piece.taken.promise)
+    await this.#failable.unlessFailed(piece.taken.promise)
     this.#piece = undefined
     this.#number++
-  }
-
-  #unlessFailed<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#stop = reject
-      work.then(resolve, reject)
-      if (this.#failure) reject(this.#failure)
-    })
   }
 
   /** While the content is waited for, nothing is owed to this side, so that its silence says nothing. */

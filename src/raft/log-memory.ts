@@ -12,7 +12,7 @@ import { entriesBytes } from './core/wire-size.ts'
 import type { Storage } from './core/storage.ts'
 import { SnapshotDamaged } from './error.ts'
 import { decodeSnapshotContent, encodeSnapshotContent } from './log-codec.ts'
-import { LogState } from './log-state.ts'
+import { LogState, notReceived } from './log-state.ts'
 import type { LogIdentity, LogStore, SaveRequest, SnapshotContent, StoredSnapshot } from './log-store.ts'
 
 export interface LogMemoryOptions {
@@ -83,8 +83,7 @@ class MemoryLog implements LogStore {
   #receivedOf({ metadata, data }: Snapshot): StoredSnapshot | undefined {
     if (data === undefined) return undefined
     const received = this.#received.get(keyOf(metadata, decodeSnapshotContent(data)))
-    if (received === undefined)
-      throw new InvalidArgument('snapshot', `must be received first; that at ${metadata.index} was not`)
+    if (received === undefined) throw notReceived(metadata)
     return { ...received, metadata }
   }
 

@@ -5,7 +5,7 @@
  * Removal of segments: identity, hard state, snapshot and compaction are written once more at the end, synced, and only then go
  * the segments in which no entry is needed.
  */
-import { Closed, InvalidArgument, toError } from '../base/error.ts'
+import { Closed, toError } from '../base/error.ts'
 import { LogCorrupt as StoreLogCorrupt, LogFailed as StoreLogFailed } from '../store/error.ts'
 import type { LogRecord, SegmentLog } from '../store/segment-log.ts'
 import type { Snapshot, SnapshotMetadata } from './core/message.ts'
@@ -15,7 +15,7 @@ import { decodeRecord, decodeSnapshotContent, encodeRecord, encodeSnapshotConten
 import { type LogReplay, noteRange, storageOf } from './log-replay.ts'
 import type { Replayed, SegmentRange } from './log-replay.ts'
 import type { SnapshotFiles } from './log-segments-snapshot.ts'
-import { LogState } from './log-state.ts'
+import { LogState, notReceived } from './log-state.ts'
 import type { LogIdentity, LogStore, SaveRequest, SnapshotContent, StoredSnapshot } from './log-store.ts'
 
 /** Takes a record into the replay, or throws `raft.log_corrupt`. */
@@ -105,7 +105,7 @@ export class SegmentsLog implements LogStore {
 
   #checkReceived({ metadata, data }: Snapshot): void {
     if (data === undefined || this.#files.wasReceived(metadata, decodeSnapshotContent(data))) return
-    throw new InvalidArgument('snapshot', `must be received first; that at ${metadata.index} was not`)
+    throw notReceived(metadata)
   }
 
   async makeSnapshot(metadata: SnapshotMetadata, content: AsyncIterable<Uint8Array>): Promise<StoredSnapshot> {

@@ -82,3 +82,8 @@ export class LogState {
     this.storage.compact(index)
   }
 }
+
+/** The refusal of a snapshot whose content is not there. */
+export function notReceived({ index }: SnapshotMetadata): InvalidArgument {
+  return new InvalidArgument('snapshot', `must be received first; that at ${index} was not`)
+}

@@ -7,7 +7,7 @@
  */
 import { crc32c } from '../base/crc32c.ts'
 import type { Entropy } from '../base/entropy.ts'
-import { Aborted, InvalidArgument, LimitExceeded } from '../base/error.ts'
+import { Aborted, LimitExceeded } from '../base/error.ts'
 import type { Logger } from '../base/logger.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { ChunkedIncoming } from './chunked-incoming.ts'
@@ -16,6 +16,7 @@ import { ChunkedOutgoing } from './chunked-outgoing.ts'
 import type { ChunkedSettings } from './chunked-outgoing.ts'
 import { InvalidFrame, StreamFailed } from './error.ts'
 import { answerBytes } from './stream-content.ts'
+import { checkTransportName, isTransportName } from './transport-name.ts'
 import type { GroupLink, Receiver, TransportCounts } from './transport.ts'
 
 const kinds = { frame: 1, piece: 2, still: 3, cancel: 4, took: 5, wait: 6, answer: 7, refuse: 8 } as const
@@ -107,7 +108,7 @@ export class MessageLink implements GroupLink {
   }
 
   #newHead(to: string): Uint8Array | undefined {
-    if (this.#heads.size >= peersMax || !isMessageName(to)) return undefined
+    if (this.#heads.size >= peersMax || !isTransportName(to, nameBytesMax)) return undefined
     const out = new ByteWriter()
     for (const name of [this.group, this.member, to]) out.text(name)
     const head = out.finish()
@@ -285,12 +286,7 @@ export function openMessage(message: Uint8Array): Opened {
 
 /** Throws `base.invalid_argument`. */
 export function checkMessageName(name: string, value: string): string {
-  if (!isMessageName(value)) throw new InvalidArgument(name, `must be text of 1 to ${nameBytesMax} bytes`)
-  return value
-}
-
-function isMessageName(value: string): boolean {
-  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= nameBytesMax && value.isWellFormed()
+  return checkTransportName(name, value, nameBytesMax)
 }
 
 /** Ids are drawn by the sender, so that two senders may draw the same. */

@@ -6,6 +6,7 @@ import { Aborted, InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { InvalidFrame, StreamFailed } from './error.ts'
 import type { Channel } from './transport-tcp-channel.ts'
 import { dial } from './transport-tcp-dial.ts'
+import { checkTransportName } from './transport-name.ts'
 import { nameBytesMax } from './transport-tcp-handshake.ts'
 import type { TcpSettings } from './transport-tcp-options.ts'
 import { parseTcpAddress } from './transport-tcp-options.ts'
@@ -185,6 +186,5 @@ export class TcpLink implements GroupLink {
 
 /** Throws `base.invalid_argument`. */
 export function checkMember(name: string, value: string): void {
-  if (typeof value !== 'string' || value === '' || Buffer.byteLength(value) > nameBytesMax || !value.isWellFormed())
-    throw new InvalidArgument(name, `must be text of 1 to ${nameBytesMax} bytes`)
+  checkTransportName(name, value, nameBytesMax)
 }

@@ -3,13 +3,13 @@
  * record is, with a sum over the whole at the end and an answer of the side that took it. Backpressure is that of the
  * connection. Unlike frames nothing of a stream is lost in silence: it is taken whole, or both sides have an error.
  */
-import { crc32c } from '../base/crc32c.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
 import { Aborted, messageOf } from '../base/error.ts'
-import { ByteReader, ByteWriter } from './bytes.ts'
+import { ByteReader } from './bytes.ts'
 import { InvalidFrame, StreamFailed } from './error.ts'
 import { StreamContent, answerBytes, readAnswer } from './stream-content.ts'
+import { Failable, sendPieces } from './stream-sending.ts'
 import type { Channel } from './transport-tcp-channel.ts'
 import type { TcpSettings } from './transport-tcp-options.ts'
 import { recordKinds } from './transport-tcp-record.ts'
@@ -31,32 +31,14 @@ export async function sendStream(
   const onAbort = () => sending.fail(new Aborted('a stream', { cause: signal?.reason }))
   signal?.addEventListener('abort', onAbort, { once: true })
   if (signal?.aborted) onAbort()
-  const iterator = content[Symbol.asyncIterator]()
-  let whole = false
+  const { streamChunkBytes: chunkBytes } = settings
+  const write = (kind: number, body: Uint8Array) => sending.write(kind, body)
   try {
-    let bytes = 0
-    let sum = 0
-    await sending.write(recordKinds.header, header)
-    for (;;) {
-      const step = await sending.unlessFailed(iterator.next())
-      if (step.done === true) break
-      for (let at = 0; at < step.value.length; at += settings.streamChunkBytes) {
-        const piece = step.value.subarray(at, at + settings.streamChunkBytes)
-        bytes += piece.length
-        sum = crc32c(piece, sum)
-        await sending.write(recordKinds.chunk, piece)
-      }
-    }
-    whole = true
-    const mark = new ByteWriter()
-    mark.varint(bytes)
-    mark.u32(sum)
-    await sending.write(recordKinds.end, mark.finish())
+    await sendPieces({ kinds: recordKinds, chunkBytes, failable: sending.failable, write }, header, content)
     await sending.answered()
   } finally {
     signal?.removeEventListener('abort', onAbort)
     channel.destroy('the stream has ended')
-    if (!whole) iterator.return?.().catch(() => {})
   }
 }
 
@@ -66,9 +48,7 @@ class Sending {
   readonly #member: string
   readonly #answer = deferred()
   #drained: Deferred<void> | undefined
-  #failure: Error | undefined
-  /** Rejects what is waited for now. One at a time, for a promise that lasts would keep every wait on it. */
-  #stop: ((error: Error) => void) | undefined
+  readonly failable = new Failable()
 
   constructor(channel: Channel, member: string) {
     this.#channel = channel
@@ -86,28 +66,19 @@ class Sending {
 
   fail(error: Error): void {
     if (this.#answer.settled) return
-    this.#failure ??= error
-    this.#stop?.(this.#failure)
-  }
-
-  unlessFailed<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#stop = reject
-      work.then(resolve, reject)
-      if (this.#failure) reject(this.#failure)
-    })
+    this.failable.fail(error)
   }
 
   async write(kind: number, body: Uint8Array): Promise<void> {
-    if (this.#failure) throw this.#failure
+    if (this.failable.failure) throw this.failable.failure
     if (this.#answer.settled) throw new StreamFailed(this.#member, 'it was answered before its end')
     if (this.#channel.write(this.#channel.sealer.seal(kind, [body]))) return
     this.#drained = deferred()
-    await this.unlessFailed(this.#drained.promise)
+    await this.failable.unlessFailed(this.#drained.promise)
   }
 
   answered(): Promise<void> {
-    return this.unlessFailed(this.#answer.promise)
+    return this.failable.unlessFailed(this.#answer.promise)
   }
 }
 

@@ -13,6 +13,11 @@ export function checkSeats(seats: number): number {
   return wholeNumber('seats', seats, 1, electionLimits.candidatesMax)
 }
 
+/** For titles: `1 seat`, `3 seats`. */
+export function seatsText(seats: number): string {
+  return `${seats} ${seats === 1 ? 'seat' : 'seats'}`
+}
+
 /** What it takes to fill seats from a tie. */
 export interface TiedSeats {
   /** The rule's name, for the error. */

@@ -14,6 +14,10 @@ export type PairwiseMatrix = readonly (readonly Rational[])[]
 /** Every kind of ballot says who stands above whom; of grades the higher ones stand above. */
 export const pairwiseKinds: readonly BallotKind[] = ['ranked', 'approval', 'single', 'grades']
 
+/** How every rule of the kind begins, for the explanation. */
+export const pairwiseMethod =
+  'For each two candidates, the weight of the ballots that put one above the other is compared.'
+
 export function pairwise(profile: Profile): PairwiseMatrix {
   const size = profile.candidates.length
   const sums = new Sums(size * size)

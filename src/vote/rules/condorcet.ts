@@ -5,7 +5,7 @@
  * that a poll can name.
  */
 import { dominanceSets } from '../dominance.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import type { Count, Rule } from '../rule.ts'
 
@@ -16,10 +16,7 @@ export const condorcetWinner: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   unit: 'votes',
-  method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
-    'Who beats every other wins; when nobody does, nobody wins.',
-  ],
+  method: [pairwiseMethod, 'Who beats every other wins; when nobody does, nobody wins.'],
   count: (profile) => count(profile, 'first'),
 }
 
@@ -29,10 +26,7 @@ export const condorcetLoser: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   unit: 'votes',
-  method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
-    'Who loses to every other is named; when nobody does, nobody is.',
-  ],
+  method: [pairwiseMethod, 'Who loses to every other is named; when nobody does, nobody is.'],
   count: (profile) => count(profile, 'last'),
 }
 

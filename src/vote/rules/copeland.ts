@@ -3,7 +3,7 @@
  * function", 1951; with this value of a tie also Llull's rule). Unlike Schulze or minimax it does not ask how clear a win is.
  */
 import { doubledWins } from '../dominance.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import { rational } from '../rational.ts'
 import { rankByScore } from '../rule.ts'
@@ -16,10 +16,7 @@ export const copeland: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   unit: 'wins',
-  method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
-    'A win counts 1 and a level pair 1/2 for each of the two; the largest sum wins.',
-  ],
+  method: [pairwiseMethod, 'A win counts 1 and a level pair 1/2 for each of the two; the largest sum wins.'],
   count,
 }
 

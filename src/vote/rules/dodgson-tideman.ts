@@ -3,7 +3,7 @@
  * (Tideman, "Independence of clones as a criterion for voting rules", 1987). Unlike Dodgson's own rule, which counts the
  * swaps on ballots that would mend the defeats, it needs the pairwise matrix alone and is quick.
  */
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import { add, compare, subtract, toText, zero } from '../rational.ts'
 import type { Rational } from '../rational.ts'
@@ -16,10 +16,7 @@ export const dodgsonTideman: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   unit: 'votes',
-  method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
-    'For each candidate the margins of all its defeats are summed; the least sum wins.',
-  ],
+  method: [pairwiseMethod, 'For each candidate the margins of all its defeats are summed; the least sum wins.'],
   count,
 }
 

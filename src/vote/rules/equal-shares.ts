@@ -8,7 +8,7 @@ import { InvalidArgument } from '../../base/error.ts'
 import { checkKeys } from '../../base/limit.ts'
 import { approvalGroups } from '../approval-groups.ts'
 import type { ApprovalGroup } from '../approval-groups.ts'
-import { checkSeats, committeeRanking, distinct } from '../committee.ts'
+import { checkSeats, committeeRanking, distinct, seatsText } from '../committee.ts'
 import { TooManyUniverses } from '../error.ts'
 import type { Profile } from '../profile.ts'
 import { add, compare, divide, multiply, one, rational, subtract, toText, zero } from '../rational.ts'
@@ -45,7 +45,7 @@ export function equalShares(options: EqualSharesOptions): Rule {
   return {
     name: completion === 'phragmen' ? 'equal-shares' : `equal-shares-${completion}`,
     aliases: completion === 'phragmen' ? ['mes', 'rule-x'] : [],
-    title: `Method of equal shares (${seats} ${seats === 1 ? 'seat' : 'seats'})`,
+    title: `Method of equal shares (${seatsText(seats)})`,
     ballot: 'approval',
     accepts: ['approval', 'single'],
     seats,

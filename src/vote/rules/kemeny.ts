@@ -8,7 +8,7 @@
  */
 import { dominanceSets } from '../dominance.ts'
 import { TooLarge } from '../error.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { PairwiseMatrix } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import { rational, toText } from '../rational.ts'
@@ -26,7 +26,7 @@ export const kemeny: Rule = {
   bounded: true,
   unit: 'votes',
   method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
+    pairwiseMethod,
     'A ranking of all scores the sum, over all pairs, of the weight of the ballots that put the two as it does; the largest score is the best.',
     'Who stands on top of one of the best rankings wins; each candidate stands at the best place that it takes in any of them.',
   ],

@@ -6,7 +6,7 @@
  * numbers have a stated count of decimals and are rounded the same way everywhere; they are not exact fractions.
  */
 import { checkKeys, wholeNumber } from '../../base/limit.ts'
-import { checkSeats, committeeRanking, distinct } from '../committee.ts'
+import { checkSeats, committeeRanking, distinct, seatsText } from '../committee.ts'
 import { TooManyUniverses } from '../error.ts'
 import { Keeping } from '../meek-keeping.ts'
 import type { Shares } from '../meek-keeping.ts'
@@ -31,7 +31,7 @@ export function meek(options: MeekOptions): Rule {
   const digits = wholeNumber('digits', options.digits ?? 9, 3, 100)
   return {
     name: 'meek',
-    title: `Meek's method (${seats} ${seats === 1 ? 'seat' : 'seats'}, ${digits} decimals)`,
+    title: `Meek's method (${seatsText(seats)}, ${digits} decimals)`,
     ballot: 'ranked',
     accepts: ['ranked', 'single'],
     seats,

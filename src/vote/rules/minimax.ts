@@ -3,7 +3,7 @@
  * 1969; Kramer, "A dynamical model of political equilibrium", 1977). Unlike Schulze's rule it looks at single defeats, not
  * at paths, so it can elect outside the Smith set. A family with one parameter: what a defeat is measured by.
  */
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { PairwiseMatrix } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import { compare, subtract, toText, zero } from '../rational.ts'
@@ -36,11 +36,7 @@ export function minimax(options: { readonly measure?: DefeatMeasure } = {}): Rul
     ballot: 'ranked',
     accepts: pairwiseKinds,
     unit: 'votes',
-    method: [
-      'For each two candidates, the weight of the ballots that put one above the other is compared.',
-      measures[measure],
-      'Whose largest one is the smallest wins.',
-    ],
+    method: [pairwiseMethod, measures[measure], 'Whose largest one is the smallest wins.'],
     count: (profile) => count(profile, measure),
   }
 }

@@ -7,7 +7,7 @@
 import { checkKeys, wholeNumber } from '../../base/limit.ts'
 import { approvalGroups } from '../approval-groups.ts'
 import type { ApprovalGroup } from '../approval-groups.ts'
-import { checkSeats, committeeRanking, distinct } from '../committee.ts'
+import { checkSeats, committeeRanking, distinct, seatsText } from '../committee.ts'
 import { TooLarge } from '../error.ts'
 import type { Profile } from '../profile.ts'
 import { greatestCommonDivisor, rational, toText } from '../rational.ts'
@@ -35,7 +35,7 @@ export function pav(options: PavOptions): Rule {
   return {
     name: 'pav',
     aliases: ['proportional-approval'],
-    title: `Proportional approval voting (${seats} ${seats === 1 ? 'seat' : 'seats'})`,
+    title: `Proportional approval voting (${seatsText(seats)})`,
     ballot: 'approval',
     accepts: ['approval', 'single'],
     seats,

@@ -14,7 +14,7 @@
 import { TooManyUniverses } from '../error.ts'
 import { linkSentences, linkSteps, linkTitles, peel } from '../link.ts'
 import type { LinkStrength } from '../link.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import { Reachability } from '../reachability.ts'
 import { levelsOf } from '../rule.ts'
@@ -31,7 +31,7 @@ export function rankedPairs(options: { readonly strength?: LinkStrength } = {}):
     accepts: pairwiseKinds,
     unit: 'votes',
     method: [
-      'For each two candidates, the weight of the ballots that put one above the other is compared.',
+      pairwiseMethod,
       linkSentences[strength],
       'From the strongest to the weakest, a link is locked unless it would close a cycle with those locked before.',
       'Links of equal strength that would close a cycle together are ordered by the tie chain, or followed in every order, or else all left out.',

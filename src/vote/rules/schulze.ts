@@ -6,7 +6,7 @@
  */
 import { linkSentences, linkSteps, linkTitles, peel, strongestPaths } from '../link.ts'
 import type { LinkStrength } from '../link.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import type { Count, Rule } from '../rule.ts'
 
@@ -20,7 +20,7 @@ export function schulze(options: { readonly strength?: LinkStrength } = {}): Rul
     accepts: pairwiseKinds,
     unit: 'votes',
     method: [
-      'For each two candidates, the weight of the ballots that put one above the other is compared.',
+      pairwiseMethod,
       linkSentences[strength],
       'A path is as strong as its weakest link; who has the stronger path to the other stands above it.',
     ],

@@ -3,7 +3,7 @@
  * Choice", 1986). Unlike the Condorcet winner it always exists; with more than one member it is a tie that a chain may break.
  */
 import { dominanceSets } from '../dominance.ts'
-import { pairwise, pairwiseKinds } from '../pairwise.ts'
+import { pairwise, pairwiseKinds, pairwiseMethod } from '../pairwise.ts'
 import type { Profile } from '../profile.ts'
 import type { Count, Rule } from '../rule.ts'
 
@@ -15,7 +15,7 @@ export const smithSet: Rule = {
   accepts: pairwiseKinds,
   unit: 'votes',
   method: [
-    'For each two candidates, the weight of the ballots that put one above the other is compared.',
+    pairwiseMethod,
     'The smallest set whose members beat everybody outside it wins; behind it stands the smallest such set of the others, and so on.',
   ],
   count,

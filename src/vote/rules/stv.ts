@@ -7,7 +7,7 @@
  */
 import { InvalidArgument } from '../../base/error.ts'
 import { checkKeys, wholeNumber } from '../../base/limit.ts'
-import { checkSeats, committeeRanking, distinct, waysToSeat } from '../committee.ts'
+import { checkSeats, committeeRanking, distinct, seatsText, waysToSeat } from '../committee.ts'
 import { TooManyUniverses } from '../error.ts'
 import type { Profile } from '../profile.ts'
 import { compare, divide, multiply, rational, subtract, toText, zero } from '../rational.ts'
@@ -38,7 +38,7 @@ export function stv(options: StvOptions): Rule {
   const digits = options.digits === undefined ? undefined : wholeNumber('digits', options.digits, 1, 100)
   return {
     name: quota === 'droop' ? 'stv' : `stv-${quota}`,
-    title: `Single transferable vote (${seats} ${seats === 1 ? 'seat' : 'seats'}, ${quota} quota)`,
+    title: `Single transferable vote (${seatsText(seats)}, ${quota} quota)`,
     ballot: 'ranked',
     accepts: ['ranked', 'single'],
     seats,
