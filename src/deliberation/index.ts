@@ -10,7 +10,19 @@ export { extractive } from './extractive.ts'
 export type { ExtractiveOptions } from './extractive.ts'
 export { LlmBallotRefused, LlmSilent, llm } from './llm.ts'
 export type { LlmOptions } from './llm.ts'
-export type { Contribution, Motion, Participant, Quote, Speech, Turn, Usage, Vote } from './participant.ts'
+export type {
+  Act,
+  Contribution,
+  Motion,
+  Participant,
+  Position,
+  Quote,
+  Side,
+  Speech,
+  Turn,
+  Usage,
+  Vote,
+} from './participant.ts'
 export { PassageIndexFailed, passageIndex } from './passage-index.ts'
 export type { PassageIndex } from './passage-index.ts'
 export { BallotRefused, runPoll } from './poll.ts'

@@ -28,6 +28,41 @@ export interface Usage {
   readonly estimated?: boolean
 }
 
+/**
+ * What a turn asks for: `draft` a sealed first draft; `speech` a turn of a discussion; `critique` what is wrong with a draft or
+ * with what others said; `revision` a better one; `synthesis` one text of all, dissent kept; `opening`, `rebuttal`, `question`,
+ * `answer` and `closing` are those of a debate.
+ */
+export type Act =
+  | 'draft'
+  | 'speech'
+  | 'critique'
+  | 'revision'
+  | 'synthesis'
+  | 'opening'
+  | 'rebuttal'
+  | 'question'
+  | 'answer'
+  | 'closing'
+
+/** Whom a speaker of a debate speaks for. */
+export interface Side {
+  /** Unique in the debate: `pro`, `con`, `opening-government`. */
+  readonly name: string
+  /** What it stands for, in words. */
+  readonly position: string
+  /** The option that it argues for, or against, where the motion has options. */
+  readonly bearing?: { readonly option: string; readonly direction: 'for' | 'against' }
+}
+
+/** What a speaker holds best at the end of its turn. */
+export interface Position {
+  /** One of the options. */
+  readonly option: string
+  /** From 0 to 1. */
+  readonly confidence?: number
+}
+
 /** What a participant says in one turn. */
 export interface Speech {
   readonly text: string
@@ -35,6 +70,7 @@ export interface Speech {
   readonly usage: Usage
   /** Ids of the contributions that it answers. */
   readonly answers?: readonly string[]
+  readonly position?: Position
   /** Nothing to add: heard, but not new. When everybody passes in one round, the discussion has ended. */
   readonly pass?: boolean
   /** What a reader of the record should know, such as a call that was made twice. */
@@ -51,6 +87,11 @@ export interface Contribution {
   /** 0: the sealed first drafts; then the rounds from 1. */
   readonly round: number
   readonly status: 'given' | 'passed' | 'absent'
+  /** Absent in records of plain discussions: a draft in round 0, else a speech. */
+  readonly act?: Act
+  /** Name of the side that it spoke for. */
+  readonly side?: string
+  readonly position?: Position
   readonly text: string
   readonly quotes: readonly Quote[]
   readonly answers: readonly string[]
@@ -67,6 +108,11 @@ export interface Turn {
   readonly round: number
   /** Rounds planned after the drafts. */
   readonly rounds: number
+  /** Default: `draft` in round 0, else `speech`. Who does not know an act speaks as in a `speech`. */
+  readonly act?: Act
+  /** What the format asks for in words. */
+  readonly task?: string
+  readonly side?: Side
   /** What this participant may see, in order; its own contributions included. */
   readonly transcript: readonly Contribution[]
   /** Repeatable chance of this participant for this turn. */
