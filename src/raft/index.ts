@@ -80,6 +80,7 @@ export type {
   Decision,
   DecisionsOptions,
   Finding,
+  FollowerInfo,
   LeaderInfo,
   MemberInfo,
   Phase,

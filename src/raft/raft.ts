@@ -177,22 +177,44 @@ export interface RaftStatus {
   readonly role: 'leader' | 'follower' | 'candidate' | 'learner' | 'none'
   readonly term: number
   readonly leader: string | undefined
+  /** The token of the leader that is known; 0 for none. */
+  readonly fencing: number
   readonly commitIndex: number
   readonly appliedIndex: number
   readonly lastIndex: number
+  /** The first entry that the log still has. */
+  readonly firstIndex: number
   readonly snapshotIndex: number
+  readonly snapshotBytes: number
+  /** Of the log, without snapshots. */
+  readonly logBytes: number
   readonly sessions: number
   /** Proposals of this member without an answer. */
   readonly waiting: number
   /** Frames of other groups, of nobody we know, or that could not be read. */
   readonly refusedFrames: number
+  /** What a leader knows of the others; empty elsewhere. */
+  readonly followers: readonly FollowerInfo[]
   readonly transport: TransportCounts | undefined
+}
+
+/** One of the others, as the leader sees it. */
+export interface FollowerInfo {
+  readonly name: string
+  /** Up to here its log is known to be the leader's. */
+  readonly matchIndex: number
+  /** Entries of the leader's log that it is not known to have. */
+  readonly lagEntries: number
+  /** `probing`: where the logs agree is being found out; `snapshot`: it is being sent one. */
+  readonly state: 'probing' | 'replicating' | 'snapshot'
+  /** Within two election timeouts. */
+  readonly heard: boolean
 }
 
 export interface Finding {
   /**
    * `ok`; `failed`, `closed`; `waiting_for_members`, `waiting_to_join`, `rejoining`; `removed`; `learner`; `no_quorum`, `no_leader`,
-   * `transferring`; `log_stalled`.
+   * `transferring`; `log_stalled`; at the leader also `member_silent`, `lagging`; `backlog`.
    */
   readonly code: string
   /** A sentence for people, with the mend. */

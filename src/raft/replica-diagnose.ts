@@ -3,7 +3,7 @@
  * it looks at facts that it is given and changes nothing. Pure.
  */
 import type { ConfState, MemberId } from './core/message.ts'
-import type { Finding, Phase } from './raft.ts'
+import type { Finding, FollowerInfo, Phase } from './raft.ts'
 import { NoLeader, NoQuorum } from './replica-error.ts'
 
 export interface Facts {
@@ -20,6 +20,10 @@ export interface Facts {
   readonly transferee: MemberId
   readonly saveAgeMs: number
   readonly electionTimeoutMs: number
+  /** At the leader. */
+  readonly followers?: readonly FollowerInfo[]
+  /** Proposals of this member without an answer. */
+  readonly backlog?: { readonly waiting: number; readonly max: number }
   nameOf(id: MemberId): string
   /** Heard of within two election timeouts. */
   heard(id: MemberId): boolean
@@ -44,7 +48,7 @@ export function diagnose(facts: Facts): readonly Finding[] {
   if (phase === 'failed')
     return [found('failed', `${member} has stopped: ${facts.failure ?? 'unknown'}; mend the cause and open it again`)]
   if (facts.discovery !== undefined) return [undiscovered(facts, facts.discovery)]
-  const findings = [...ofConfiguration(facts), ...ofLeader(facts)]
+  const findings = [...ofConfiguration(facts), ...ofLeader(facts), ...ofFollowers(facts), ...ofBacklog(facts)]
   if (facts.saveAgeMs > facts.electionTimeoutMs)
     findings.push(
       found('log_stalled', `the log has not been written for ${Math.floor(facts.saveAgeMs)} ms; look at the disk`, [
@@ -102,6 +106,43 @@ function ofLeader(facts: Facts): Finding[] {
   return silent.length > 0
     ? [found('no_quorum', `${silent.join(', ')} not heard of, and no quorum is left; bring members back`, silent)]
     : [found('no_leader', 'a quorum is in reach and an election is under way, or the log is still being fetched')]
+}
+
+/** Entries behind, from which on a member that is heard of counts as one that cannot keep up. */
+const lagEntriesMax = 1000
+
+/** What is not wrong yet, and what makes it slow. */
+function ofFollowers({ followers = [] }: Facts): Finding[] {
+  const silent = followers.filter(({ heard }) => !heard).map(({ name }) => name)
+  const behind = followers.filter(
+    ({ heard, state, lagEntries }) => heard && (state === 'snapshot' || lagEntries > lagEntriesMax),
+  )
+  return [
+    ...(silent.length === 0
+      ? []
+      : [
+          found(
+            'member_silent',
+            `${silent.join(', ')} not heard of: the group goes on, with fewer members to lose; start them, or remove them`,
+            silent,
+          ),
+        ]),
+    ...behind.map(({ name, lagEntries, state }) =>
+      found(
+        'lagging',
+        state === 'snapshot'
+          ? `${name} is being sent a snapshot, because the log does not go back as far as it needs; wait, or raise keepEntries`
+          : `${name} is ${lagEntries} entries behind; look at its disk and at the way to it`,
+        [name],
+      ),
+    ),
+  ]
+}
+
+function ofBacklog({ backlog, member }: Facts): Finding[] {
+  if (backlog === undefined || backlog.waiting * 2 < backlog.max) return []
+  const text = `${backlog.waiting} of ${backlog.max} proposals wait at ${member}; slow those who propose, or look at the disks`
+  return [found('backlog', text, [member])]
 }
 
 function found(code: string, text: string, members: readonly string[] = []): Finding {

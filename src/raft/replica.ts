@@ -34,6 +34,7 @@ import { diagnose } from './replica-diagnose.ts'
 import { type Opened, ReplicaEngine } from './replica-engine.ts'
 import { TransferFailed } from './replica-error.ts'
 import { type ReplicaSettings, delayMaxMs, replicaSettings } from './replica-options.ts'
+import { followersOf, statusOf } from './replica-status.ts'
 import { decodeCaptured } from './replicated-snapshot.ts'
 import { Replicated } from './replicated.ts'
 import { sequenceWindow } from './session-table.ts'
@@ -301,31 +302,17 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
   }
 
   status(): RaftStatus {
-    const engine = this.#engine
-    const { group, member } = this
-    const basic = engine.node?.raw.basicStatus()
-    return {
-      group,
-      member,
-      phase: engine.phase,
-      groupId: engine.groupId,
-      id: basic?.id ?? 0,
-      role: statusRole(basic, engine.confState),
-      term: basic?.term ?? 0,
-      leader: this.leader()?.name,
-      commitIndex: basic?.commit ?? 0,
-      appliedIndex: engine.replicated.index,
-      lastIndex: basic?.lastIndex ?? 0,
-      snapshotIndex: engine.settings.log.snapshot()?.metadata.index ?? 0,
-      sessions: engine.replicated.sessions.size,
-      waiting: engine.proposals.count,
-      refusedFrames: engine.refusedFrames,
-      transport: engine.link.counts,
-    }
+    return statusOf(this.#engine)
   }
 
   diagnose(): readonly Finding[] {
-    return diagnose(this.#engine.facts())
+    const engine = this.#engine
+    const { backlogMax } = engine.settings
+    return diagnose({
+      ...engine.facts(),
+      followers: followersOf(engine),
+      backlog: { waiting: engine.proposals.count, max: backlogMax },
+    })
   }
 
   async snapshot(): Promise<number> {
@@ -356,14 +343,4 @@ function timeoutOf(
 function roleOf(id: number, { voters, learners }: ConfState): MemberInfo['role'] {
   if (voters.includes(id)) return 'voter'
   return learners.includes(id) ? 'learner' : 'leaving'
-}
-
-function statusRole(
-  basic: { readonly role: string; readonly id: number } | undefined,
-  confState: ConfState,
-): RaftStatus['role'] {
-  if (basic === undefined) return 'none'
-  if (basic.role === 'StateLeader') return 'leader'
-  if (basic.role !== 'StateFollower') return 'candidate'
-  return confState.learners.includes(basic.id) ? 'learner' : 'follower'
 }
