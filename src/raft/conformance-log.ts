@@ -293,6 +293,16 @@ function meanwhileChecks(): LogCheck[] {
       equal(await read(log.snapshot()), told(content).sha256)
       equal(await read((await again()).snapshot()), told(content).sha256)
     }),
+    check('one that is made while a newer one is installed is refused, and the newer one stays', async (log, again) => {
+      await log.save({ hardState: { term: 1, vote: 1, commit: 3 }, entries: entriesOf(1, 9), sync: true })
+      const content = contentOf(3000)
+      const snapshot: Snapshot = { metadata: at(20, 5), data: encodeSnapshotContent(told(content)) }
+      await log.receiveSnapshot(snapshot.metadata, told(content), chunked(content))
+      const installing = log.save({ snapshot, hardState: { term: 5, vote: 0, commit: 20 }, sync: true })
+      equal(await outcome(() => log.makeSnapshot(at(3), chunked(contentOf(10)))), 'raft.snapshot_replaced')
+      await installing
+      equal(await read((await again()).snapshot()), told(content).sha256)
+    }),
     check('of snapshots that are made at the same time the newest stays', async (log, again) => {
       await log.save({ entries: entriesOf(1, 60), sync: true })
       let current = log
@@ -306,7 +316,7 @@ function meanwhileChecks(): LogCheck[] {
           current.makeSnapshot(at(2 * round), late(round * 4)),
         ])
         equal(newer.status, 'fulfilled')
-        if (older.status === 'rejected') equal(codeOf(older.reason), 'base.invalid_argument')
+        if (older.status === 'rejected') equal(codeOf(older.reason), 'raft.snapshot_replaced')
         current = await again()
         deepEqual(current.snapshot()?.metadata, at(2 * round))
         equal(await read(current.snapshot()), told(contentOf(round * 4 + 1)).sha256)
@@ -387,13 +397,13 @@ function refusalChecks(): LogCheck[] {
           () => log.save({ hardState: { term: -1, vote: 0, commit: 0 }, sync: true }),
           () => log.save({ hardState: { term: 1, vote: 0.5, commit: 0 }, sync: true }),
           () => log.save({ snapshot: { metadata: at(2) }, sync: true }),
-          () => log.makeSnapshot(at(2), chunked(contentOf(9))),
           () => log.makeSnapshot(at(6), chunked(contentOf(9))),
           () => log.makeSnapshot(at(4, 7), chunked(contentOf(9))),
           () => log.compact(4),
           () => log.compact(-1),
         ]
         for (const call of calls) equal(await outcome(call), 'base.invalid_argument')
+        equal(await outcome(() => log.makeSnapshot(at(2), chunked(contentOf(9)))), 'raft.snapshot_replaced')
         deepEqual(seen(log), before)
         deepEqual(seen(await again()), before)
       },

@@ -7,6 +7,7 @@ import { InvalidArgument } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { MemoryStorage } from './core/memory-storage.ts'
 import type { HardState, Snapshot, SnapshotMetadata } from './core/message.ts'
+import { SnapshotReplaced } from './error.ts'
 import type { Compaction } from './log-codec.ts'
 import type { SaveRequest } from './log-store.ts'
 
@@ -63,10 +64,11 @@ export class LogState {
     if (hardState) this.storage.setHardState(hardState)
   }
 
-  /** A snapshot of the own making is at an entry that is kept, and newer than the last. */
+  /** A snapshot of the own making is at an entry that is kept, and newer than the last; throws `raft.snapshot_replaced` otherwise. */
   checkMade({ index, term }: SnapshotMetadata): void {
-    const newest = this.snapshot?.metadata.index ?? 0
-    wholeNumber('metadata.index', index, newest + 1, this.storage.lastIndex())
+    // A newer one may be on its way into the log, of which its user cannot know yet.
+    if (this.snapshot !== undefined && index <= this.snapshot.metadata.index) throw new SnapshotReplaced(index)
+    wholeNumber('metadata.index', index, 1, this.storage.lastIndex())
     if (this.storage.term(index) !== term)
       throw new InvalidArgument('metadata.term', `must be that of the entry at ${index}; it is ${term}`)
   }

@@ -60,7 +60,8 @@ export interface LogStore extends AsyncDisposable {
   save(request: SaveRequest): Promise<void>
   /**
    * Keeps a snapshot of this member's own making at `metadata`, durable before it resolves, and then forgets all older ones.
-   * Entries stay until `compact`.
+   * Entries stay until `compact`. Rejects with `raft.snapshot_replaced` when there is one at that index or above, also one that is
+   * being installed right now.
    */
   makeSnapshot(metadata: SnapshotMetadata, content: AsyncIterable<Uint8Array>): Promise<StoredSnapshot>
   /**

@@ -261,7 +261,10 @@ export interface Raft<State, Command, Result> extends RaftCalls<State, Command, 
   status(): RaftStatus
   /** Why there is no leader, or what else is wrong here; `ok` alone when nothing is. */
   diagnose(): readonly Finding[]
-  /** Makes a snapshot now and resolves with its index. */
+  /**
+   * Makes a snapshot now and resolves with its index. Rejects with `raft.snapshot_replaced` while a newer one is installed, and with
+   * `raft.no_leader` or `raft.no_quorum` when this member has nothing yet.
+   */
   snapshot(): Promise<number>
   /** The same, with its content: a backup of the state. */
   backup(): Promise<StoredSnapshot>

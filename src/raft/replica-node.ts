@@ -160,7 +160,10 @@ export class ReplicaNode {
   /** Counts the time that has passed; a process that was stopped must not think that a lease still holds. */
   catchUp(): void {
     const { clock, heartbeatMs, electionTicks } = this.#settings
-    const passed = Math.floor((clock.monotonicMs() - this.#tickedMs) / heartbeatMs)
+    const nowMs = clock.monotonicMs()
+    let passed = Math.floor((nowMs - this.#tickedMs) / heartbeatMs)
+    // The sum by which the timer was set decides: where the quotient is rounded below it, the timer would come again at once, for ever.
+    if (this.#tickedMs + (passed + 1) * heartbeatMs <= nowMs) passed++
     if (passed <= 0) return
     this.#tickedMs += passed * heartbeatMs
     try {

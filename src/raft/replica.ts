@@ -320,8 +320,11 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
   }
 
   async backup(): Promise<StoredSnapshot> {
-    this.#engine.checkRunning()
-    return this.#engine.snapshots.make()
+    const engine = this.#engine
+    engine.checkRunning()
+    // One that was just taken in has nothing that a snapshot could hold.
+    if (engine.replicated.index === 0) throw engine.whyNot()
+    return engine.snapshots.make()
   }
 
   close(): Promise<void> {

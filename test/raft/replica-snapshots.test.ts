@@ -1,6 +1,7 @@
 /** Snapshots of a group while it goes on, and what is told of the log before them. */
 import { describe, expect, it } from 'vitest'
 import type { Decision } from '../../src/raft/raft.ts'
+import { frameKind } from '../../src/raft/wire.ts'
 import { three } from './replica-kit.ts'
 
 const often = { snapshotEveryEntries: 10, keepEntries: 3 }
@@ -50,6 +51,17 @@ describe('snapshots of a group', () => {
     const back = await ops.start(leader.member)
     expect(back.status().phase).toBe('running')
     expect(await ops.settled(back.read(({ total }) => total))).toBe(5)
+  })
+
+  it('are refused, typed, by a member that has nothing yet', async () => {
+    await using ops = await three(5)
+    const leader = await ops.leader()
+    ops.net.filter = (_from, to, frame) => to !== 'd' || frameKind(frame) !== 'message'
+    const fresh = await ops.start('d', { join: true })
+    await ops.settled(leader.addMember('d', { learner: true }))
+    await ops.until(() => fresh.status().phase === 'running')
+    expect(fresh.status().appliedIndex).toBe(0)
+    await expect(fresh.snapshot()).rejects.toMatchObject({ code: 'raft.no_leader' })
   })
 
   it('answer a proposal whose entry they have swallowed', async () => {
