@@ -39,6 +39,11 @@ const commands: readonly Entry[] = [
     load: async (args) => (await import('./bus.ts')).busCommand(args),
   },
   {
+    name: 'raft',
+    summary: 'show and operate raft groups: status, members, backup, recovery',
+    load: async (args) => (await import('./raft.ts')).raftCommand(args),
+  },
+  {
     name: 'top',
     summary: 'show the actors of running nodes, live',
     load: async () => (await import('./top.ts')).topCommand,

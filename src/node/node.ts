@@ -62,6 +62,7 @@ import { openModel } from './open-model.ts'
 import type { OpenModelOptions } from './open-model.ts'
 import { Keeping } from './keeping.ts'
 import type { OfNode } from './keeping.ts'
+import type { AnyRaft } from './raft-door.ts'
 import { RaftGroups } from './raft-groups.ts'
 import type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 import { checkRuntime } from './runtime.ts'
@@ -94,8 +95,12 @@ export interface NodeOptions {
   readonly realm?: string
   /** Whether it tells who asks over the bus what it does, as `colloquy top` shows it; see `control.ts`. Default true. */
   readonly inspect?: boolean
-  /** How the members of raft groups reach each other; it stays its owner's to close. Default: over the node's bus. */
-  readonly raft?: { readonly transport: Transport }
+  readonly raft?: {
+    /** How the members of raft groups reach each other; it stays its owner's to close. Default: over the node's bus. */
+    readonly transport?: Transport
+    /** Whether `colloquy raft` can look at the groups and operate them through the data folder; see `raft-door.ts`. Default true. */
+    readonly door?: boolean
+  }
   readonly clock?: Clock
   /** Chance that may be repeated. Default: seeded from the entropy. */
   readonly random?: Random
@@ -158,7 +163,9 @@ export interface Node extends AsyncDisposable {
     group: string,
     options: NodeRaftOptions<State, Command, Result>,
   ): Promise<Raft<State, Command, Result>>
-  /** The same for those who want only a leader. */
+  /** The member of a group that this node runs by now; undefined for none. Whoever holds it by this knows nothing of its types. */
+  raftGroup(group: string): AnyRaft | undefined
+  /** `raft` for those who want only a leader. */
   election(name: string, options: NodeElectionOptions): Promise<Election>
   /** The states of a projection that this node runs, inline or not. */
   view<State>(definition: Projection<State>): ProjectionView<State>
@@ -215,6 +222,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       data: options.data === undefined ? undefined : dataFolder(options.data),
       bus,
       transport: options.raft?.transport,
+      door: options.raft?.door ?? true,
     })
     const parts = {
       name,
@@ -350,6 +358,10 @@ class HouseNode implements Node {
     options: NodeRaftOptions<State, Command, Result>,
   ): Promise<Raft<State, Command, Result>> {
     return this.#parts.raft.raft(group, options)
+  }
+
+  raftGroup(group: string): AnyRaft | undefined {
+    return this.#parts.raft.find(group)
   }
 
   election(name: string, options: NodeElectionOptions): Promise<Election> {

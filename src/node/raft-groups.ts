@@ -19,6 +19,8 @@ import { busTransport } from '../raft/transport-bus.ts'
 import type { Transport } from '../raft/transport.ts'
 import { filesDisk } from '../store/disk-files.ts'
 import { NodeStopped } from './error.ts'
+import { type AnyRaft, type RaftDoor, openRaftDoor } from './raft-door.ts'
+import { checkRecovered } from './raft-folder.ts'
 
 /** What the node knows by itself when it takes part in a group. */
 type OfNode = 'group' | 'member' | 'log' | 'transport' | 'clock' | 'random' | 'entropy' | 'logger'
@@ -39,6 +41,8 @@ export interface RaftGroupsParts {
   readonly bus: Bus
   /** Its owner closes it. Default: the bus. */
   readonly transport: Transport | undefined
+  /** Whether there is a door for operators, where there is a data folder. */
+  readonly door: boolean
   readonly clock: Clock
   readonly random: Random
   readonly entropy: Entropy
@@ -46,6 +50,7 @@ export interface RaftGroupsParts {
 }
 
 interface Running {
+  readonly raft: AnyRaft
   close(): Promise<void>
 }
 
@@ -53,6 +58,7 @@ export class RaftGroups {
   readonly #parts: RaftGroupsParts
   readonly #running = new Set<Running>()
   #transport: Transport | undefined
+  #door: Promise<RaftDoor | undefined> | undefined
   #stopped = false
 
   constructor(parts: RaftGroupsParts) {
@@ -81,11 +87,30 @@ export class RaftGroups {
         entropy,
         logger,
       })
-      return this.#own(raft, log)
+      const owned = this.#own(raft, log)
+      await this.#openDoor()
+      return owned
     } catch (error) {
       await log.close()
       throw error
     }
+  }
+
+  /** The member of a group that this node is now; undefined when it is none. */
+  find(group: string): AnyRaft | undefined {
+    return this.#members().find((each) => each.group === group)
+  }
+
+  #members(): AnyRaft[] {
+    return Array.from(this.#running, ({ raft }) => raft)
+  }
+
+  /** One for all groups, from the first on. */
+  async #openDoor(): Promise<void> {
+    const { data, door, node, clock, entropy, logger } = this.#parts
+    if (data === undefined || !door) return
+    this.#door ??= openRaftDoor({ node, data, groups: () => this.#members(), clock, entropy, logger })
+    await this.#door
   }
 
   async election(name: string, options: NodeElectionOptions): Promise<Election> {
@@ -104,7 +129,7 @@ export class RaftGroups {
       })()
       return closing
     }
-    const running: Running = { close: closeAll }
+    const running: Running = { raft, close: closeAll }
     this.#running.add(running)
     raft.close = closeAll
     return raft
@@ -114,6 +139,7 @@ export class RaftGroups {
     const { data, entropy } = this.#parts
     if (data === undefined) return logMemory({ group, member, entropy })
     const disk = filesDisk({ folder: data })
+    await checkRecovered(data, group)
     await disk.makeFolder('raft')
     await disk.syncFolder('')
     // The store's lock on the data folder keeps other processes away from it.
@@ -129,6 +155,7 @@ export class RaftGroups {
   /** Leaves all groups; nothing is lost by it that was answered. */
   async stop(): Promise<void> {
     this.#stopped = true
+    await (await this.#door)?.close()
     await Promise.all(Array.from(this.#running, (each) => each.close()))
     if (this.#transport !== this.#parts.transport) await this.#transport?.close()
   }

@@ -233,3 +233,15 @@ export class SnapshotReplaced extends ColloquyError {
     this.index = index
   }
 }
+
+/** A member that never took part in a group has nothing that another group could go on from. */
+export class NothingToRecover extends ColloquyError {
+  override readonly code = 'raft.nothing_to_recover'
+  readonly group: string
+  readonly member: string
+  constructor(group: string, member: string) {
+    super(`${member} has never taken part in the group ${group}; recover from the folder of another member`)
+    this.group = group
+    this.member = member
+  }
+}

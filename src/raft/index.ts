@@ -61,6 +61,7 @@ export {
   LogCorrupt,
   LogFailed,
   LogForeign,
+  NothingToRecover,
   OutOfOrder,
   PeerNotFound,
   ProposalDropped,

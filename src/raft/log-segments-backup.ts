@@ -12,14 +12,16 @@ import type { Disk } from '../store/disk.ts'
 import { scanSegmentLog } from '../store/segment-log-scan.ts'
 import { openSegmentLog } from '../store/segment-log.ts'
 import type { LogRecord } from '../store/segment-log.ts'
-import type { Entry, HardState, Snapshot, SnapshotMetadata } from './core/message.ts'
+import type { Snapshot } from './core/message.ts'
 import { BrokenInvariant } from './error.ts'
 import { encodeRecord, encodeSnapshotContent } from './log-codec.ts'
 import type { Compaction } from './log-codec.ts'
 import { LogReplay } from './log-replay.ts'
 import { SnapshotFiles } from './log-segments-snapshot.ts'
 import { checkSnapshot, contentOf, resultOf, rethrown, takeRecord } from './log-segments-store.ts'
-import type { LogIdentity, LogStore, StoredSnapshot } from './log-store.ts'
+import type { LogIdentity, LogStore, SnapshotContent } from './log-store.ts'
+import type { LogContent } from './log-survey.ts'
+import type { NewLog } from './new-group.ts'
 
 export interface LogPlace {
   readonly disk: Disk
@@ -28,16 +30,7 @@ export interface LogPlace {
 }
 
 /** What a folder holds of a member. */
-export interface RecoveredLog {
-  readonly identity: LogIdentity
-  readonly hardState: HardState
-  /** Of the newest snapshot; its content, if it has any, is `snapshot`. */
-  readonly metadata: SnapshotMetadata | undefined
-  readonly snapshot: StoredSnapshot | undefined
-  /** Up to here entries are forgotten; index 0 for none. */
-  readonly compaction: Compaction
-  readonly entries: readonly Entry[]
-}
+export type RecoveredLog = LogContent
 
 /**
  * Reads a member's folder and changes nothing. Undefined when there is no log. Rejects with `raft.log_corrupt`, and the errors
@@ -100,10 +93,22 @@ export async function restoreLog(from: LogPlace, to: LogPlace, entropy: Entropy 
   return found.identity
 }
 
+/** Writes a log that was made, as `newGroupOf` does, to a folder that has none. The same refusals as `backupLog`. */
+export function writeLog(made: NewLog, to: LogPlace, entropy: Entropy = systemEntropy): Promise<void> {
+  const { snapshot } = made
+  return copyLog(made, snapshot && { metadata: snapshot.metadata }, snapshot, to, entropy)
+}
+
+/** The content of a snapshot, and what it must come to where that is known. */
+interface ContentFrom {
+  readonly content?: SnapshotContent
+  chunks(): AsyncIterable<Uint8Array>
+}
+
 async function copyLog(
-  found: Pick<RecoveredLog, 'identity' | 'hardState' | 'compaction' | 'entries'>,
+  found: Pick<LogContent, 'identity' | 'hardState' | 'compaction' | 'entries'>,
   kept: Snapshot | undefined,
-  stored: StoredSnapshot | undefined,
+  stored: ContentFrom | undefined,
   to: LogPlace,
   entropy: Entropy,
 ): Promise<void> {
@@ -131,7 +136,7 @@ async function copyLog(
 /** Writes the content beside the log; gives the snapshot as the log tells of it. */
 async function copied(
   { metadata, data }: Snapshot,
-  stored: StoredSnapshot | undefined,
+  stored: ContentFrom | undefined,
   files: SnapshotFiles,
 ): Promise<Snapshot> {
   if (stored === undefined) return { metadata, ...(data && { data }) }

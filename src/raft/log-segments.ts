@@ -14,7 +14,7 @@ import { SnapshotFiles } from './log-segments-snapshot.ts'
 import { SegmentsLog, checkSnapshot, resultOf, rethrown, takeRecord } from './log-segments-store.ts'
 import type { LogIdentity, LogStore } from './log-store.ts'
 
-export { backupLog, readLogForRecovery, restoreLog } from './log-segments-backup.ts'
+export { backupLog, readLogForRecovery, restoreLog, writeLog } from './log-segments-backup.ts'
 
 export interface LogSegmentsOptions {
   readonly disk: Disk

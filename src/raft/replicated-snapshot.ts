@@ -19,9 +19,7 @@ export function encodeCaptured<State, Command, Result>(
   { state, ...header }: Captured<State>,
 ): AsyncIterable<Uint8Array> {
   const bytes = codec.encode({ version, ...header })
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(bytes.length)
-  return chunksOf([length, bytes], machine.snapshot(state))
+  return chunksOf([lengthOf(bytes), bytes], machine.snapshot(state))
 }
 
 async function* chunksOf(
@@ -32,11 +30,40 @@ async function* chunksOf(
   yield* state
 }
 
+/** What stands before the state. */
+export type CapturedHeader = Omit<Captured<unknown>, 'state'>
+
 /** Throws `raft.invalid_frame`, or what the machine's `restore` throws. */
 export async function decodeCaptured<State, Command, Result>(
   machine: StateMachine<State, Command, Result>,
   content: AsyncIterable<Uint8Array>,
 ): Promise<Captured<State>> {
+  const { header, rest } = await opened(content)
+  const state = await machine.restore(rest)
+  return { ...header, state }
+}
+
+/** The same content with another header; the state passes as it is. Fails with `raft.invalid_frame`. */
+export async function* rewriteCaptured(
+  content: AsyncIterable<Uint8Array>,
+  change: (header: CapturedHeader) => CapturedHeader,
+): AsyncGenerator<Uint8Array> {
+  const { header, rest } = await opened(content)
+  const bytes = codec.encode({ version, ...change(header) })
+  yield lengthOf(bytes)
+  yield bytes
+  yield* rest
+}
+
+function lengthOf(bytes: Uint8Array): Uint8Array {
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(bytes.length)
+  return length
+}
+
+async function opened(
+  content: AsyncIterable<Uint8Array>,
+): Promise<{ readonly header: CapturedHeader; readonly rest: AsyncIterable<Uint8Array> }> {
   const iterator = content[Symbol.asyncIterator]()
   let held: Uint8Array = new Uint8Array()
   const take = async (bytes: number): Promise<Uint8Array> => {
@@ -54,11 +81,10 @@ export async function decodeCaptured<State, Command, Result>(
   }
   const length = Buffer.from(await take(4)).readUInt32LE()
   if (length > headerMaxBytes) throw new InvalidFrame('of a snapshot has a header that is too long')
-  const header = codec.decode(await take(length)) as { readonly version: number } & Omit<Captured<State>, 'state'>
-  if (header.version !== version) throw new InvalidFrame(`of a snapshot is of version ${header.version}`)
-  const { version: _version, ...rest } = header
-  const state = await machine.restore(restOf(held, iterator))
-  return { ...rest, state }
+  const decoded = codec.decode(await take(length)) as { readonly version: number } & CapturedHeader
+  if (decoded.version !== version) throw new InvalidFrame(`of a snapshot is of version ${decoded.version}`)
+  const { version: _version, ...header } = decoded
+  return { header, rest: restOf(held, iterator) }
 }
 
 async function* restOf(held: Uint8Array, iterator: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {

@@ -1,0 +1,114 @@
+/**
+ * `colloquy raft`: finds the subcommand and loads it alone. It does no work of its own; what an interrupt means is said here for all of
+ * them.
+ */
+import { Aborted } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
+import { UsageError, exitCode } from './command.ts'
+import type { Command } from './command.ts'
+import { realRaftWorld } from './raft-world.ts'
+import type { RaftWorld } from './raft-world.ts'
+
+interface Subcommand {
+  readonly summary: string
+  readonly load: (world: RaftWorld) => Promise<Command>
+}
+
+const subcommands = new Map<string, Subcommand>([
+  [
+    'status',
+    {
+      summary: 'show the groups of a data folder: leader, members, how far each is',
+      load: async (world) => (await import('./raft-status.ts')).statusCommand(world),
+    },
+  ],
+  [
+    'diagnose',
+    {
+      summary: 'say why there is no leader, or what else is wrong, and the mend',
+      load: async (world) => (await import('./raft-diagnose.ts')).diagnoseCommand(world),
+    },
+  ],
+  [
+    'members',
+    {
+      summary: 'list, add, promote, demote and remove members; hand over leadership',
+      load: async (world) => (await import('./raft-members.ts')).membersCommand(world),
+    },
+  ],
+  [
+    'backup',
+    {
+      summary: 'write the state of a group to a file, while it runs or not',
+      load: async (world) => (await import('./raft-backup.ts')).backupCommand(world),
+    },
+  ],
+  [
+    'restore',
+    {
+      summary: 'make a new group of one member from a backup',
+      load: async (world) => (await import('./raft-restore.ts')).restoreCommand(world),
+    },
+  ],
+  [
+    'recover',
+    {
+      summary: 'when a quorum is lost for good: make a survivor a new group',
+      load: async (world) => (await import('./raft-recover.ts')).recoverCommand(world),
+    },
+  ],
+])
+
+const help = `colloquy raft <command> [options]
+
+Shows and operates raft groups, through the data folder of a member.
+
+Examples:
+  colloquy raft status ./data
+  colloquy raft diagnose ./data
+  colloquy raft members ./data --group ops add d
+  colloquy raft backup ./data ops.backup
+
+Commands:
+${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+
+colloquy raft <command> --help says more.
+`
+
+/** The command that the arguments name; for none a command that says what there is. */
+export async function raftCommand(args: readonly string[], world: RaftWorld = realRaftWorld): Promise<Command> {
+  const [name, ...rest] = args
+  if (name === undefined || name === '--help' || name === '-h') return overview(name === undefined)
+  const found = subcommands.get(name)
+  if (found === undefined) {
+    const meant = nearest(name, subcommands.keys())
+    const mend = meant === undefined ? '' : `; did you mean ${meant}?`
+    const refusal = new UsageError(`there is no command ${JSON.stringify(name.slice(0, 40))} of raft${mend}`)
+    return { name: 'raft', help, run: () => Promise.reject(refusal) }
+  }
+  const command = await found.load(world)
+  return {
+    name: command.name,
+    help: command.help,
+    async run(_args, context) {
+      try {
+        return await command.run(rest, context)
+      } catch (error) {
+        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
+        context.stderr.write(`colloquy ${command.name}: stopped\n`)
+        return exitCode.stopped
+      }
+    },
+  }
+}
+
+function overview(missing: boolean): Command {
+  return {
+    name: 'raft',
+    help,
+    async run(_args, { stdout, stderr }) {
+      ;(missing ? stderr : stdout).write(help)
+      return missing ? exitCode.usage : exitCode.ok
+    },
+  }
+}
