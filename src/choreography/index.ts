@@ -1,0 +1,12 @@
+/** The face of the room: which rules an event is for. */
+export { explain } from './core/explain.ts'
+export type { Explanation } from './core/explain.ts'
+export { parseFilters } from './core/filter.ts'
+export type { EventFilter } from './core/filter.ts'
+export { EventMatcher } from './core/matcher.ts'
+export { parsePattern } from './core/pattern.ts'
+export type { EventPattern, PatternValue } from './core/pattern.ts'
+export { selectionLimits } from './core/selection.ts'
+export type { Conjunction, Field, Selection } from './core/selection.ts'
+export type { Leaf, Test } from './core/test.ts'
+export { PatternInvalid } from './error.ts'
