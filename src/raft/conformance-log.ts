@@ -293,6 +293,20 @@ function meanwhileChecks(): LogCheck[] {
       equal(await read(log.snapshot()), told(content).sha256)
       equal(await read((await again()).snapshot()), told(content).sha256)
     }),
+    check('what is saved behind one that is installed resolves behind it', async (log) => {
+      const content = contentOf(3000)
+      const snapshot: Snapshot = { metadata: at(20, 5), data: encodeSnapshotContent(told(content)) }
+      await log.receiveSnapshot(snapshot.metadata, told(content), chunked(content))
+      const order: string[] = []
+      await Promise.all([
+        log
+          .save({ snapshot, hardState: { term: 5, vote: 0, commit: 20 }, sync: true })
+          .then(() => order.push('snapshot')),
+        log.save({ entries: entriesOf(21, 25, 5), sync: true }).then(() => order.push('entries')),
+      ])
+      deepEqual(order, ['snapshot', 'entries'])
+      equal(log.storage.lastIndex(), 25)
+    }),
     check('one that is made while a newer one is installed is refused, and the newer one stays', async (log, again) => {
       await log.save({ hardState: { term: 1, vote: 1, commit: 3 }, entries: entriesOf(1, 9), sync: true })
       const content = contentOf(3000)

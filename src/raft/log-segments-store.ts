@@ -64,6 +64,7 @@ export class SegmentsLog implements LogStore {
   readonly #ranges: SegmentRange[]
   #stored: StoredSnapshot | undefined
   #failure: LogFailed | undefined
+  #sweeping: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(log: SegmentLog, files: SnapshotFiles, replayed: Replayed) {
@@ -100,7 +101,8 @@ export class SegmentsLog implements LogStore {
     if (!snapshot) return
     this.#keep(this.#storedOf(snapshot))
     this.#files.installedAt(snapshot.metadata)
-    await this.sweep()
+    // Nobody waits for it: a save resolves before those that were asked for after it.
+    this.#sweeping = this.#sweeping.then(() => this.sweep())
   }
 
   #checkReceived({ metadata, data }: Snapshot): void {
@@ -204,9 +206,10 @@ export class SegmentsLog implements LogStore {
     if (this.#failure) throw this.#failure
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true
-    return this.#log.close().catch(rethrown)
+    await this.#log.close().catch(rethrown)
+    await this.#sweeping
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -57,6 +57,7 @@ export interface LogStore extends AsyncDisposable {
   readonly identity: LogIdentity
   /** What the core reads. */
   readonly storage: Storage
+  /** Resolves once it is kept, and never before a save that was asked for earlier. */
   save(request: SaveRequest): Promise<void>
   /**
    * Keeps a snapshot of this member's own making at `metadata`, durable before it resolves, and then forgets all older ones.

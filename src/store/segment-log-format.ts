@@ -161,7 +161,8 @@ function put(bytes: Uint8Array, at: number, data: Uint8Array): number {
 }
 
 /** What a sector is: never written, right, or neither. */
-export type SectorState = 'empty' | 'good' | 'damaged'
+/** `unsealed`: begun by a write that failed, which leaves a part of what it was to write, and zeros where the seal was to end. */
+export type SectorState = 'empty' | 'unsealed' | 'good' | 'damaged'
 
 export function sectorState(
   bytes: Uint8Array,
@@ -172,8 +173,11 @@ export function sectorState(
 ): SectorState {
   const at = sector * sectorBytes
   const seal = viewOf(bytes).getUint32(at + carriedBytes, true)
-  if (seal !== 0 && seal === sealOf(bytes, at, seed, sector, batch, first)) return 'good'
-  return isEmpty(bytes, at) ? 'empty' : 'damaged'
+  if (seal === 0) return isEmpty(bytes, at) ? 'empty' : 'unsealed'
+  const right = sealOf(bytes, at, seed, sector, batch, first)
+  if (seal === right) return 'good'
+  // Its first bytes alone are there, the lowest.
+  return [0xff, 0xffff, 0xffffff].some((part) => seal === (right & part)) ? 'unsealed' : 'damaged'
 }
 
 export function isEmpty(bytes: Uint8Array, at: number, length: number = sectorBytes): boolean {

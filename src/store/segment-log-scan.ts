@@ -6,8 +6,9 @@
  * batch that has an empty sector was not on the disk as a whole, so that no sync covered it (the Disk's table: a synced sector
  * never is zeros again), and every later batch was acknowledged after it or not at all. If a later batch says that a sync did
  * cover it, or a later segment was begun, which is only done after a sync, then the disk broke its promise, and that is damage.
- * A batch without an empty sector was written as a whole: a wrong seal in it is damage, be it the newest. So is a sector that is
- * not empty where the next batch would begin: nobody can tell it from a batch.
+ * A sector that is begun and has no seal at its end is what a failed write has left, which acknowledged nothing: power leaves a
+ * sector old or new. It counts as an empty one. A batch without an empty sector was written as a whole: a wrong seal in it is
+ * damage, be it the newest. So is a sector that is not empty where the next batch would begin: nobody can tell it from a batch.
  */
 import type { Disk } from './disk.ts'
 import { DiskMissing, LogCorrupt } from './error.ts'
@@ -189,7 +190,7 @@ class Scan {
     const known = this.#last !== undefined || segment.number === 1
     const number = known ? (this.#last?.number ?? 0) + 1 : (head?.number ?? 0)
     const state = sectorState(bytes, seed, sector, number, true)
-    if (state === 'empty') return undefined
+    if (state === 'empty' || state === 'unsealed') return undefined
     if (state === 'damaged' || head === undefined) throw corrupt(sector, `this is not how batch ${number} begins`)
     const count = sectorsFor(head.lengthBytes)
     if (head.lengthBytes < batchHeadBytes || count > sectors - sector)
@@ -197,7 +198,7 @@ class Scan {
     let damaged: number | undefined
     for (let at = sector + 1; at < sector + count; at++) {
       const each = sectorState(bytes, seed, at, number, false)
-      if (each === 'empty') return undefined
+      if (each === 'empty' || each === 'unsealed') return undefined
       if (each === 'damaged') damaged ??= at
     }
     if (damaged !== undefined) throw corrupt(damaged, `a sector of batch ${number} is not what was written`)

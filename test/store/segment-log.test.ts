@@ -163,6 +163,43 @@ describe('segment log on real files', () => {
     },
   )
 
+  it('what a failed write has left of a batch is cut wherever it ends, and the log goes on behind what was acknowledged', async () => {
+    for (let left = 0; left <= 1024; left += left % 512 > 500 || left % 512 < 40 ? 1 : 13) {
+      const disk = instantDisk(left).mount()
+      let failing = false
+      const failed: Disk = {
+        driver: 'failing',
+        open: async (...given) => {
+          const inner = await disk.open(...given)
+          const write = inner.write.bind(inner)
+          inner.write = async (offset, data) => {
+            if (!failing) return write(offset, data)
+            await write(offset, data.subarray(0, left))
+            throw new Error('the cable is out')
+          }
+          return inner
+        },
+        list: (...given) => disk.list(...given),
+        remove: (...given) => disk.remove(...given),
+        rename: (...given) => disk.rename(...given),
+        makeFolder: (...given) => disk.makeFolder(...given),
+        syncFolder: (...given) => disk.syncFolder(...given),
+      }
+      const { log } = await openFound(failed)
+      for (const number of [0, 1]) await log.append([numberedRecord(number)])
+      failing = true
+      await expect(log.append([numberedRecord(2, 700)])).rejects.toMatchObject({ code: 'store.log_failed' })
+      await log.close()
+      const again = await openFound(disk)
+      expect(again.numbers).toEqual(upTo(left === 1024 ? 3 : 2))
+      await again.log.append([numberedRecord(again.numbers.length)])
+      await again.log.close()
+      const last = await openFound(disk)
+      expect(last.numbers).toEqual(upTo(again.numbers.length + 1))
+      await last.log.close()
+    }
+  })
+
   it('removes whole segments before one, and goes on without them', async () => {
     const disk = await fresh()
     const { log } = await openFound(disk)

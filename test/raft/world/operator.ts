@@ -3,9 +3,10 @@
  * power of all, and starts again what its disk has stopped. Unlike faults, which look at nothing, it keeps to what an operator must:
  * one store at a time is lost, and nothing else changes before its member votes again.
  */
-import { codeOf } from '../../../src/base/error.ts'
+import { codeOf, messageOf } from '../../../src/base/error.ts'
 import type { Random } from '../../../src/base/random.ts'
 import type { World } from '../../../src/sim/world.ts'
+import { Violation } from '../simulation/violation.ts'
 import type { Plan } from './plan.ts'
 import type { Outcome, Seat } from './seat.ts'
 import type { Member } from './witness.ts'
@@ -24,6 +25,9 @@ export class Operator {
   #unsureUntilMs = 0
   #stopped = false
   #idle = true
+
+  /** Nodes on whose disk a bit was turned. */
+  readonly #flipped = new Set<Seat>()
 
   constructor(world: World, plan: Plan, seats: readonly Seat[], random: Random) {
     this.#world = world
@@ -64,6 +68,9 @@ export class Operator {
         const node = this.#world.nodes.find(({ name }) => name === seat.name)
         if (!seat.dead || node?.up !== true) continue
         if (seat.corrupt) {
+          // Crashes and errors of a disk leave no damage that a log does not mend: only flipped bits do.
+          if (!this.#flipped.has(seat))
+            throw new Violation('a store is whole after crashes', `${seat.name}: ${messageOf(seat.failure)}`)
           // A damaged store while another one is lost would be two: it waits.
           if (this.#losing !== undefined && this.#losing !== seat) continue
           this.#losing = seat
@@ -77,6 +84,7 @@ export class Operator {
   }
 
   #newStore(seat: Seat): void {
+    this.#flipped.delete(seat)
     seat.store++
     seat.life = undefined
     seat.joins = seat.isSpare
@@ -145,6 +153,7 @@ export class Operator {
     const { name: lost } = this.#random.pick(voters)
     const seat = this.#seats.find(({ name }) => name === lost)!
     if (damaged) {
+      this.#flipped.add(seat)
       this.#world.inject({ kind: 'disk', node: seat.name, fault: 'flip' })
     } else {
       this.#losing = seat

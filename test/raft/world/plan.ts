@@ -13,6 +13,8 @@ export interface Plan {
   readonly chaosMs: number
   readonly snapshotEveryEntries: number
   readonly keepEntries: number
+  /** Of the sessions that members register for themselves. */
+  readonly sessionTimeoutMs: number
   /** Members are added, promoted, demoted and removed. */
   readonly changes: boolean
   /** Stores are lost or damaged, one at a time. */
@@ -37,6 +39,7 @@ export function drawPlan(random: Random): Plan {
     chaosMs: 8000 + random.integer(8000),
     snapshotEveryEntries: random.pick([15, 40, 100]),
     keepEntries: random.pick([0, 5, 30]),
+    sessionTimeoutMs: random.pick([1500, 60_000]),
     changes,
     losses: random.integer(3) === 0,
     outages: random.integer(2) === 0,

@@ -41,6 +41,8 @@ export class Seat {
   dead = false
   /** Its store was found damaged. */
   corrupt = false
+  /** Why it stopped. */
+  failure: unknown
   /** The last decision that whoever follows here has got. */
   #followed = 0
   /** A member that lost its store joins a group that exists. */
@@ -75,6 +77,7 @@ export class Seat {
     } catch (error) {
       if (this.ports !== ports) return
       this.dead = true
+      this.failure = error
       this.corrupt = codeOf(error) === 'raft.log_corrupt'
       ports.count(this.corrupt ? 'stores found damaged' : 'openings that failed')
       if (!this.corrupt && !harm.has(codeOf(error))) throw error
@@ -83,7 +86,7 @@ export class Seat {
 
   async #open(ports: Ports): Promise<void> {
     const { name } = this
-    const { founders, kind, lease, snapshotEveryEntries, keepEntries } = this.#plan
+    const { founders, kind, lease, snapshotEveryEntries, keepEntries, sessionTimeoutMs } = this.#plan
     const log = await openLogSegments({
       disk: ports.disk,
       folder: `store${this.store}`,
@@ -105,7 +108,7 @@ export class Seat {
       heartbeatMs,
       electionTimeoutMs,
       timeoutMs: 1500,
-      sessionTimeoutMs: 60_000,
+      sessionTimeoutMs,
       snapshotEveryEntries,
       keepEntries,
       lease,

@@ -48,6 +48,8 @@ export class WorldWitness {
   readonly #leaders = new Map<number, string>()
   /** Commands that were answered with a yes, with their index. */
   readonly acknowledged: Map<string, number> = new Map()
+  /** The store behind each id that takes part: an id is given to one store, once. */
+  readonly #stores = new Map<number, string>()
   /** The highest fencing token that was confirmed. */
   confirmedFencing = 0
   /** The first that was found out of a step, to be thrown in the next one. */
@@ -109,8 +111,13 @@ export class WorldWitness {
 
   look(life: Life): void {
     const { name, raft } = life
-    const { term, commitIndex, appliedIndex, lastIndex, role, phase } = raft.status()
+    const { id, term, commitIndex, appliedIndex, lastIndex, role, phase } = raft.status()
     if (phase !== 'running') return
+    const { token } = life.log.identity
+    const known = this.#stores.get(id)
+    if (known === undefined) this.#stores.set(id, token)
+    else if (known !== token)
+      throw new Violation('an id is of one store', `${name} takes part as ${id}, with another store`)
     if (term < life.term) throw new Violation('the term never runs back', `${name} from ${life.term} to ${term}`)
     if (commitIndex < life.commit)
       throw new Violation('commit never runs back', `${name} from ${life.commit} to ${commitIndex}`)
