@@ -73,6 +73,21 @@ describe('event matcher', () => {
     expect(Math.min(fitting, apart)).toBeGreaterThan(20)
   })
 
+  it('keeps to the ends of a range beside a field that tells more', () => {
+    const ends = fc.constantFrom(-1.5, -1, -0, 0, Number.MIN_VALUE, 1, 1 + Number.EPSILON, 2)
+    const range = fc
+      .tuple(fc.constantFrom('>', '>='), ends, fc.constantFrom('<', '<='), ends)
+      .filter(([, low, , high]) => low < high)
+    fc.assert(
+      fc.property(range, ends, (numeric, value) => {
+        const rule = { kind: ['x'], value: [{ numeric }] }
+        const event = { kind: 'x', value }
+        expect(only(rule).match(event)).toEqual(fitsSlowly(rule, event) ? ['only'] : [])
+      }),
+      { numRuns: 500 },
+    )
+  })
+
   it('finds for any set of rules, also while they change, those that fit one by one, in their order', () => {
     const change = fc.oneof(
       { weight: 3, arbitrary: fc.record({ op: fc.constant('set' as const), name: fc.nat(40), pattern: taken }) },
