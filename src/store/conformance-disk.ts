@@ -53,6 +53,7 @@ const names = async (disk: Disk, folder = ''): Promise<string[]> => (await disk.
 
 export const diskChecks: readonly DiskCheck[] = [
   ...fileChecks(),
+  ...syncedChecks(),
   ...openingChecks(),
   ...sizeChecks(),
   ...folderChecks(),
@@ -112,6 +113,26 @@ function fileChecks(): DiskCheck[] {
       await withFile(disk, 'log', async (file) => {
         await file.write(0, Uint8Array.from([9, 9, 1, 2, 9, 9]).subarray(2, 4))
         deepEqual([...(await file.read(0, 9))], [1, 2])
+      })
+    }),
+  ]
+}
+
+function syncedChecks(): DiskCheck[] {
+  return [
+    check('a synced write, where there is one, is a write in its place among the others', async (disk, bench) => {
+      await withFile(disk, 'log', async (file) => {
+        if (file.writeSynced === undefined) return
+        const calls = [
+          file.write(0, bytes(1, 1, 1, 1)),
+          file.writeSynced(1, bytes(2, 2)),
+          file.write(2, bytes(3)),
+          file.writeSynced(6, bytes(4)),
+        ]
+        await Promise.all(calls)
+        equal(file.size, 7)
+        deepEqual(await contents(await bench.reopen(), 'log'), [1, 2, 3, 1, 0, 0, 4])
+        equal(await outcome(() => file.writeSynced!(-1, bytes(1))), 'base.invalid_argument')
       })
     }),
   ]

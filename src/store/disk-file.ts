@@ -15,11 +15,15 @@ export interface RawFile {
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>
   /** All of them, or a rejection. */
   readonly write: (offset: number, data: Uint8Array) => Promise<void>
+  /** Where there is one: durable once it has resolved. */
+  readonly writeSynced?: SyncedWrite | undefined
   readonly sync: () => Promise<void>
   readonly truncate: (size: number) => Promise<void>
   readonly size: () => Promise<number>
   readonly close: () => Promise<void>
 }
+
+type SyncedWrite = (offset: number, data: Uint8Array) => Promise<void>
 
 const waitingMax = 4096
 /** The most that one call reads: beyond it a typed array is no good place for what a log has. */
@@ -32,6 +36,7 @@ export function openedFile(path: string, size: number, raw: RawFile): DiskFile {
 
 class OpenedFile implements DiskFile {
   readonly path: string
+  readonly writeSynced?: (offset: number, data: Uint8Array, options?: DiskWait) => Promise<void>
   readonly #raw: RawFile
   #size: number
   #waiting = 0
@@ -44,6 +49,8 @@ class OpenedFile implements DiskFile {
     this.path = path
     this.#size = size
     this.#raw = raw
+    const { writeSynced } = raw
+    if (writeSynced) this.writeSynced = (...given) => this.#writeSynced(writeSynced, ...given)
   }
 
   get size(): number {
@@ -60,9 +67,7 @@ class OpenedFile implements DiskFile {
   }
 
   async write(offset: number, data: Uint8Array, options?: DiskWait): Promise<void> {
-    checkOffset('offset', offset)
-    if (!(data instanceof Uint8Array)) throw new InvalidArgument('data', 'must be a Uint8Array')
-    checkOffset('the end of the write', offset + data.length)
+    checkWrite(offset, data)
     await this.#inOrder('writing', options, async () => {
       if (data.length === 0) return
       await this.#raw.write(offset, data)
@@ -70,15 +75,27 @@ class OpenedFile implements DiskFile {
     })
   }
 
-  async sync(options?: DiskWait): Promise<void> {
-    await this.#inOrder('syncing', options, async () => {
-      try {
-        await this.#raw.sync()
-      } catch (error) {
-        this.#failure = toError(error)
-        throw error
-      }
+  async #writeSynced(work: SyncedWrite, offset: number, data: Uint8Array, options?: DiskWait): Promise<void> {
+    checkWrite(offset, data)
+    await this.#inOrder('writing', options, async () => {
+      if (data.length === 0) return
+      await this.#synced(() => work(offset, data))
+      this.#size = Math.max(this.#size, offset + data.length)
     })
+  }
+
+  async sync(options?: DiskWait): Promise<void> {
+    await this.#inOrder('syncing', options, () => this.#synced(this.#raw.sync))
+  }
+
+  /** What is durable after a failure nobody knows, and the next sync would not tell. */
+  async #synced(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#failure = toError(error)
+      throw error
+    }
   }
 
   async truncate(size: number, options?: DiskWait): Promise<void> {
@@ -136,6 +153,12 @@ class OpenedFile implements DiskFile {
       throw error
     }
   }
+}
+
+function checkWrite(offset: number, data: Uint8Array): void {
+  checkOffset('offset', offset)
+  if (!(data instanceof Uint8Array)) throw new InvalidArgument('data', 'must be a Uint8Array')
+  checkOffset('the end of the write', offset + data.length)
 }
 
 function checkOffset(name: string, value: number): void {

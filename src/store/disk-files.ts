@@ -1,7 +1,8 @@
 /**
  * The files driver of the Disk: a folder of the machine's file system, by `node:fs`. Unlike the simulated disk it cannot
  * lose power to order, so what its syncs are worth is the file system's word: `sync` is `fdatasync` (on macOS
- * `F_FULLFSYNC`, which Node chooses), `syncFolder` an `fsync` of the folder, which Windows has not and does not need for
+ * `F_FULLFSYNC`, which Node chooses), `writeSynced` a write through a second handle with `O_DSYNC` (on Linux alone, whose own word
+ * it is that this is a write and an `fdatasync`: open(2)), `syncFolder` an `fsync` of the folder, which Windows has not and does not need for
  * NTFS. It locks nothing: whoever opens the folder for a log has the lock.
  */
 import { constants } from 'node:fs'
@@ -40,7 +41,7 @@ class FilesDisk implements Disk {
     const opened = attempt(path, 'open', async () => {
       const handle = await open(place, flags)
       try {
-        return openedFile(path, (await handle.stat()).size, rawFile(path, handle))
+        return openedFile(path, (await handle.stat()).size, rawFile(path, place, handle))
       } catch (error) {
         await handle.close()
         throw error
@@ -122,14 +123,60 @@ async function syncNames(place: string): Promise<void> {
   }
 }
 
-function rawFile(path: string, handle: FileHandle): Parameters<typeof openedFile>[2] {
+function rawFile(path: string, place: string, handle: FileHandle): Parameters<typeof openedFile>[2] {
+  const synced = process.platform === 'linux' ? new SyncedHandle(place, handle) : undefined
   return {
+    writeSynced: synced && ((offset, data) => attempt(path, 'synced write', async () => synced.write(offset, data))),
     read: (offset, length) => attempt(path, 'read', () => readAll(handle, offset, length)),
     write: (offset, data) => attempt(path, 'write', () => writeAll(handle, offset, data)),
     sync: () => attempt(path, 'sync', () => handle.datasync()),
     truncate: (size) => attempt(path, 'truncate', () => handle.truncate(size)),
     size: () => attempt(path, 'stat', async () => (await handle.stat()).size),
-    close: () => attempt(path, 'close', () => handle.close()),
+    close: () =>
+      attempt(path, 'close', async () => {
+        await synced?.close()
+        await handle.close()
+      }),
+  }
+}
+
+/** A second handle of a file, opened when it is first needed, through which a write is durable once it returns. */
+class SyncedHandle {
+  readonly #place: string
+  readonly #first: FileHandle
+  #second: FileHandle | undefined
+  #opened = false
+
+  constructor(place: string, first: FileHandle) {
+    this.#place = place
+    this.#first = first
+  }
+
+  async write(offset: number, data: Uint8Array): Promise<void> {
+    if (!this.#opened) {
+      this.#second = await this.#open()
+      this.#opened = true
+    }
+    await writeAll(this.#second ?? this.#first, offset, data)
+    if (!this.#second) await this.#first.datasync()
+  }
+
+  /** Undefined when the name is another file's by now, or nobody's. */
+  async #open(): Promise<FileHandle | undefined> {
+    let second: FileHandle
+    try {
+      second = await open(this.#place, constants.O_RDWR | constants.O_DSYNC)
+    } catch {
+      return undefined
+    }
+    const [one, other] = await Promise.all([this.#first.stat({ bigint: true }), second.stat({ bigint: true })])
+    if (one.ino === other.ino && one.dev === other.dev) return second
+    await second.close()
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    await this.#second?.close()
   }
 }
 

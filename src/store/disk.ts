@@ -8,16 +8,17 @@
  * | what | from when | before that, a crash may leave |
  * | --- | --- | --- |
  * | the bytes of a `write` | a `sync` of the file that was called after it, resolved | each sector of 512 bytes old or new, in any order; sectors never written read as zeros |
- * | the size after `write`, `truncate`, `preallocate` | the same | any size that the file had since the last sync |
+ * | the bytes of a `writeSynced`, and the size after it | it has resolved; what other calls wrote is as durable as before | the same |
+ * | the size after `write`, `truncate`, `preallocate` | the same as of `write` | any size that the file had since the last sync |
  * | a file's name, after `open` with `create` | `syncFolder` of its folder | no such file, though its bytes were synced |
  * | `rename` | `syncFolder` of both folders | the old names or the new ones, never half |
  * | `remove`, `makeFolder` | `syncFolder` of the folder it stands in | the name as it was |
  *
  * | what | promise |
  * | --- | --- |
- * | order | of one file `write`, `truncate`, `preallocate` and `sync` happen one after the other, as they were called; reads wait for nobody and see every write that was resolved before |
+ * | order | of one file `write`, `writeSynced`, `truncate`, `preallocate` and `sync` happen one after the other, as they were called; reads wait for nobody and see every write that was resolved before |
  * | a failed `write` | part of it may be there |
- * | a failed `sync` | the state of all that was written since the last sync is unknown, and the handle is used up: each further write or sync is refused with the same `store.disk_error`. A second sync would succeed without having written what the first one lost (fsyncgate, 2018); open the file anew, read, and write again what is missing |
+ * | a failed `sync` or `writeSynced` | the state of all that was written since the last sync is unknown, and the handle is used up: each further write or sync is refused with the same `store.disk_error`. A second sync would succeed without having written what the first one lost (fsyncgate, 2018); open the file anew, read, and write again what is missing |
  * | one owner | a file is written through one handle at a time; with more the order is nobody's |
  *
  * Paths are names joined by `/`, relative to the disk's own folder: letters, digits, `_`, `-` and inside also `.`, each of at
@@ -46,6 +47,12 @@ export interface DiskFile extends AsyncDisposable {
    * `store.disk_full`, `base.limit_exceeded` when 4096 calls wait.
    */
   write(offset: number, data: Uint8Array, options?: DiskWait): Promise<void>
+  /**
+   * Writes as `write` does, durable when it has resolved, in one call of the system where a write and a sync would be two: for a log
+   * whose earlier writes are all synced. What those calls wrote that no sync covers it leaves as it is. Absent where a driver has no
+   * such call; then a write and a sync do the same.
+   */
+  readonly writeSynced?: (offset: number, data: Uint8Array, options?: DiskWait) => Promise<void>
   /** Makes durable what was written by calls before this one, and the size. See the table for a failure. */
   sync(options?: DiskWait): Promise<void>
   /** Cuts the file, or lengthens it with zeros. */

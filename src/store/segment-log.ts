@@ -8,11 +8,11 @@
  * | `append` resolved | its records and all before them are there after kill -9 and loss of power; with `sync: false` they are written, and durable with the next sync |
  * | `append` not resolved | its records, or a prefix of them, or nothing; all of it or nothing when they fit into one batch |
  * | order | records come back in the order of the calls, never one without those before it; appends resolve in that order too |
- * | group commit | calls that wait while a sync runs are written as one buffer, with one sync |
+ * | group commit | calls that wait while a sync runs are written as one buffer, with one sync; where nothing before it is unsynced, in one call of the system |
  * | a torn tail | what power left of a batch that no sync covered is cut at the opening: segment-log-scan.ts says why nothing acknowledged is behind it |
  * | damage | `store.log_corrupt` with file and offset at the opening; nothing is changed |
  * | a failed write or sync | `store.log_failed` for that call and every later one. The opening writes what no sync covered once more, since the system may show bytes that it has given up (fsyncgate, 2018) |
- * | not seen | a disk that drops a synced batch so that its sectors are zeros, when it was the newest |
+ * | not seen | a disk that drops a synced batch so that its sectors, or their ends, are zeros, when it was the newest |
  *
  * Segments are filled with zeros beforehand, so that a write changes neither size nor allocation and a sync is one of data
  * alone; the next is made in the background when one is half full.
@@ -341,18 +341,19 @@ class FileLog implements SegmentLog {
 
   async #commit(calls: readonly Call[]): Promise<void> {
     try {
-      if (calls.length === 1) await this.#writeInPieces(calls[0] as Call)
-      else
-        await this.#write(
-          calls.flatMap(({ records }) => records),
-          calls,
-        )
-      // Whoever needs no sync but comes after one who does is told after it: the order of the calls is that of the answers.
       const firstSync = calls.findIndex(({ sync }) => sync)
+      // Before a write that is durable by itself nothing may stand that is not.
+      const synced = firstSync === 0 && this.#covered === this.#lastBatch
+      if (calls.length === 1) await this.#writeInPieces(calls[0] as Call, synced)
+      else {
+        const records = calls.flatMap((each) => each.records)
+        await this.#write(records, calls, synced)
+      }
+      // Whoever needs no sync but comes after one who does is told after it: the order of the calls is that of the answers.
       const written = firstSync === -1 ? calls : calls.slice(0, firstSync)
       for (const { done, segment } of written) done.resolve(segment)
       if (firstSync === -1) return
-      await this.#sync()
+      if (this.#covered < this.#lastBatch) await this.#sync()
       for (const { done, segment } of calls.slice(firstSync)) done.resolve(segment)
     } catch (cause) {
       this.#failure = new LogFailed(this.#around.folder, { cause })
@@ -362,23 +363,24 @@ class FileLog implements SegmentLog {
   }
 
   /** One call, in as many batches as it takes. */
-  async #writeInPieces(call: Call): Promise<void> {
+  async #writeInPieces(call: Call, synced: boolean): Promise<void> {
     const { batchMaxBytes } = this.#around.limits
     let from = 0
     let bytes = batchHeadBytes
     for (const [at, { payload }] of call.records.entries()) {
       const own = recordHeadBytes + payload.length
       if (at > from && bytes + own > batchMaxBytes) {
-        await this.#write(call.records.slice(from, at), [call])
+        await this.#write(call.records.slice(from, at), [call], false)
         from = at
         bytes = batchHeadBytes
       }
       bytes += own
     }
-    await this.#write(from === 0 ? call.records : call.records.slice(from), [call])
+    await this.#write(from === 0 ? call.records : call.records.slice(from), [call], synced && from === 0)
   }
 
-  async #write(records: readonly LogRecord[], calls: readonly Call[]): Promise<void> {
+  /** `synced`: durable by itself where the disk can do that, and else still to be synced. */
+  async #write(records: readonly LogRecord[], calls: readonly Call[], synced: boolean): Promise<void> {
     const sectors = sectorsFor(batchHeadBytes + recordsBytes(records))
     if (sectors > this.#active.sizeBytes / sectorBytes - this.#end) await this.#rollOver()
     for (const call of calls) {
@@ -388,7 +390,12 @@ class FileLog implements SegmentLog {
     const number = this.#lastBatch + 1
     const head = { number, covered: this.#covered, sumBefore: this.#sum, firstSegment: this.#firstSegment }
     const { bytes, sum } = encodeBatch(this.#active.seed, this.#end, head, records)
-    await this.#active.file.write(this.#end * sectorBytes, bytes)
+    const { file } = this.#active
+    const offset = this.#end * sectorBytes
+    if (synced && file.writeSynced) {
+      await file.writeSynced(offset, bytes)
+      this.#covered = number
+    } else await file.write(offset, bytes)
     this.#lastBatch = number
     this.#sum = sum
     this.#end += sectors

@@ -34,12 +34,28 @@ describe('files disk and its syncs', () => {
   // The order of system calls can only be seen with a tracer.
   it.skipIf(!hasStrace)('a sync is a sync of the system behind the write, a syncFolder one of the folder', () => {
     const file = join(root, 'trace')
-    expect(linesUnder(tracing(file))).toEqual(['named', ...Array.from({ length: 8 }, (_none, at) => `synced ${at}`)])
+    const lines = Array.from({ length: 8 }, (_none, at) => [`synced ${at}`, `written ${at}`]).flat()
+    expect(linesUnder(tracing(file))).toEqual(['named', ...lines])
     const trace = readFileSync(file, 'utf8')
     expect(acknowledgements(trace, 'synced ')).toEqual(Array.from({ length: 8 }, () => 'synced'))
+    expect(acknowledgements(trace, 'written ')).toEqual(Array.from({ length: 8 }, () => 'synced'))
     const before = trace.slice(0, trace.indexOf('write(1, "named'))
     expect(before.match(/\bfsync(?:\(\d+\)| resumed>.*\)) += 0/g)).toHaveLength(1)
   })
+
+  // The calls of the system can only be seen with a tracer.
+  it.skipIf(!hasStrace || process.platform !== 'linux')(
+    'a synced write is one call of the system, on a file opened for that',
+    () => {
+      const file = join(root, 'synced')
+      linesUnder(tracing(file))
+      const trace = readFileSync(file, 'utf8')
+      const after = (at: number): string =>
+        trace.slice(trace.indexOf(`write(1, "synced ${at}`), trace.indexOf(`write(1, "written ${at}`))
+      expect(trace.match(/\/log", O_RDWR\|O_DSYNC/g)).toHaveLength(1)
+      for (let at = 1; at < 8; at++) expect(after(at).match(/\b(pwrite64|fsync|fdatasync)\(/g)).toEqual(['pwrite64('])
+    },
+  )
 
   // A sync that fails can only be had from a tracer that answers in the kernel's place.
   it.skipIf(!hasStrace)('a sync that fails is the last of its handle, though the next would succeed', () => {
@@ -48,7 +64,7 @@ describe('files disk and its syncs', () => {
     const lines = linesUnder(once)
     const failed = lines.indexOf('store.disk_error')
     expect(failed).toBeGreaterThan(1)
-    expect(failed).toBeLessThan(7)
+    expect(failed).toBeLessThan(12)
     expect(lines.slice(failed)).toEqual(lines.slice(failed).map(() => 'store.disk_error'))
   })
 })

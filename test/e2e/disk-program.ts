@@ -12,6 +12,9 @@ for (let at = 0; at < 8; at++)
     await file.write(at * 3, Buffer.from('abc'))
     await file.sync()
     writeSync(1, `synced ${at}\n`)
+    // What this system has no call for is left out.
+    await file.writeSynced?.(at * 3, Buffer.from('def'))
+    writeSync(1, `written ${at}\n`)
   } catch (error) {
     writeSync(1, `${codeOf(error)}\n`)
   }

@@ -74,6 +74,39 @@ describe('files disk', () => {
     await file.close()
   })
 
+  it('refuses further writes after a synced write that failed', async () => {
+    const failure = new DiskFailed('log', 'synced write')
+    const file = openedFile('log', 0, {
+      read: async () => new Uint8Array(0),
+      write: async () => {},
+      writeSynced: async () => {
+        throw failure
+      },
+      sync: async () => {},
+      truncate: async () => {},
+      size: async () => 0,
+      close: async () => {},
+    })
+    for (const call of [() => file.writeSynced?.(0, new Uint8Array(1)), () => file.sync(), () => file.truncate(0)])
+      await expect(call()).rejects.toBe(failure)
+    await file.close()
+  })
+
+  it.skipIf(process.platform !== 'linux')(
+    'a synced write goes to the file that was opened, whoever has its name',
+    async () => {
+      await using own = await bench()
+      await using file = await own.disk.open('log', { create: true })
+      await own.disk.rename('log', 'old')
+      await using other = await own.disk.open('log', { create: true })
+      await file.writeSynced?.(0, Uint8Array.of(1))
+      await file.writeSynced?.(1, Uint8Array.of(2))
+      expect(other.size).toBe(0)
+      expect(await other.read(0, 9)).toHaveLength(0)
+      expect([...(await file.read(0, 9))]).toEqual([1, 2])
+    },
+  )
+
   it('bounds the calls that wait', async () => {
     await using own = await bench()
     await using file = await own.disk.open('log', { create: true })
