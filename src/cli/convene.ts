@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { parseDuration } from '../base/duration.ts'
 import { readAgenda, withDefaults } from '../convene/agenda.ts'
 import type { Agenda } from '../convene/agenda.ts'
+import { openCommitGroup } from '../convene/commit-group.ts'
 import { convene } from '../convene/convene.ts'
 import type { ConveningOrigin } from '../convene/convene.ts'
 import type { Concluded, ConveneEvent } from '../convene/event.ts'
@@ -41,7 +42,11 @@ Options:
   --out FILE            write minutes as Markdown
   --json                one CloudEvent a line on stdout, nothing else
 
-Exit codes: 0 decided, 3 tied or no quorum, 4 stopped, 2 usage, 1 failure.
+An agenda with commit: raft:<group> has its outcome taken by that group before it counts: a group of
+one member in the data folder, made when there is none.
+
+Exit codes: 0 decided, 3 tied or no quorum, 4 stopped, 2 usage, 1 failure, or it is not known whether
+the outcome was committed: run it again.
 `
 
 const options = {
@@ -75,6 +80,7 @@ export const conveneCommand: Command = {
       ...(data !== undefined && { data }),
       models: baseUrl === undefined ? {} : { baseUrl },
     })
+    await openCommitGroup(node, agenda)
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
     live.show([`indexing ${evidence.documents.length} documents`])
     const convening = convene(node, agenda, {

@@ -2,7 +2,7 @@
  * A convening as a person reads it in a terminal: the question, each contribution with its quotes and sources, the ballot
  * table, the outcome and why. It turns events into text; `convene` and `replay` show the same because both use it.
  */
-import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from '../convene/event.ts'
+import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from '../convene/event.ts'
 import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import { painter, printable, wrap } from './terminal.ts'
@@ -44,6 +44,8 @@ class TerminalRenderer implements Renderer {
       case 'colloquy.convene.ballot':
         this.#ballots.push(event.data)
         return ''
+      case 'colloquy.convene.proposed':
+        return this.#proposed(event.data)
       case 'colloquy.convene.concluded':
         return this.#concluded(event.data)
       default:
@@ -121,6 +123,11 @@ class TerminalRenderer implements Renderer {
     return `${this.#rule(title)}\n\n`
   }
 
+  #proposed({ group, key }: OutcomeProposed): string {
+    const text = `The outcome is proposed to the raft group ${printable(group)} with the key ${key.session}/${key.sequence}; nothing counts before it is committed.`
+    return `${this.#paint('dim', wrap(text, this.#width))}\n\n`
+  }
+
   #concluded(concluded: Concluded): string {
     const paint = this.#paint
     const stopped = concluded.status === 'stopped'
@@ -134,6 +141,7 @@ class TerminalRenderer implements Renderer {
       ...parts.filter((part) => part !== ''),
       paint(['bold', statusColour[concluded.status]], headline(concluded)),
       ...explanation,
+      ...committedLines(concluded),
       '',
       paint('dim', `  ${usage.turns} contributions · ${tokens}${ended}`),
       '',
@@ -212,6 +220,12 @@ const endText = {
   tokens: 'the budget of tokens is used up',
   time: 'the budget of time is used up',
 } as const
+
+function committedLines({ commit }: Concluded): string[] {
+  return commit
+    ? [`  Committed by the raft group ${printable(commit.group)}: index ${commit.index}, term ${commit.term}`]
+    : []
+}
 
 function headline(concluded: Concluded): string {
   const names = concluded.winners.map((each) => printable(each))

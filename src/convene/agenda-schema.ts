@@ -145,6 +145,17 @@ const discussion = z.strictObject({
   budget: budget.prefault({}),
 })
 
+const commit = z
+  .string()
+  .overwrite((text) => text.trim())
+  .check(
+    says((text) =>
+      /^raft:[\w-]{1,64}$/.test(text)
+        ? undefined
+        : 'names no raft group; write raft: and its name of letters, digits, - and _, such as raft:ops',
+    ),
+  )
+
 /** The fields of an agenda; what lies between them is checked in `agenda.ts`. */
 const schema = z.strictObject({
   topic: prose(agendaLimits.topicMaxLength),
@@ -154,6 +165,7 @@ const schema = z.strictObject({
   discussion: discussion.prefault({}),
   poll: poll.prefault({}),
   seed: z.union([z.int(), seedText]).default(0),
+  commit: commit.optional(),
 })
 
 export interface AgendaFields {
@@ -173,6 +185,7 @@ export interface AgendaFields {
   }
   readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
   readonly seed: number | string
+  readonly commit?: string | undefined
 }
 
 /** The fields with their defaults, or all that is wrong with them. */

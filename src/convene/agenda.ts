@@ -15,6 +15,7 @@
  * | `poll.quorum` | share of the weight that must be present: 0.5, '2/3', '66%' | half |
  * | `poll.ties` | rules and lots (`seeded`, `seeded:7`), asked in order | none: a tie is told as one |
  * | `seed` | whole number or text | 0 |
+ * | `commit` | `raft:<group>`: the raft group that must take the outcome before it counts | the journal alone |
  */
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -52,6 +53,8 @@ export interface Agenda {
     readonly ties: readonly string[]
   }
   readonly seed: number | string
+  /** `raft:<group>`: the outcome counts once this group has taken it. */
+  readonly commit?: string
 }
 
 export interface AgendaParticipant {
@@ -144,7 +147,7 @@ function folded(text: string): string {
 }
 
 function toAgenda(fields: AgendaFields): Agenda {
-  const { topic, options, evidence, discussion, poll, seed } = fields
+  const { topic, options, evidence, discussion, poll, seed, commit } = fields
   const byFold = new Map(options.map((option) => [folded(option), option]))
   return {
     topic,
@@ -160,6 +163,7 @@ function toAgenda(fields: AgendaFields): Agenda {
     discussion,
     poll,
     seed,
+    ...(commit !== undefined && { commit }),
   }
 }
 

@@ -3,8 +3,8 @@
  * by a named rule decides, and the journal holds all that led to it. Unlike a discussion it owns the record: an event is
  * appended before it counts, and a run that died goes on after the last event. It never prints.
  *
- * Steps: 1. identity and stream, 2. `started`, 3. contributions, 4. ballots, 5. `concluded`. Each step first takes what the
- * stream already holds.
+ * Steps: 1. identity and stream, 2. `started`, 3. contributions, 4. ballots, 5. where the agenda names a raft group, `proposed`, and the
+ * group takes the outcome, 6. `concluded`. Each step first takes what the stream already holds.
  */
 import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
@@ -26,6 +26,9 @@ import { TooManyUniverses } from '../vote/error.ts'
 import { seeded, tieChain, unfitTie } from '../vote/tie.ts'
 import type { Agenda } from './agenda.ts'
 import { bounded } from './bounded-outcome.ts'
+import { commitOutcome, outcomeCommand } from './commit.ts'
+import { commitGroupOf } from './commit-group.ts'
+import { CommitUnknown, NoCommitGroup } from './error.ts'
 import { conveneTypes, isFinal } from './event.ts'
 import type { Balloted, Concluded, Contributed, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
 import type { Evidence } from './evidence.ts'
@@ -46,6 +49,8 @@ export interface ConveneOptions {
   readonly durable?: boolean
   /** One turn or one ballot. Default 120,000. */
   readonly turnTimeoutMs?: number
+  /** How long the raft group of the agenda may take. Default 30,000. */
+  readonly commitTimeoutMs?: number
   /** Text as it forms: a preview, not the record. */
   readonly onPreview?: (participant: string, round: number, text: string) => void
   /** Aborting records the convening as stopped; it can be run again to go on. */
@@ -70,7 +75,8 @@ export interface ConveningOrigin {
 /**
  * Runs an agenda to its conclusion. Iterating gives the whole record, what earlier runs recorded first, and ends after the
  * conclusion; it throws what `result` rejects with. Errors by code: `node.not_durable`, `node.unknown_model`,
- * `vote.unknown_rule`, and those of the store and the journal.
+ * `vote.unknown_rule`, `convene.no_group`, `convene.commit_unknown`, `convene.commit_refused`, those of a proposal to the group, and those
+ * of the store and the journal.
  */
 export function convene(node: Node, agenda: Agenda, options: ConveneOptions): Convening {
   const run = new Run(node, agenda, options)
@@ -143,7 +149,11 @@ class Run {
     this.#last = this.#record?.events.at(-1)
     const recorded = this.#version
     // A finished convening is only shown, and needs no model for that.
-    if (!this.#record?.concluded) checkModels(this.#node, this.#agenda, own)
+    if (!this.#record?.concluded) {
+      checkModels(this.#node, this.#agenda, own)
+      const group = commitGroupOf(this.#agenda)
+      if (group !== undefined && !this.#node.raftGroup(group)) throw new NoCommitGroup(group)
+    }
     if (!this.#record) await this.#append(conveneTypes.started, this.#started(identity), 'chair')
     const kind = !this.#record ? 'new' : this.#record.concluded ? 'finished' : 'resumed'
     return { stream: this.#stream, kind, recorded }
@@ -167,10 +177,11 @@ class Run {
     try {
       const discussion = await this.#discuss()
       const votes = await this.#poll(discussion.transcript)
-      return await this.#conclude(this.#decide(discussion, votes))
+      return await this.#commit(this.#decide(discussion, votes))
     } catch (error) {
-      if (!(error instanceof Aborted) || !this.#options.signal?.aborted) throw error
-      return await this.#conclude(await this.#stopped())
+      const unknown = error instanceof CommitUnknown
+      if (!(error instanceof Aborted || unknown) || !this.#options.signal?.aborted) throw error
+      return await this.#conclude(await this.#stopped(unknown ? [error.message] : []))
     }
   }
 
@@ -268,6 +279,26 @@ class Run {
     }
   }
 
+  /** Nobody hears of the outcome before the group has taken it: what acts on a conclusion acts after the commit. */
+  async #commit(concluded: Concluded): Promise<Concluded> {
+    const name = commitGroupOf(this.#agenda)
+    if (name === undefined) return this.#conclude(concluded)
+    const group = this.#node.raftGroup(name)
+    if (!group) throw new NoCommitGroup(name)
+    const { commitTimeoutMs, signal } = this.#options
+    const { forget, ...commit } = await commitOutcome({
+      group,
+      command: outcomeCommand(this.#stream, this.#agenda.topic, concluded),
+      proposed: this.#record?.proposed,
+      record: (proposed) => this.#append(conveneTypes.proposed, proposed, 'chair'),
+      ...(commitTimeoutMs !== undefined && { timeoutMs: commitTimeoutMs }),
+      ...(signal && { signal }),
+    })
+    const committed = await this.#conclude({ ...concluded, commit })
+    await forget()
+    return committed
+  }
+
   #tally(votes: readonly CastVote[]): { outcome: Outcome; notes: readonly string[] } {
     const { options, poll, seed } = this.#agenda
     const weighted = (vote: CastVote) => ({ voter: vote.participant, weight: this.#seat(vote.participant).weight })
@@ -289,7 +320,7 @@ class Run {
     }
   }
 
-  async #stopped(): Promise<Concluded> {
+  async #stopped(more: readonly string[]): Promise<Concluded> {
     const record = await readRecord(this.#node.journal, this.#stream)
     const said = [...(record?.contributions ?? []), ...(record?.ballots ?? [])]
     return {
@@ -299,7 +330,7 @@ class Run {
       rule: ruleNamed(this.#agenda.poll.rule).name,
       tieSteps: [],
       usage: { ...totalUsage(said.map((each) => each.usage)), turns: record?.contributions.length ?? 0 },
-      explanation: ['It was stopped before its end; running it again on the same record goes on from here.'],
+      explanation: ['It was stopped before its end; running it again on the same record goes on from here.', ...more],
     }
   }
 
@@ -334,7 +365,7 @@ class Run {
   }
 
   #started(identity: string): Started {
-    const { topic, options, participants, discussion, poll, seed } = this.#agenda
+    const { topic, options, participants, discussion, poll, seed, commit } = this.#agenda
     const { documents, bytes } = this.#options.evidence
     return {
       convening: identity,
@@ -355,6 +386,7 @@ class Run {
       discussion,
       poll,
       seed,
+      ...(commit !== undefined && { commit }),
     }
   }
 }

@@ -3,6 +3,7 @@
  * with its place and the mend, so that one run of the command is enough to repair a file.
  */
 import { ColloquyError } from '../base/error.ts'
+import type { CommandFailed, ProposalKey } from '../raft/replica-error.ts'
 
 export interface AgendaProblem {
   /** From 1. */
@@ -61,6 +62,54 @@ export class EvidenceInvalid extends ColloquyError {
     const lines = problems.map(({ path, reason }) => `${path}: ${reason}`)
     super(listed('the evidence cannot be used', lines), options)
     this.problems = problems.slice(0, problemsListedMax)
+  }
+}
+
+/** The agenda names a group that this node takes no part in. Nothing was recorded. */
+export class NoCommitGroup extends ColloquyError {
+  override readonly code = 'convene.no_group'
+  readonly group: string
+  constructor(group: string) {
+    super(
+      `this node takes no part in the raft group ${group}; open it first with node.raft, or openCommitGroup for one alone`,
+    )
+    this.group = group
+  }
+}
+
+/**
+ * Whether the group has taken the outcome is not known: it may have, may still, or never will. Convened again on the same record it is
+ * proposed by the same key, and the answer is the original one.
+ */
+export class CommitUnknown extends ColloquyError {
+  override readonly code = 'convene.commit_unknown'
+  readonly group: string
+  readonly key: ProposalKey
+  readonly reason: string
+  constructor(group: string, key: ProposalKey, reason: string, options?: ErrorOptions) {
+    super(
+      `whether ${group} has committed the outcome is not known: ${reason}; convene again to ask with the same key, or read the state of the group`,
+      options,
+    )
+    this.group = group
+    this.key = key
+    this.reason = reason
+  }
+}
+
+/** The state machine of the group has refused the outcome: it was decided there that it does not count. The same for every retry. */
+export class CommitRefused extends ColloquyError {
+  override readonly code = 'convene.commit_refused'
+  readonly group: string
+  readonly index: number
+  readonly term: number
+  constructor(group: string, cause: CommandFailed) {
+    super(`the group ${group} refuses the outcome: ${cause.message}; convene afresh, or mend its state machine`, {
+      cause,
+    })
+    this.group = group
+    this.index = cause.index
+    this.term = cause.term
   }
 }
 

@@ -8,12 +8,14 @@ import type { Recorded } from '../journal/journal.ts'
 import type { DiscussionEnd } from '../deliberation/core/discussion.ts'
 import type { Contribution, Usage } from '../deliberation/participant.ts'
 import type { CastVote } from '../deliberation/poll.ts'
+import type { ProposalKey } from '../raft/replica-error.ts'
 import type { Outcome } from '../vote/outcome.ts'
 
 export const conveneTypes = {
   started: 'colloquy.convene.started',
   contribution: 'colloquy.convene.contribution',
   ballot: 'colloquy.convene.ballot',
+  proposed: 'colloquy.convene.proposed',
   concluded: 'colloquy.convene.concluded',
 } as const
 
@@ -42,6 +44,8 @@ export interface Started {
   }
   readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
   readonly seed: number | string
+  /** What must have taken the outcome before it counts: `raft:<group>`; absent, the journal alone. */
+  readonly commit?: string
 }
 
 export interface Contributed extends Contribution {
@@ -51,6 +55,23 @@ export interface Contributed extends Contribution {
 export interface Balloted extends CastVote {
   readonly kind: string
   readonly weight: number
+}
+
+/** What is about to be proposed to a raft group: recorded first, so that whoever goes on proposes the same. It holds no outcome. */
+export interface OutcomeProposed {
+  readonly group: string
+  /** 32 hex digits: of the group of that name that was asked. */
+  readonly groupId: string
+  readonly key: ProposalKey
+  /** SHA-256 over the outcome, hex. */
+  readonly digest: string
+}
+
+/** Where a raft group has taken the outcome. */
+export interface Committed {
+  readonly group: string
+  readonly index: number
+  readonly term: number
 }
 
 export type ConcludedStatus = 'decided' | 'tied' | 'no-winner' | 'no-quorum' | 'stopped'
@@ -69,12 +90,15 @@ export interface Concluded {
   readonly outcome?: Outcome
   /** Why, in sentences. */
   readonly explanation: readonly string[]
+  /** Where the agenda names a group: this was so before the conclusion was recorded. */
+  readonly commit?: Committed
 }
 
 export interface ConveneData {
   'colloquy.convene.started': Started
   'colloquy.convene.contribution': Contributed
   'colloquy.convene.ballot': Balloted
+  'colloquy.convene.proposed': OutcomeProposed
   'colloquy.convene.concluded': Concluded
 }
 

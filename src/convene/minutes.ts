@@ -8,7 +8,7 @@ import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
 import { conveneTypes } from './event.ts'
-import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
+import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
 
 /** The minutes of a record, oldest event first. */
 export function minutes(events: readonly ConveneEvent[]): string {
@@ -24,6 +24,7 @@ export function minutes(events: readonly ConveneEvent[]): string {
       }
       sections.push(contribution(event.data))
     } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
+    else if (event.type === conveneTypes.proposed) sections.push(proposal(event.data, event.time))
     else if (event.data.status === 'stopped') {
       // The talk goes on below with the heading of its round again; ballots are shown once, when all are in.
       round = -1
@@ -120,10 +121,21 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
   return [
     '## Outcome',
     headline,
+    ...committed(concluded),
     ...concluded.explanation.map((sentence) => escape(sentence)),
     ...tables.map(({ title, table }) => `${escape(title)}:\n\n${table}`),
     `${usage.turns} contributions, ${tokensText(usage)}. Concluded ${time ?? ''}.`,
   ].join('\n\n')
+}
+
+function proposal({ group, key, digest }: OutcomeProposed, time: string | undefined): string {
+  return `_Proposed to the raft group \`${code(group)}\` ${time ?? ''} with the key ${key.session}/${key.sequence}, outcome \`${digest}\`._`
+}
+
+function committed({ commit }: Concluded): string[] {
+  return commit
+    ? [`Committed by the raft group \`${code(commit.group)}\`: index ${commit.index}, term ${commit.term}.`]
+    : []
 }
 
 /** The outcome with names that are shown as they are in a table. */

@@ -4,7 +4,7 @@
  */
 import type { Journal } from '../journal/journal.ts'
 import { asConveneEvent, conveneTypes, isFinal } from './event.ts'
-import type { Balloted, Concluded, Contributed, ConveneEvent, Started } from './event.ts'
+import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
 import { conveningStream } from './identity.ts'
 
 export interface ConveneRecord {
@@ -15,6 +15,8 @@ export interface ConveneRecord {
   readonly started: Started
   readonly contributions: readonly Contributed[]
   readonly ballots: readonly Balloted[]
+  /** What was about to be proposed to a group. */
+  readonly proposed?: OutcomeProposed
   /** Present once it was decided, tied or without quorum. */
   readonly concluded?: Concluded
 }
@@ -31,6 +33,7 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
   const first = events[0]
   if (first?.type !== conveneTypes.started) return undefined
   const last = events.at(-1)
+  const proposed = events.findLast((event) => event.type === conveneTypes.proposed)
   return {
     stream,
     version,
@@ -38,6 +41,7 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
     started: first.data,
     contributions: events.flatMap((event) => (event.type === conveneTypes.contribution ? [event.data] : [])),
     ballots: events.flatMap((event) => (event.type === conveneTypes.ballot ? [event.data] : [])),
+    ...(proposed && { proposed: proposed.data }),
     ...(last?.type === conveneTypes.concluded && isFinal(last) && { concluded: last.data }),
   }
 }
