@@ -19,7 +19,7 @@ that did not come about in time may still.
 
 Examples:
   colloquy raft members ./data
-  colloquy raft members ./data add d --address 10.0.0.4:7400
+  colloquy raft members ./data add d --address tcp://10.0.0.4:7400
   colloquy raft members ./data add e --learner
   colloquy raft members ./data remove a
   colloquy raft members ./data transfer b

@@ -115,7 +115,7 @@ export class ReplicaEngine<State, Command, Result> {
     this.#sender = new ReplicaSender(this.#link, this.routes, this.snapshots, () =>
       this.#phase === 'running' ? this.#node : undefined,
     )
-    for (const [name, address] of settings.contacts) this.routes.setAddress(this.#link, name, address)
+    for (const [name, address] of settings.contacts) this.routes.setContact(this.#link, name, address)
   }
 
   #membersHost(nonce: () => string): ConstructorParameters<typeof ReplicaMembers>[0] {

@@ -4,6 +4,7 @@
  * gives to another.
  */
 import type { Clock } from '../base/clock.ts'
+import { codeOf } from '../base/error.ts'
 import type { MemberRow } from './command-envelope.ts'
 import type { MemberId } from './core/message.ts'
 import { InvalidFrame } from './error.ts'
@@ -47,8 +48,20 @@ export class ReplicaRoutes {
     }
   }
 
-  /** Tells the transport where a member is, if that is known and is not here. */
+  /**
+   * Tells the transport where a member is, if that is known and is not here. What the log or others say may be an address of another
+   * kind of transport: then the member is not reached, and nothing else comes of it.
+   */
   setAddress(link: GroupLink, name: string, address: string): void {
+    try {
+      this.setContact(link, name, address)
+    } catch (error) {
+      if (codeOf(error) !== 'base.invalid_argument') throw error
+    }
+  }
+
+  /** The same for what whoever opened this member said. Throws `base.invalid_argument`. */
+  setContact(link: GroupLink, name: string, address: string): void {
     if (address !== '' && name !== this.#member) link.setAddress(name, address)
   }
 

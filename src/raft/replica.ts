@@ -212,6 +212,9 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
   async addMember(name: string, options: AddMemberOptions = {}): Promise<void> {
     checkKeys('options', options, ['learner', 'address', 'timeoutMs', 'signal'])
     const { learner = false, address = '', ...wait } = options
+    // Refused here, where it was given: in the log it would be every member's.
+    if (address !== '' && !this.members().some((each) => each.name === name))
+      this.#engine.link.setAddress(name, address)
     await this.#change('add', name, address, wait)
     if (!learner) await this.#change('promote', name, '', wait)
   }

@@ -12,7 +12,7 @@ const { values } = parseArgs({
     name: { type: 'string', default: 'a' },
     data: { type: 'string', default: '' },
     port: { type: 'string', default: '0' },
-    /** name=address,name=address */
+    /** name=tcp://host:port,name=... */
     members: { type: 'string', default: '' },
     /** Commands with this prefix are proposed, one after the other, until the end. */
     propose: { type: 'string' },
