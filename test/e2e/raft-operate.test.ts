@@ -152,8 +152,9 @@ describe('colloquy raft on a group that runs', () => {
     ])
     const leader = seen.groups[0]!.status['leader'] as 'a' | 'b' | 'c'
     const leading = await status(at(leader))
-    expect(leading.groups[0]?.status).toMatchObject({ role: 'leader', fencing: leading.groups[0]?.status['term'] })
-    expect((leading.groups[0]?.status['followers'] as unknown[]).length).toBe(2)
+    const led = leading.groups[0]!.status
+    expect(led).toMatchObject({ role: 'leader', fencing: led['term'] })
+    expect(led['followers']).toHaveLength(2)
     // The file that opens the door is its owner's alone.
     expect((await stat(join(at('a'), 'raft', 'door.json'))).mode & 0o777).toBe(0o600)
 
