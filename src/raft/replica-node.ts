@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import { codeOf } from '../base/error.ts'
-import type { RaftEvent } from './core/event.ts'
+import type { RaftEvent, Role } from './core/event.ts'
 import {
   type AnyConfChange,
   type ConfState,
@@ -76,6 +76,8 @@ export class ReplicaNode {
   #running = false
   #stopped = false
   #term = 0
+  #role: Role = 'StateFollower'
+  #leader: MemberId = 0
   /** When each save under way was begun, the oldest first. */
   readonly #savesMs: number[] = []
   /** A hard state that is not given to the log yet; it differs from what is there by its commit index alone. */
@@ -197,6 +199,7 @@ export class ReplicaNode {
     this.#running = true
     try {
       let rounds = 0
+      this.#notice()
       this.#host.collect()
       while (!this.#stopped && this.raw.hasReady()) {
         if (++rounds > roundsMax) {
@@ -208,7 +211,9 @@ export class ReplicaNode {
           break
         }
         this.#perform(this.raw.ready())
-        if (!this.#stopped) this.#host.collect()
+        if (this.#stopped) break
+        this.#notice()
+        this.#host.collect()
       }
     } catch (error) {
       this.#fail(error)
@@ -217,12 +222,21 @@ export class ReplicaNode {
     }
   }
 
+  /**
+   * Tells of another leader, role or term before anything is handed in: what is given away under them must not be taken for what was
+   * given away before, and given once more.
+   */
+  #notice(): void {
+    const { term, role, leader } = this.raw.basicStatus()
+    if (term === this.#term && role === this.#role && leader === this.#leader) return
+    this.#term = term
+    this.#role = role
+    this.#leader = leader
+    this.#host.changed()
+  }
+
   #perform(ready: Ready): void {
-    const { term } = this.raw.basicStatus()
-    if (ready.softState !== undefined || term !== this.#term) {
-      this.#term = term
-      this.#host.changed()
-    }
+    this.#notice()
     for (const each of ready.messages) {
       if (each.to === appendThread) this.#save(each, ready.mustSync)
       else if (each.to === applyThread) this.#apply(each)

@@ -1,6 +1,6 @@
 /** Sessions of clients of a group: their end, their answers, and what is said when neither is known. */
 import { describe, expect, it } from 'vitest'
-import { three } from './replica-kit.ts'
+import { group, three } from './replica-kit.ts'
 
 const short = { sessionTimeoutMs: 5000 }
 
@@ -34,6 +34,15 @@ describe('a session', () => {
     expect((await ops.settled(leader.propose('two'))).result).toBe(2)
     expect(leader.status().sessions).toBe(before)
     expect(await ops.settled(leader.read(({ done }) => done))).toEqual(['one', 'two'])
+  })
+
+  it('that waits for an election is registered once, at the next leader and from the others', async () => {
+    await using ops = group(['a', 'b', 'c'], 9)
+    const members = await Promise.all(['a', 'b', 'c'].map((name) => ops.start(name)))
+    const sessions = await Promise.all(members.map((each) => ops.settled(each.session())))
+    expect(new Set(sessions.map(({ id }) => id)).size).toBe(3)
+    await ops.until(() => members.every((each) => each.status().appliedIndex === members[0]!.status().appliedIndex))
+    expect(members.map((each) => each.status().sessions)).toEqual([3, 3, 3])
   })
 
   it('that is closed is over for everybody', async () => {
