@@ -10,6 +10,10 @@ export type Side =
   | {
       /** Runs one round; resolves with the operations completed. */
       readonly batch: () => Promise<number> | number
+      /** Microseconds of CPU used so far, where others than this process do the work. */
+      readonly cpuUs?: () => number
+      /** Of the round before, in ms. */
+      readonly latency?: () => Latency
       readonly dispose?: () => Promise<void> | void
     }
   | { readonly micro: () => unknown; readonly dispose?: () => Promise<void> | void }
@@ -18,6 +22,11 @@ export type Side =
       readonly value: () => Promise<number> | number
       readonly dispose?: () => Promise<void> | void
     }
+
+export interface Latency {
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
 
 export interface BenchCase {
   readonly name: string
@@ -41,13 +50,22 @@ export interface BenchResult {
   readonly peerName: string
   /** Above 1 where ours is better. */
   readonly ratio: number
-  /** CPU microseconds of the whole process per operation of ours, all threads. */
+  /** CPU microseconds per operation of ours, all threads of all processes that take part. */
   readonly cpuUs?: number
+  readonly peerCpuUs?: number
+  /** Medians over the rounds; for values that are measured, the highest but one in a hundred of all of them. */
+  readonly p50Ms?: number
+  readonly p99Ms?: number
+  readonly p99?: number
+  readonly peerP50Ms?: number
+  readonly peerP99Ms?: number
+  readonly peerP99?: number
 }
 
 interface Sample {
   readonly figure: number
   readonly cpuUs?: number
+  readonly latency?: Latency
 }
 
 export async function runCase(room: string, bench: BenchCase): Promise<BenchResult> {
@@ -63,17 +81,25 @@ export async function runCase(room: string, bench: BenchCase): Promise<BenchResu
       const second = await sample(round % 2 === 0 ? peer : ours)
       samples.push(round % 2 === 0 ? { ours: first, peer: second } : { ours: second, peer: first })
     }
-    return summary(room, bench, samples)
+    return summary(room, bench, samples, 'value' in ours)
   } finally {
     await ours.dispose?.()
     await peer.dispose?.()
   }
 }
 
-function summary(room: string, bench: BenchCase, samples: { ours: Sample; peer: Sample }[]): BenchResult {
-  const ours = median(samples.map((each) => each.ours.figure))
-  const peer = median(samples.map((each) => each.peer.figure))
-  const cpu = samples.flatMap((each) => each.ours.cpuUs ?? [])
+function summary(
+  room: string,
+  bench: BenchCase,
+  samples: { ours: Sample; peer: Sample }[],
+  isValue: boolean,
+): BenchResult {
+  const ourSamples = samples.map((each) => each.ours)
+  const peerSamples = samples.map((each) => each.peer)
+  const ours = median(ourSamples.map(({ figure }) => figure))
+  const peer = median(peerSamples.map(({ figure }) => figure))
+  const own = detailOf(ourSamples, isValue)
+  const other = detailOf(peerSamples, isValue)
   return {
     room,
     case: bench.name,
@@ -82,7 +108,28 @@ function summary(room: string, bench: BenchCase, samples: { ours: Sample; peer: 
     peer: round(peer),
     peerName: bench.peerName,
     ratio: round(bench.better === 'lower' ? peer / ours : ours / peer),
+    ...own,
+    ...(other.cpuUs !== undefined && { peerCpuUs: other.cpuUs }),
+    ...(other.p50Ms !== undefined && { peerP50Ms: other.p50Ms }),
+    ...(other.p99Ms !== undefined && { peerP99Ms: other.p99Ms }),
+    ...(other.p99 !== undefined && { peerP99: other.p99 }),
+  }
+}
+
+function detailOf(
+  samples: readonly Sample[],
+  isValue: boolean,
+): Pick<BenchResult, 'cpuUs' | 'p50Ms' | 'p99Ms' | 'p99'> {
+  const cpu = samples.flatMap((each) => each.cpuUs ?? [])
+  const latencies = samples.flatMap((each) => each.latency ?? [])
+  const figures = samples.map(({ figure }) => figure).sort((one, other) => one - other)
+  return {
     ...(cpu.length > 0 && { cpuUs: round(median(cpu)) }),
+    ...(latencies.length > 0 && {
+      p50Ms: round(median(latencies.map(({ p50Ms }) => p50Ms))),
+      p99Ms: round(median(latencies.map(({ p99Ms }) => p99Ms))),
+    }),
+    ...(isValue && figures.length >= 20 && { p99: round(figures[Math.ceil(figures.length * 0.99) - 1] as number) }),
   }
 }
 
@@ -94,11 +141,17 @@ async function sample(side: Side): Promise<Sample> {
     return { figure: 1e9 / stats.p50, cpuUs: stats.p50 / 1000 }
   }
   const cpuBefore = process.cpuUsage()
+  const othersBeforeUs = side.cpuUs?.()
   const startedMs = performance.now()
   const operations = await side.batch()
   const elapsedMs = performance.now() - startedMs
   const cpu = process.cpuUsage(cpuBefore)
-  return { figure: (operations / elapsedMs) * 1000, cpuUs: (cpu.user + cpu.system) / operations }
+  const othersUs = othersBeforeUs === undefined ? 0 : (side.cpuUs?.() ?? 0) - othersBeforeUs
+  return {
+    figure: (operations / elapsedMs) * 1000,
+    cpuUs: (cpu.user + cpu.system + othersUs) / operations,
+    ...(side.latency && { latency: side.latency() }),
+  }
 }
 
 function median(values: readonly number[]): number {

@@ -31,6 +31,16 @@ for (const room of positionals.length > 0 ? positionals : known.filter((each) =>
 
 function line(result: BenchResult): string {
   const figure = (value: number) => value.toLocaleString('en').padStart(14)
-  const cpu = result.cpuUs === undefined ? '' : `  ${result.cpuUs} us CPU`
-  return `  ${result.case.padEnd(52)}${figure(result.ours)} ${result.unit}  ${result.ratio}x of ${result.peerName} (${figure(result.peer).trim()})${cpu}`
+  const cpu = result.cpuUs === undefined ? '' : `  ${result.cpuUs} us CPU${of(result.peerCpuUs)}`
+  const latency =
+    result.p50Ms === undefined
+      ? ''
+      : `  p50 ${result.p50Ms}${of(result.peerP50Ms)} p99 ${result.p99Ms}${of(result.peerP99Ms)} ms`
+  const tail = result.p99 === undefined ? '' : `  p99 ${result.p99}${of(result.peerP99)}`
+  return `  ${result.case.padEnd(52)}${figure(result.ours)} ${result.unit}  ${result.ratio}x of ${result.peerName} (${figure(result.peer).trim()})${cpu}${latency}${tail}`
+}
+
+/** The same of the peer, where it was measured too. */
+function of(peer: number | undefined): string {
+  return peer === undefined ? '' : ` (${peer})`
 }
