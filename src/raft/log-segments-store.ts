@@ -126,8 +126,11 @@ export class SegmentsLog implements LogStore {
       if (this.#state.snapshot === snapshot) this.#keep(stored)
       return stored
     } finally {
-      this.#files.madeOver(metadata, found)
-      await this.sweep()
+      // What a failed append was to tell of may be in the log all the same: then it is needed at the next opening.
+      if (this.#failure === undefined) {
+        this.#files.madeOver(metadata, found)
+        await this.sweep()
+      }
     }
   }
 
@@ -181,8 +184,8 @@ export class SegmentsLog implements LogStore {
     this.#files.keep(stored?.metadata, stored?.content)
   }
 
-  sweep(): Promise<void> {
-    return this.#files.sweep()
+  async sweep(): Promise<void> {
+    if (this.#failure === undefined) await this.#files.sweep()
   }
 
   #storedOf(snapshot: Snapshot | undefined): StoredSnapshot | undefined {

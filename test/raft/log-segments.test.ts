@@ -9,6 +9,7 @@ import { decodeRecord, decodeSnapshotContent, encodeRecord, encodeSnapshotConten
 import type { MemberRecord } from '../../src/raft/log-codec.ts'
 import { logMemory } from '../../src/raft/log-memory.ts'
 import { backupLog, readLogForRecovery, restoreLog } from '../../src/raft/log-segments.ts'
+import type { Disk } from '../../src/store/disk.ts'
 import { openSegmentLog } from '../../src/store/segment-log.ts'
 import { instantDisk } from '../store/segment-log-kit.ts'
 import { openMember } from './log-kit.ts'
@@ -180,6 +181,26 @@ describe('log of a member on segments', () => {
     await expect(read()).rejects.toMatchObject({ code: 'raft.snapshot_replaced', index: 2 })
   })
 
+  it('a snapshot whose record may be in the log stays, though the log has failed with it', async () => {
+    const disk = instantDisk(8).mount()
+    let failing = false
+    const failed = failingSyncs(disk, (path) => failing && path.includes('segment'))
+    const log = await openMember(failed)
+    await log.save({ entries: entriesOf(1, 9), sync: true })
+    await log.makeSnapshot({ index: 3, term: 1, confState }, content(100))
+    failing = true
+    await expect(log.makeSnapshot({ index: 6, term: 1, confState }, content(200))).rejects.toMatchObject({
+      code: 'raft.log_failed',
+    })
+    await log.close()
+    const again = await openMember(disk)
+    expect(again.snapshot()?.metadata.index).toBe(6)
+    let bytes = 0
+    for await (const chunk of again.snapshot()!.chunks()) bytes += chunk.length
+    expect(bytes).toBe(200)
+    await again.close()
+  })
+
   it('after a failed sync it takes nothing more, and says so by one error', async () => {
     const sim = instantDisk(1)
     const log = await openMember(sim.mount())
@@ -288,3 +309,21 @@ describe('copies of a log', () => {
     )
   })
 })
+
+/** The same disk, but for syncs of files that are to fail. */
+function failingSyncs(disk: Disk, fails: (path: string) => boolean): Disk {
+  return {
+    driver: 'failing',
+    open: async (path, options) => {
+      const file = await disk.open(path, options)
+      const sync = file.sync.bind(file)
+      file.sync = () => (fails(path) ? Promise.reject(new Error('the cable is out')) : sync())
+      return file
+    },
+    list: (...given) => disk.list(...given),
+    remove: (...given) => disk.remove(...given),
+    rename: (...given) => disk.rename(...given),
+    makeFolder: (...given) => disk.makeFolder(...given),
+    syncFolder: (...given) => disk.syncFolder(...given),
+  }
+}

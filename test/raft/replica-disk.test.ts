@@ -9,6 +9,11 @@ interface Stalling {
   stall(): void
   resume(): void
   fail(): void
+  /** Of the next save with entries the hard state alone is kept, and it never resolves, nor does any behind it. */
+  tear(): void
+  readonly torn: boolean
+  /** As for a member that is started again. */
+  reopen(): void
 }
 
 /** A log in memory whose saves can be held back, in their order, or fail. */
@@ -17,12 +22,18 @@ function stalling(member: string): Stalling {
   let gate: Promise<void> | undefined
   let open = () => {}
   let failing = false
+  let tearing: 'no' | 'next' | 'done' = 'no'
   const save = log.save.bind(log)
   let last: Promise<void> = Promise.resolve()
   const after = async (before: Promise<void>, request: SaveRequest): Promise<void> => {
     await before
     await gate
     if (failing) throw new Error('the disk is gone')
+    if (tearing === 'next' && (request.entries?.length ?? 0) > 0) {
+      tearing = 'done'
+      await save({ hardState: request.hardState, sync: true })
+      await new Promise(() => {})
+    }
     await save(request)
   }
   log.save = (request: SaveRequest) => {
@@ -40,6 +51,15 @@ function stalling(member: string): Stalling {
     },
     fail: () => {
       failing = true
+    },
+    tear: () => {
+      tearing = 'next'
+    },
+    get torn() {
+      return tearing === 'done'
+    },
+    reopen: () => {
+      last = Promise.resolve()
     },
   }
 }
@@ -99,5 +119,27 @@ describe('a stalled disk', () => {
     await ops.until(() => other.leader() !== undefined && other.leader()!.name !== leader.member)
     const { result } = await ops.settled(other.propose('three'))
     expect([2, 3]).toContain(result)
+  })
+
+  it('that keeps the word of a commit and not what it commits, of a save that power tore, does no harm', async () => {
+    const { ops, disks, leader } = await threeDisks(4)
+    await using _closed = ops
+    const names = [...ops.members.keys()]
+    const late = names.find((name) => name !== leader.member)!
+    ops.net.cut(
+      [late],
+      names.filter((name) => name !== late),
+    )
+    for (const command of ['two', 'three', 'four']) await ops.settled(leader.propose(command))
+    disks.get(late)!.tear()
+    ops.net.heal()
+    await ops.until(() => disks.get(late)!.torn)
+    await ops.clock.advance(200)
+    await ops.kill(late)
+    disks.get(late)!.reopen()
+    const back = await ops.start(late)
+    await ops.until(() => back.status().appliedIndex === leader.status().appliedIndex)
+    expect(back.status().phase).toBe('running')
+    expect(await ops.settled(back.read(({ total }) => total))).toBe(4)
   })
 })

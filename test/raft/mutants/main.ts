@@ -1,9 +1,11 @@
 /**
- * `npm run mutants`: each known bug put back into a copy, and all that goes red: the first seed of the simulation, tests of
- * the core, scenarios of etcd. It takes some minutes. `-- <part of a name>` runs some of them.
+ * `npm run mutants`: each known bug put back into a copy, and all that goes red: of a core the first seed of the simulation, tests of
+ * the core, scenarios of etcd; of a replica the first world and tests of replicas. It takes some minutes. `-- <part of a name>` runs
+ * some of them.
  */
 import { mutants } from './mutant.ts'
 import { mutate } from './mutate.ts'
+import { replicaMutants } from './replica-mutant.ts'
 
 const seeds = 200
 const only = process.argv[2] ?? ''
@@ -26,6 +28,23 @@ for (const { name, source, changes } of mutants.filter((each) => each.name.inclu
     `  scenarios: ${scenarios.length} red${scenarios
       .slice(0, 3)
       .map((line) => `\n    ${line.trim()}`)
+      .join('')}`,
+  )
+}
+const worlds = 60
+for (const { name, source, changes } of replicaMutants.filter((each) => each.name.includes(only))) {
+  await using copy = await mutate(changes, 'src/raft')
+  const seed = await copy.firstRedWorld(worlds)
+  const tests = await copy.redTests('test/raft/re')
+  const logs = await copy.redTests('test/raft/log-')
+  const red = [...tests, ...logs]
+  if (seed === undefined && red.length === 0) survivors++
+  console.log(`${name} (${source})`)
+  console.log(`  worlds: ${seed ?? `green for ${worlds} seeds`}`)
+  console.log(
+    `  tests: ${red.length} red${red
+      .slice(0, 3)
+      .map((test) => `\n    ${test}`)
       .join('')}`,
   )
 }

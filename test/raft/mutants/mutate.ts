@@ -21,25 +21,29 @@ const copied = [
   'src/bus',
   'test/raft',
   'test/base/outcome.ts',
+  'test/sim/turning.ts',
+  'test/store/segment-log-kit.ts',
 ]
 
 export interface Copy extends AsyncDisposable {
   readonly folder: string
   /** The first of the seeds from 1 on that fails, with what did not hold; undefined when none does. */
   firstRedSeed(seeds: number): Promise<string | undefined>
-  /** Tests below test/raft/core, of files whose name holds the filter, that fail. */
+  /** The same of the worlds of whole replicas. */
+  firstRedWorld(seeds: number): Promise<string | undefined>
+  /** Tests of files whose name holds the filter that fail; by default those below test/raft/core. */
   redTests(filter?: string): Promise<readonly string[]>
   /** Scenario files of etcd that come out different; none where there are no such files. */
   redScenarios(): Promise<readonly string[]>
 }
 
-/** Copies and changes; throws when a change does not match exactly once. */
-export async function mutate(changes: readonly Change[]): Promise<Copy> {
+/** Copies, and changes files below a folder; throws when a change does not match exactly once. */
+export async function mutate(changes: readonly Change[], below: string = 'src/raft/core'): Promise<Copy> {
   const folder = await mkdtemp(join(tmpdir(), 'colloquy-mutant-'))
   for (const path of copied) await cp(join(root, path), join(folder, path), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   for (const { file, from, to } of changes) {
-    const path = join(folder, 'src/raft/core', file)
+    const path = join(folder, below, file)
     const text = await readFile(path, 'utf8')
     const matches = text.split(from).length - 1
     if (matches !== 1) throw new Error(`${file} holds ${matches} times, not once: ${from}`)
@@ -52,6 +56,10 @@ export async function mutate(changes: readonly Change[]): Promise<Copy> {
     folder,
     async firstRedSeed(seeds) {
       const { failed, output } = await run(folder, ['test/raft/simulation/main.ts', '--stop', '--seeds', `${seeds}`])
+      return failed ? lineWith(output, /^seed \d+:/) : undefined
+    },
+    async firstRedWorld(seeds) {
+      const { failed, output } = await run(folder, ['test/raft/world/main.ts', '--stop', '--seeds', `${seeds}`])
       return failed ? lineWith(output, /^seed \d+:/) : undefined
     },
     async redTests(filter = 'test/raft/core') {

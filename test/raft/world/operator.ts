@@ -209,6 +209,7 @@ const refusals: ReadonlySet<string> = new Set([
   'raft.no_leader',
   'raft.no_quorum',
   'raft.log_failed',
+  'raft.snapshot_replaced',
   'store.disk_error',
   'store.disk_full',
 ])
