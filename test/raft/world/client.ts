@@ -148,7 +148,8 @@ export class Client {
     const key = chance.pick(['p', 'q'])
     const kind = chance.pick(['add', 'add', 'add', 'write', 'write', 'cas', 'cas', 'refuse'] as const)
     const expected = kind === 'cas' ? (this.#seen.get(key) ?? 0) : 0
-    return { id, kind, key: kind === 'add' ? '' : key, value: kind === 'add' ? 1 : value, expected }
+    const pad = 'x'.repeat(chance.integer(2) === 0 ? chance.integer(4000) : 0)
+    return { id, kind, key: kind === 'add' ? '' : key, value: kind === 'add' ? 1 : value, expected, pad }
   }
 
   /** Proposes until the outcome is known, or for as long as it has patience. */

@@ -12,6 +12,8 @@ export interface Command {
   readonly key: string
   readonly value: number
   readonly expected: number
+  /** Makes some commands longer than a sector of the disk, so that power can tear them. */
+  readonly pad: string
 }
 
 export interface State {

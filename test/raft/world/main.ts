@@ -8,6 +8,8 @@ import { messageOf } from '../../../src/base/error.ts'
 import { wholeNumber } from '../../../src/base/limit.ts'
 import { raftWorld } from './raft-world.ts'
 
+const progressMs = 20_000
+
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string' },
@@ -25,6 +27,7 @@ const totals = new Map<string, number>()
 let failed = 0
 let simulatedMs = 0
 let steps = 0
+let toldMs = began
 for (let seed = from; seed < from + seeds; seed++) {
   try {
     const report = await raftWorld(seed, values.trace ? { trace: (line) => console.log(line) } : {})
@@ -36,17 +39,24 @@ for (let seed = from; seed < from + seeds; seed++) {
     console.log(`seed ${seed}: ${oneLine(error, values.stop === true)}`)
     if (values.stop) break
   }
+  if (values.stop || performance.now() - toldMs < progressMs) continue
+  toldMs = performance.now()
+  console.log(rates(seed + 1 - from))
 }
 if (!values.stop) {
   for (const [name, count] of [...totals].sort(([a], [b]) => (a < b ? -1 : 1)))
     console.log(`${name}: ${count}, ${(count / seeds).toFixed(2)} a seed`)
-  const seconds = (performance.now() - began) / 1000
-  console.log(
-    `${seeds} seeds from ${from}, ${failed} failed; ${Math.round((seeds / seconds) * 60)} seeds/min, ` +
-      `${Math.round(simulatedMs / 1000 / seconds)} simulated s/s, ${Math.round(steps / seconds)} steps/s`,
-  )
+  console.log(rates(seeds))
 }
 if (failed > 0) process.exitCode = 1
+
+function rates(done: number): string {
+  const seconds = (performance.now() - began) / 1000
+  return (
+    `${done} of ${seeds} seeds from ${from}, ${failed} failed; ${Math.round((done / seconds) * 60)} seeds/min, ` +
+    `${Math.round(simulatedMs / 1000 / seconds)} simulated s/s, ${Math.round(steps / seconds)} steps/s`
+  )
+}
 
 function oneLine(error: unknown, short: boolean): string {
   const cause = error instanceof Error ? error.cause : undefined

@@ -117,8 +117,8 @@ export class Operator {
     const roll = this.#random.integer(100)
     if (roll < 15) await this.#transfer()
     else if (roll < 25) await this.#call((raft) => raft.snapshot(), 'snapshots asked for')
-    else if (roll < 32 && outages) this.#outage()
-    else if (roll < 55 && losses) this.#lose(this.#random.integer(2) === 0)
+    else if (roll < 38 && outages) await this.#outage()
+    else if (roll < 58 && losses) this.#lose(this.#random.integer(2) === 0)
     else if (changes && this.#losing === undefined) await this.#change()
   }
 
@@ -136,8 +136,17 @@ export class Operator {
     await this.#call((raft) => raft.transferLeadership(to, { timeoutMs: waitMs }), 'leadership handed over')
   }
 
-  #outage(): void {
+  /** Often while syncs take long, so that there is something that power can take. */
+  async #outage(): Promise<void> {
     this.#world.count('outages')
+    const torn = this.#random.integer(2) === 0
+    if (this.#random.integer(4) > 0) {
+      for (const { name } of this.#seats) {
+        this.#world.inject({ kind: 'disk', node: name, fault: 'slow', forMs: 400 })
+        if (torn) this.#world.inject({ kind: 'disk', node: name, fault: 'torn', forMs: 400 })
+      }
+      await this.#world.sleep(50 + this.#random.integer(300))
+    }
     for (const { name } of this.#seats) this.#world.inject({ kind: 'crash', node: name, forMs: 300 })
   }
 

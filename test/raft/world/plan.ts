@@ -42,6 +42,6 @@ export function drawPlan(random: Random): Plan {
     sessionTimeoutMs: random.pick([1500, 60_000]),
     changes,
     losses: random.integer(3) === 0,
-    outages: random.integer(2) === 0,
+    outages: random.integer(3) > 0,
   }
 }

@@ -69,7 +69,7 @@ class RaftWorld {
       forMs: this.#plan.chaosMs,
       faults: Math.ceil(this.#plan.chaosMs / 350),
       kinds: { crash: 3, pause: 1, partition: 2, cut: 2, weather: 2, skew: 1, jump: 0.5, disk: 3 },
-      disk: ['slow', 'slow', 'stall', 'error', 'torn'],
+      disk: ['slow', 'slow', 'slow', 'stall', 'error', 'full', 'torn'],
       lastsMaxMs: 2500,
     })
     this.#operator.stop()

@@ -138,7 +138,7 @@ export class Seat {
       if (phase !== 'failed') continue
       this.dead = true
       ports.count('members stopped by their disk')
-      const why = await life.raft.propose({ id: '', kind: 'refuse', key: '', value: 0, expected: 0 }).then(
+      const why = await life.raft.propose({ id: '', kind: 'refuse', key: '', value: 0, expected: 0, pad: '' }).then(
         () => undefined,
         (error: unknown) => error,
       )
@@ -166,7 +166,8 @@ export class Seat {
       if (raft.status().phase === 'failed') return
       const before = this.#witness.confirmedFencing
       try {
-        const { fencing, signal } = await election.lead({ timeoutMs: 2000 })
+        const campaign = ports.random.integer(12) === 0
+        const { fencing, signal } = await election.lead({ timeoutMs: 2000, campaign })
         this.#witness.confirmed(this.name, before, fencing)
         ports.count('leaderships confirmed')
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
@@ -227,4 +228,5 @@ const waits: ReadonlySet<string> = new Set([
   'raft.no_quorum',
   'raft.backlog_full',
   'raft.replica_failed',
+  'raft.transfer_failed',
 ])
