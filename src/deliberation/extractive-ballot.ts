@@ -9,11 +9,13 @@
  * summed apart into `for` and `against`. A quote that shows no cue but whose speaker said which way it bears counts as
  * polarity 0.5 that way. The score is (for - against) / (for + against + 1): between -1 and 1, and near 0 where evidence
  * is thin. A stance moves its option's score by 0.2 its way, and nothing else. Scores are rounded to three decimals before
- * they are compared, so that what decided is what the reason shows; equal scores are a tie, never broken.
+ * they are compared, so that what decided is what the reason shows; equal scores are a tie, never broken. Where grades are asked
+ * for, `extractive-grades.ts` makes them of the same scores.
  */
 import { polarityMin } from './core/bearing.ts'
 import { readStance } from './core/stance.ts'
 import type { Stance } from './core/stance.ts'
+import { gradesFrom } from './extractive-grades.ts'
 import { distinct, judgeText, passagesAbout, relevance, viewOf, weighable } from './extractive-evidence.ts'
 import type { Finding, View } from './extractive-evidence.ts'
 import { viewpoint } from './extractive-speech.ts'
@@ -49,7 +51,8 @@ export function vote(voice: Voice, motion: Motion): { readonly ballot: Ballot; r
     ...distinct(quoted).map((finding) => ({ finding, factor: heardFactor })),
   ]
   const weighed = view.options.map((_profile, option) => weigh(view, option, evidence, stance))
-  return { ballot: ballotOf(motion.ballot, weighed), reason: reasonOf(motion.ballot, weighed) }
+  const { ballot, told } = ballotOf(motion, weighed)
+  return { ballot, reason: `${reasonOf(motion.ballot, weighed)}${told}` }
 }
 
 function withClaim(view: View, quote: Quote): Finding {
@@ -99,7 +102,14 @@ function weigh(
   }
 }
 
-function ballotOf(kind: Motion['ballot'], weighed: readonly Weighed[]): Ballot {
+function ballotOf(motion: Motion, weighed: readonly Weighed[]): { readonly ballot: Ballot; readonly told: string } {
+  const { ballot: kind } = motion
+  if (kind !== 'grades') return { ballot: choiceOf(kind, weighed), told: '' }
+  const { grades, told } = gradesFrom(weighed, motion.scale ?? { min: 0, max: 5 }, motion.random)
+  return { ballot: grades ? { kind, grades } : { kind: 'abstain' }, told }
+}
+
+function choiceOf(kind: Exclude<Motion['ballot'], 'grades'>, weighed: readonly Weighed[]): Ballot {
   const scores = [...new Set(weighed.map(({ score }) => score))].sort((a, b) => b - a)
   const levels = scores.map((score) => weighed.filter((each) => each.score === score).map(({ option }) => option))
   const [best] = levels
@@ -122,7 +132,12 @@ function reasonOf(kind: Motion['ballot'], weighed: readonly Weighed[]): string {
       return `${option} ${signed(score)} (${counts.for} for, ${counts.against} against, ${counts.neutral} neutral${place}${own})`
     })
   const ties = new Set(weighed.map(({ score }) => score)).size < weighed.length
-  const tied = ties ? (kind === 'ranked' ? ' Equal scores are ranked level.' : ' Equal scores are not told apart.') : ''
+  const tied =
+    ties && kind !== 'grades'
+      ? kind === 'ranked'
+        ? ' Equal scores are ranked level.'
+        : ' Equal scores are not told apart.'
+      : ''
   return `Sentences weighed by words of support and opposition near each option: ${parts.join(', ')}.${tied}`
 }
 

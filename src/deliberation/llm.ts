@@ -121,21 +121,27 @@ class LlmParticipant implements Participant {
   }
 
   async cast(motion: Motion, signal: AbortSignal): Promise<Vote> {
-    const prompt = this.#prompt(motion, ballotTask(motion.ballot, motion.refused))
+    const prompt = this.#prompt(motion, ballotTask(motion))
     const notes: string[] = []
-    const schema = ballotSchema(motion.ballot, motion.options.length)
+    const schema = ballotSchema(motion)
     try {
       const generated = await generateObject(
         this.#model,
         { ...this.#request(prompt, motion), schema },
-        (value) => readVote(value, motion.ballot, motion.options),
+        (value) => readVote(value, motion),
         // The poll's second asking is the second attempt already.
         { ...this.#call(signal, notes), attemptsMax: motion.refused === undefined ? 2 : 1 },
       )
       if (generated.attempts > 1) notes.push('a model call was made twice: the first answer was no valid ballot')
-      const { ballot, reason } = generated.value
+      const { ballot, reason, delegate } = generated.value
       const usage = usageOf(generated.usage)
-      return { ballot, reason: cleanText(reason, replyLengthMax), usage, ...(notes.length > 0 && { notes }) }
+      return {
+        ballot,
+        ...(delegate !== undefined && { delegate }),
+        reason: cleanText(reason, replyLengthMax),
+        usage,
+        ...(notes.length > 0 && { notes }),
+      }
     } catch (error) {
       if (error instanceof ModelObjectInvalid) throw new LlmBallotRefused(error)
       throw error

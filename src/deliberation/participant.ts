@@ -6,7 +6,8 @@
  * the same transcript. Whatever it holds besides is a cache.
  */
 import type { Random } from '../base/random.ts'
-import type { Ballot } from '../vote/ballot.ts'
+import type { AskedKind, Ballot } from '../vote/ballot.ts'
+import type { Grading } from '../vote/grading.ts'
 
 /** A passage quoted from the evidence, with its place. */
 export interface Quote {
@@ -24,13 +25,44 @@ export interface Quote {
 export interface Usage {
   readonly inputTokens: number
   readonly outputTokens: number
+  /** What it cost in US dollars, where whoever answers knows. */
+  readonly usd?: number
   /** Counted from characters, not reported by a provider. */
   readonly estimated?: boolean
 }
 
+/** An upper bound of what a turn will cost, for budgets that are kept before a call is made. */
+export interface Estimate {
+  readonly tokens: number
+  readonly usd?: number
+}
+
+/** How much somebody wants to speak next. */
+export interface Bid {
+  /** From 0, not at all, to 1. */
+  readonly urgency: number
+  readonly usage: Usage
+}
+
+/** Who is to speak next, as a moderator says it. */
+export interface Chosen {
+  /** One of the candidates. */
+  readonly speaker: string
+  readonly reason?: string
+  readonly usage: Usage
+}
+
+/** A text that the discussion works on. */
+export interface Draft {
+  /** From 1. */
+  readonly version: number
+  readonly by: string
+  readonly text: string
+}
+
 /**
  * What a turn asks for: `draft` a sealed first draft; `speech` a turn of a discussion; `critique` what is wrong with a draft or
- * with what others said; `revision` a better one; `synthesis` one text of all, dissent kept; `opening`, `rebuttal`, `question`,
+ * with what others said; `revision` a better one; `synthesis` one text of all; `dissent` what of it the speaker does not share; `opening`, `rebuttal`, `question`,
  * `answer` and `closing` are those of a debate.
  */
 export type Act =
@@ -39,6 +71,7 @@ export type Act =
   | 'critique'
   | 'revision'
   | 'synthesis'
+  | 'dissent'
   | 'opening'
   | 'rebuttal'
   | 'question'
@@ -113,6 +146,8 @@ export interface Turn {
   /** What the format asks for in words. */
   readonly task?: string
   readonly side?: Side
+  /** The shared text as it stands, where the discussion refines one. */
+  readonly draft?: Draft
   /** What this participant may see, in order; its own contributions included. */
   readonly transcript: readonly Contribution[]
   /** Repeatable chance of this participant for this turn. */
@@ -125,7 +160,11 @@ export interface Motion {
   readonly topic: string
   readonly options: readonly string[]
   /** The kind of ballot that the rule counts. */
-  readonly ballot: 'ranked' | 'approval' | 'single'
+  readonly ballot: AskedKind
+  /** Of ballots with grades: the scale, and what else a ballot must keep to. */
+  readonly scale?: Grading
+  /** To whom the voter may hand its vote instead of casting one; absent where the poll takes no delegations. */
+  readonly delegates?: readonly string[]
   readonly transcript: readonly Contribution[]
   readonly random: Random
   /** Why the first ballot was refused, when this asks once more. */
@@ -135,6 +174,8 @@ export interface Motion {
 /** A vote with its reasons. */
 export interface Vote {
   readonly ballot: Ballot
+  /** One of the motion's `delegates`, who votes for this voter too; the ballot is then an abstention. */
+  readonly delegate?: string
   readonly reason: string
   readonly usage: Usage
   readonly notes?: readonly string[]
@@ -152,6 +193,12 @@ export interface Participant {
    * recorded as absence, which does not help the quorum. Either with the reason.
    */
   cast(motion: Motion, signal: AbortSignal): Promise<Vote>
+  /** What the turn may cost at most. Optional: without it nothing is kept for the turn, and what it costs too much is told. */
+  estimate?(turn: Turn): Estimate
+  /** Where the floor goes to the highest bid. Optional: who has none, fails or is late bids 0. */
+  bid?(turn: Turn, signal: AbortSignal): Promise<Bid>
+  /** As a moderator: who speaks next. Optional: without it the next in order does. */
+  choose?(turn: Turn, candidates: readonly string[], signal: AbortSignal): Promise<Chosen>
   /** Hears a contribution as soon as it counts. Optional; it must not wait. */
   observe?(contribution: Contribution): void
 }

@@ -10,6 +10,7 @@ import type { Random } from '../base/random.ts'
 import { scoped } from '../base/scope.ts'
 import type { AskedKind, Ballot } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
+import type { Grading } from '../vote/grading.ts'
 import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
 import { totalUsage } from './core/discussion.ts'
 import type { Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
@@ -17,8 +18,13 @@ import type { Contribution, Motion, Participant, Usage, Vote } from './participa
 /** A ballot as it stands in the record. */
 export interface CastVote {
   readonly participant: string
-  /** `absent`: it never answered, or failed to; its ballot is then an abstention that does not count as presence. */
-  readonly status: 'cast' | 'abstained' | 'absent'
+  /**
+   * `absent`: it never answered, or failed to; its ballot is then an abstention that does not count as presence. `delegated`: another
+   * votes for it, and its ballot says nothing.
+   */
+  readonly status: 'cast' | 'abstained' | 'absent' | 'delegated'
+  /** Who votes for it. */
+  readonly to?: string
   readonly ballot: Ballot
   /** Why it was cast so, or why it counts as an abstention. */
   readonly reason: string
@@ -32,7 +38,13 @@ export interface PollOptions {
   readonly participants: readonly Participant[]
   /** The kind of ballot to ask for. */
   readonly ballot: AskedKind
+  /** Of ballots with grades: the scale of the rule. */
+  readonly scale?: Grading
+  /** Whether a participant may let another vote for it. Default false. */
+  readonly delegation?: boolean
   readonly transcript: readonly Contribution[]
+  /** What one participant may see of it, where not all see all. Default: all of it. */
+  readonly transcriptOf?: (participant: string) => readonly Contribution[]
   /** One ballot, the second asking included. Default 120,000. */
   readonly ballotTimeoutMs?: number
   readonly clock: Clock
@@ -99,11 +111,11 @@ async function askTwice(
   signal: AbortSignal,
 ): Promise<CastVote> {
   const first = await participant.cast(motion(options, participant.name, undefined), signal)
-  const refused = refusal(first, options)
+  const refused = refusal(first, options, participant.name)
   if (refused === undefined) return cast(participant.name, first, [first])
   refusals.push({ vote: first, why: refused })
   const second = await participant.cast(motion(options, participant.name, refused), signal)
-  const again = refusal(second, options)
+  const again = refusal(second, options, participant.name)
   if (again === undefined) return cast(participant.name, second, [first, second])
   return withoutBallot(participant.name, 'abstained', `two ballots were refused: ${refused}; ${again}`, [first, second])
 }
@@ -113,19 +125,36 @@ function motion(options: PollOptions, name: string, refused: string | undefined)
     topic: options.topic,
     options: options.options,
     ballot: options.ballot,
-    transcript: options.transcript,
+    ...(options.scale && { scale: options.scale }),
+    ...(options.delegation === true && { delegates: delegatesFor(options, name) }),
+    transcript: options.transcriptOf?.(name) ?? options.transcript,
     random: options.random.split(`ballot ${name}`),
     ...(refused !== undefined && { refused }),
   }
 }
 
-function refusal(vote: Vote, options: PollOptions): string | undefined {
+function delegatesFor({ participants }: PollOptions, name: string): readonly string[] {
+  return participants.map((each) => each.name).filter((each) => each !== name)
+}
+
+function refusal(vote: Vote, options: PollOptions, name: string): string | undefined {
   if (typeof vote?.ballot !== 'object' || vote.ballot === null) return 'no ballot was returned'
-  return checkBallot(vote.ballot, options.options, options.ballot)
+  if (vote.delegate !== undefined) {
+    if (options.delegation !== true) return 'nobody votes for another here; cast a ballot, or abstain'
+    return delegatesFor(options, name).includes(vote.delegate)
+      ? undefined
+      : `it delegates to ${JSON.stringify(vote.delegate)?.slice(0, 80)}, who is no other voter`
+  }
+  return checkBallot(vote.ballot, options.options, options.ballot, options.scale)
 }
 
 function cast(participant: string, vote: Vote, asked: readonly Vote[]): CastVote {
   const notes = notesOf(asked)
+  const delegated = vote.delegate !== undefined && {
+    status: 'delegated' as const,
+    to: vote.delegate,
+    ballot: { kind: 'abstain' as const },
+  }
   return {
     participant,
     status: vote.ballot.kind === 'abstain' ? 'abstained' : 'cast',
@@ -133,6 +162,7 @@ function cast(participant: string, vote: Vote, asked: readonly Vote[]): CastVote
     reason: cleanText(typeof vote.reason === 'string' ? vote.reason : '', 5000),
     usage: usageOf(asked),
     ...(notes.length > 0 && { notes }),
+    ...delegated,
   }
 }
 

@@ -33,5 +33,5 @@ export interface Abstention {
 
 export type Ballot = RankedBallot | ApprovalBallot | SingleBallot | GradesBallot | Abstention
 export type BallotKind = Exclude<Ballot['kind'], 'abstain'>
-/** The kinds that a poll can ask its participants for; grades are only counted from ballots that are there. */
-export type AskedKind = Exclude<BallotKind, 'grades'>
+/** The kinds that a poll can ask its participants for. */
+export type AskedKind = BallotKind

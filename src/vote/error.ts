@@ -17,8 +17,9 @@ export class UnknownRule extends ColloquyError {
   override readonly code = 'vote.unknown_rule'
   readonly rule: string
   readonly known: readonly string[]
-  constructor(rule: string, known: readonly string[]) {
-    super(`there is no voting rule ${JSON.stringify(rule.slice(0, 80))}; there is: ${known.join(', ')}`)
+  constructor(rule: string, known: readonly string[], meant?: string) {
+    const near = meant === undefined ? '' : `; did you mean ${meant}?`
+    super(`there is no voting rule ${JSON.stringify(rule.slice(0, 80))}; there is: ${known.join(', ')}${near}`)
     this.rule = rule
     this.known = known
   }

@@ -69,6 +69,8 @@ export {
 export type { Rational } from './rational.ts'
 export { ruleNamed, rules } from './registry.ts'
 export { rankByScore } from './rule.ts'
+export { ruleFrom, ruleNames, ruleOptions, ruleSpec, ruleUnfit } from './rule-from.ts'
+export type { RuleSpec } from './rule-from.ts'
 export type { Count, CountHelp, CountRound, CountTable, Rule } from './rule.ts'
 export { approval } from './rules/approval.ts'
 export { borda } from './rules/borda.ts'

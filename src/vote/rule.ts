@@ -24,6 +24,8 @@ export interface Rule {
   readonly grading?: Grading
   /** True when its exact count may pass a bound and throw `vote.too_large`, whatever chain is declared. */
   readonly bounded?: boolean
+  /** Of a bounded rule, where it can be known: up to how many candidates it counts the ballots of so many voters, whatever they say. */
+  readonly candidatesMax?: (voters: number) => number
   /** Of a rule for several winners: how many it elects; its count then gives `committees`. */
   readonly seats?: number
   /** What its scores and tallies count, in the plural: `votes`, `points`. */

@@ -113,3 +113,39 @@ describe('a poll', () => {
     await expect(result).rejects.toMatchObject({ code: 'base.aborted' })
   })
 })
+
+describe('a poll of grades', () => {
+  it('tells the scale, and asks again for what is outside it', async () => {
+    const scale = { min: 0, max: 5 }
+    const grades = (A: number) => vote('', { ballot: { kind: 'grades', grades: { A } } })
+    const ann = panelist('ann', { cast: ({ refused }) => grades(refused === undefined ? 6 : 5) })
+    const [cast] = await poll([ann], { ballot: 'grades', scale }).result
+    expect(cast).toMatchObject({ status: 'cast', ballot: { kind: 'grades', grades: { A: 5 } } })
+    expect(ann.motions.map((each) => each.scale)).toEqual([scale, scale])
+    expect(ann.motions[1]?.refused).toContain('outside the scale from 0 to 5')
+  })
+})
+
+describe('a poll with delegation', () => {
+  const to = (delegate: string) => vote('', { ballot: { kind: 'abstain' }, delegate })
+
+  it('offers the others, and records who votes for whom', async () => {
+    const ann = panelist('ann', { cast: () => to('bob') })
+    const bob = panelist('bob', { cast: () => vote('A') })
+    const votes = await poll([ann, bob], { delegation: true }).result
+    expect(votes[0]).toMatchObject({ status: 'delegated', to: 'bob', ballot: { kind: 'abstain' } })
+    expect(ann.motions[0]?.delegates).toEqual(['bob'])
+  })
+
+  it.each([
+    ['to nobody who votes', 'eve', true],
+    ['to itself', 'ann', true],
+    ['where the poll takes none', 'bob', false],
+  ])('refuses a delegation %s', async (_name, delegate, delegation) => {
+    const ann = panelist('ann', { cast: () => to(delegate) })
+    const votes = await poll([ann, panelist('bob')], { delegation }).result
+    expect(votes[0]).toMatchObject({ status: 'abstained' })
+    expect(votes[0]).not.toHaveProperty('to')
+    expect(ann.motions).toHaveLength(2)
+  })
+})

@@ -29,6 +29,7 @@ export const dodgson: Rule = {
   ballot: 'ranked',
   accepts: ['ranked', 'approval', 'single'],
   bounded: true,
+  candidatesMax: (voters) => 1 + Math.floor(raisesMax / Math.max(voters, 1)),
   unit: 'swaps',
   method: [
     'A swap lets a candidate pass the next one above it on one ballot; ballots of weight n are n ballots.',

@@ -24,6 +24,7 @@ export const kemeny: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   bounded: true,
+  candidatesMax: () => cycleMax,
   unit: 'votes',
   method: [
     pairwiseMethod,

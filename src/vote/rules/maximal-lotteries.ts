@@ -31,6 +31,7 @@ export const maximalLotteries: Rule = {
   ballot: 'ranked',
   accepts: pairwiseKinds,
   bounded: true,
+  candidatesMax: () => severalMax,
   unit: 'probability',
   method: [
     'For each two candidates, the weight of the ballots that put one above the other is compared; the difference is the margin.',

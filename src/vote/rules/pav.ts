@@ -40,6 +40,7 @@ export function pav(options: PavOptions): Rule {
     accepts: ['approval', 'single'],
     seats,
     bounded: true,
+    candidatesMax: (voters) => Math.min(wholeSearchMax, Math.floor(Math.log2(nodesMax ?? defaultNodes(voters)))),
     unit: 'approvals',
     method: [
       'A ballot that approves k members of a committee gives it 1 + 1/2 + ... + 1/k, times its weight.',
@@ -47,6 +48,13 @@ export function pav(options: PavOptions): Rule {
     ],
     count: (profile) => new PavCount(profile, seats, nodesMax, committeesMax).run(),
   }
+}
+
+/** Of so many candidates no more than 924 committees are of one size, so that all of them may be tied. */
+const wholeSearchMax = 12
+
+function defaultNodes(ballots: number): number {
+  return Math.max(100, Math.floor(100_000_000 / Math.max(1000, ballots * 100)))
 }
 
 interface Node {
@@ -72,7 +80,7 @@ class PavCount {
     this.#profile = profile
     this.#seats = Math.min(seats, profile.candidates.length)
     this.#groups = approvalGroups(profile)
-    this.#nodesMax = nodesMax ?? Math.max(100, Math.floor(100_000_000 / Math.max(1000, this.#groups.length * 100)))
+    this.#nodesMax = nodesMax ?? defaultNodes(this.#groups.length)
     this.#committeesMax = committeesMax
     let shared = 1n
     for (let k = 2n; k <= BigInt(this.#seats); k++) shared = (shared * k) / greatestCommonDivisor(shared, k)

@@ -29,6 +29,8 @@ export interface StvOptions {
   readonly digits?: number
 }
 
+const exactSeatsMax = 6
+
 /** Throws `base.invalid_argument`; its count throws `vote.too_large` and `vote.too_many_universes`. */
 export function stv(options: StvOptions): Rule {
   checkKeys('stv', options, ['seats', 'quota', 'digits'])
@@ -42,7 +44,9 @@ export function stv(options: StvOptions): Rule {
     ballot: 'ranked',
     accepts: ['ranked', 'single'],
     seats,
-    bounded: true,
+    bounded: digits === undefined,
+    // Each surplus doubles the digits of a fraction at most: after five of them those of everyday weights are far from the bound.
+    candidatesMax: () => (seats <= exactSeatsMax ? Number.POSITIVE_INFINITY : seats),
     unit: 'votes',
     method: [
       `Each ballot counts for its best candidate still in; several tied there share it equally; a ballot that ranks nobody still in is exhausted. ${quotaText[quota]}`,
