@@ -7,6 +7,8 @@
 import { LimitExceeded } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import type { Model, ModelMessage } from '../model/model.ts'
+import { fenceOf } from './fence.ts'
+import type { Fence } from './fence.ts'
 import type { Contribution } from './participant.ts'
 import type { PassageHit, PassageIndex } from './passage-index.ts'
 
@@ -93,29 +95,6 @@ function rules({ name, persona, stance }: Persona, fence: Fence, replyTokensMax:
 
 function questionText({ topic, options }: Occasion): string {
   return `The question: ${topic}\nThe options:\n${options.map((option, at) => `${at + 1}. ${option}`).join('\n')}`
-}
-
-/** Marks around material. The token comes from the run's seed: who wrote the material did not know it. */
-interface Fence {
-  open(label: string): string
-  readonly close: string
-  /** The text with everything that could pass for a mark, or for a control token of a chat template, made harmless. */
-  clean(text: string): string
-}
-
-function fenceOf(random: Random): Fence {
-  const chance = random.split('prompt delimiter')
-  const token = [chance.uint32(), chance.uint32()].map((word) => word.toString(16).padStart(8, '0')).join('')
-  return {
-    open: (label) => `<data-${token} ${label}>`,
-    close: `</data-${token}>`,
-    clean: (text) =>
-      text
-        .replaceAll(token, `${token.slice(0, 8)}-${token.slice(8)}`)
-        .replace(/<(\/?)(data-)/gi, '< $1$2')
-        .replace(/<\|/g, '< |')
-        .replace(/\[(\/?INST)\]/g, '[ $1 ]'),
-  }
 }
 
 /** Passages by topic, persona, each option and what was last said, fused by rank (Cormack and others, SIGIR 2009). */
