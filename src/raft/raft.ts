@@ -54,7 +54,7 @@ export interface RaftOptions<State, Command, Result> {
   /**
    * Whether the leader may read without a round of messages while it holds a lease (thesis 6.4.1). It must be the same on all
    * members. A read is then right as long as no two members' clocks differ in rate by more than 2 heartbeats in an election timeout:
-   * a fifth, at the defaults. Default false: level `lease` then takes a round as `linearizable` does.
+   * a fifth, at the defaults. Only reads of the level `lease` rest on it. Default false: they then take a round as `linearizable` does.
    */
   readonly lease?: boolean
   readonly clock?: Clock
@@ -74,7 +74,7 @@ export interface Proposed<Result> {
 
 /**
  * `linearizable`: sees all that was answered before the read began, at the price of one round to a quorum for all reads that wait.
- * `lease`: the same without a round, see `RaftOptions.lease`. `stale`: what this member has, at once.
+ * `lease`: the same without a round, see `RaftOptions.lease`; it joins the round of a stricter read that waits with it. `stale`: what this member has, at once.
  */
 export type ReadLevel = 'linearizable' | 'lease' | 'stale'
 

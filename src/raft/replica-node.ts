@@ -26,6 +26,7 @@ import type { ReadState } from './core/machine.ts'
 import { RawNode } from './core/raw-node.ts'
 import type { Ready } from './core/ready.ts'
 import type { LogStore } from './log-store.ts'
+import { readsByLease } from './replica-reads.ts'
 
 export interface NodeSettings {
   readonly log: LogStore
@@ -105,6 +106,7 @@ export class ReplicaNode {
       checkQuorum: true,
       preVote: true,
       readOnlyOption: settings.lease ? 'lease' : 'safe',
+      mayUseLease: readsByLease,
       disableProposalForwarding: true,
       stepDownOnRemoval: true,
       observe: (event) => host.observe(event),

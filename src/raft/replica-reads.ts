@@ -13,6 +13,8 @@ interface Read extends DeadlineEntry {
   /** The index that its round gave; undefined while it waits for one. */
   index: number | undefined
   done: boolean
+  /** Whether it may rest on a lease of the leader. */
+  readonly lease: boolean
   readonly run: () => void
   readonly reject: (error: Error) => void
   readonly release: (() => void) | undefined
@@ -30,6 +32,14 @@ export interface ReadHost {
   ask(context: Uint8Array): boolean
   appliedIndex(): number
   whyNot(): Error
+}
+
+/** Of this life 8, of the round 8, whether it may rest on a lease 1. */
+const contextBytes = 17
+
+/** At the leader: what the context of a round says of it. */
+export function readsByLease(context: Uint8Array | undefined): boolean {
+  return context?.length === contextBytes && context[16] === 1
 }
 
 export class ReplicaReads {
@@ -63,7 +73,7 @@ export class ReplicaReads {
   }
 
   /** Runs `select` once what was committed before now is applied here; gives what it gives. */
-  read<T>(select: () => T, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
+  read<T>(select: () => T, timeoutMs: number, signal: AbortSignal | undefined, lease = false): Promise<T> {
     if (this.#closed) return Promise.reject(this.#closed())
     if (signal?.aborted) return Promise.reject(new Aborted('a read', { cause: signal.reason }))
     if (this.#deadlines.size >= this.#readsMax) return Promise.reject(new BacklogFull('readsMax', this.#readsMax))
@@ -72,6 +82,7 @@ export class ReplicaReads {
       const read: Read = {
         index: undefined,
         done: false,
+        lease,
         dueMs: this.#clock.monotonicMs() + timeoutMs,
         slot: -1,
         run: () => {
@@ -97,9 +108,11 @@ export class ReplicaReads {
     if (this.#round !== undefined || this.#waiting.length === 0) return
     const number = ++this.#number
     // Never used again, in this life or another: the answer to an earlier round is older than these reads.
-    const context = new Uint8Array(16)
+    const context = new Uint8Array(contextBytes)
     context.set(this.#life)
     new DataView(context.buffer).setBigUint64(8, BigInt(number))
+    // One that may not rest on a lease makes all of its round take the way to a quorum.
+    if (this.#waiting.every(({ lease }) => lease)) context[16] = 1
     if (!this.#host.ask(context)) return
     this.#round = { number, reads: this.#waiting, begunMs: this.#clock.monotonicMs() }
     this.#waiting = []
@@ -120,7 +133,7 @@ export class ReplicaReads {
   }
 
   #isOf(round: Round, context: Uint8Array): boolean {
-    if (context.length !== 16 || !this.#life.every((byte, at) => context[at] === byte)) return false
+    if (context.length !== contextBytes || !this.#life.every((byte, at) => context[at] === byte)) return false
     return Number(new DataView(context.buffer, context.byteOffset, 16).getBigUint64(8)) === round.number
   }
 

@@ -131,7 +131,7 @@ class Calls<State, Command, Result> implements RaftCalls<State, Command, Result>
     if (level === 'stale') return select(replicated.state)
     if (level !== 'linearizable' && level !== 'lease')
       throw new InvalidArgument('level', 'must be linearizable, lease or stale')
-    return reads.read(() => select(replicated.state), this.#timeoutMs, this.#options.signal)
+    return reads.read(() => select(replicated.state), this.#timeoutMs, this.#options.signal, level === 'lease')
   }
 
   async barrier(): Promise<number> {

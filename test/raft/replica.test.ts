@@ -1,5 +1,6 @@
 /** A group as its users hold it: proposals and their outcomes, reads, leaders, on a manual clock. */
 import { describe, expect, it } from 'vitest'
+import { codeOf } from '../../src/base/error.ts'
 import { group, three } from './replica-kit.ts'
 
 describe('a group of three', () => {
@@ -128,5 +129,35 @@ describe('a group of three', () => {
     await expect(alone.propose('5')).rejects.toMatchObject({ code: 'raft.backlog_full', max: 4 })
     expect(alone.diagnose()).toMatchObject([{ code: 'waiting_for_members', members: ['b', 'c'] }])
     await expect(ops.settled(waiting[0]!)).rejects.toMatchObject({ code: 'raft.no_leader' })
+  })
+
+  it('of a group with leases takes its round all the same unless it asks for less, at the leader and from a follower', async () => {
+    await using ops = await three(11, { lease: true })
+    const leader = await ops.leader()
+    const follower = [...ops.members.values()].find((each) => each !== leader)!
+    await ops.settled(leader.propose('one'))
+    const rounds: string[] = []
+    ops.net.filter = (from) => {
+      if (from === leader.member) rounds.push(from)
+      return true
+    }
+    const count = async (member: typeof leader, level: 'lease' | 'linearizable'): Promise<number> => {
+      // Heartbeats are answered, and so there is a lease.
+      await ops.clock.advance(500)
+      rounds.length = 0
+      expect(await member.read(({ total }) => total, { level })).toBe(1)
+      return rounds.length
+    }
+    // No time passes: whatever is sent belongs to the read.
+    expect(await count(leader, 'lease')).toBe(0)
+    expect(await count(leader, 'linearizable')).toBeGreaterThanOrEqual(2)
+    expect(await count(follower, 'lease')).toBe(1)
+    expect(await count(follower, 'linearizable')).toBeGreaterThanOrEqual(3)
+    ops.net.filter = undefined
+    const others = [...ops.members.keys()].filter((name) => name !== leader.member)
+    ops.net.cut([leader.member], others)
+    expect(await leader.read(({ total }) => total, { level: 'lease' })).toBe(1)
+    const strict = leader.with({ timeoutMs: 300 }).read(({ total }) => total)
+    expect(codeOf(await ops.settled(strict.catch((error: unknown) => error)))).toMatch(/^raft\.no_/)
   })
 })

@@ -49,6 +49,8 @@ export interface RaftConfig {
   readonly preVote?: boolean
   /** Default safe; lease needs `checkQuorum`. */
   readonly readOnlyOption?: ReadOnlyOption
+  /** In lease mode, by its context: whether a read may rest on the lease; others take their round. Pure. Default: all may. */
+  readonly mayUseLease?: (context: Uint8Array | undefined) => boolean
   /** A follower drops proposals instead of sending them to the leader. Default false. */
   readonly disableProposalForwarding?: boolean
   /** Configuration changes are appended whatever the configuration is; who sets it must order them. Default false. */
@@ -106,6 +108,7 @@ export function checkConfig(config: RaftConfig): CheckedConfig {
     checkQuorum,
     preVote: config.preVote ?? false,
     readOnlyOption,
+    mayUseLease: config.mayUseLease ?? (() => true),
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,

@@ -32,16 +32,21 @@ export function releasePendingReads(machine: Machine): void {
   beginReads(machine, requests)
 }
 
-/** At once if nobody need be asked, else by one round for all of them. */
+/** At once where nobody need be asked, else by one round for all the others. */
 function beginReads(machine: Machine, requests: readonly Message[]): void {
   const { readOnly, log } = machine
-  if (isQuorumAlone(machine) || holdsLease(machine)) {
-    for (const request of requests) answerRead(machine, request, log.committed)
-    return
+  const alone = isQuorumAlone(machine)
+  const leased = !alone && holdsLease(machine)
+  const rounds: Message[] = []
+  for (const request of requests) {
+    if (alone || (leased && machine.config.mayUseLease(request.entries[0]?.data)))
+      answerRead(machine, request, log.committed)
+    else rounds.push(request)
   }
+  if (rounds.length === 0) return
   // Those that waited for the first commit are no more than that, and nobody else waits then.
-  if (readOnly.waiting + requests.length > machine.config.maxPendingReads) throw dropRead(machine, 'too_many')
-  for (const request of requests) readOnly.add(log.committed, request)
+  if (readOnly.waiting + rounds.length > machine.config.maxPendingReads) throw dropRead(machine, 'too_many')
+  for (const request of rounds) readOnly.add(log.committed, request)
   readOnly.acknowledgeOwn(machine.id)
   broadcastHeartbeat(machine)
 }
