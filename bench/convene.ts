@@ -47,11 +47,10 @@ function bare(): Side {
         extractive({ name, index, ...(persona !== undefined && { persona }) }),
       )
       const shared = { topic, options, participants, clock: systemClock, random: seededRandom(7) }
-      let number = 0
       const { transcript } = await runDiscussion({
         ...shared,
         rounds: agenda.discussion.rounds,
-        record: async (offered) => ({ id: `c${++number}`, number, ...offered }),
+        record: async () => {},
       })
       await runPoll({ ...shared, ballot: 'ranked', transcript, record: async (vote) => vote })
     }

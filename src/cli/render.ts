@@ -218,7 +218,17 @@ const endText = {
   exhausted: 'nobody had anything new',
   turns: 'the budget of turns is used up',
   tokens: 'the budget of tokens is used up',
+  usd: 'the budget of money is used up',
   time: 'the budget of time is used up',
+  loop: 'the talk went in a circle',
+  consensus: 'all held the same',
+  stable: 'positions moved no more',
+  'no-new': 'no argument was new',
+  repetition: 'a speaker repeated itself',
+  confident: 'all agreed and were sure',
+  phrase: 'the closing phrase was said',
+  stopped: 'a person stopped it',
+  signal: 'it was called off',
 } as const
 
 function committedLines({ commit }: Concluded): string[] {

@@ -10,11 +10,13 @@ import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
 import { seededRandom } from '../base/random.ts'
 import { runDiscussion } from '../deliberation/discussion.ts'
-import type { DiscussionResult, Offered } from '../deliberation/discussion.ts'
+import type { DiscussionResult } from '../deliberation/discussion.ts'
 import { endOf, talkedMs, totalUsage } from '../deliberation/core/discussion.ts'
 import type { Contribution, Participant } from '../deliberation/participant.ts'
 import { runPoll } from '../deliberation/poll.ts'
-import type { CastVote } from '../deliberation/poll.ts'
+import { isContribution } from '../deliberation/record.ts'
+import type { DiscussionItem } from '../deliberation/record.ts'
+import type { CastVote } from '../deliberation/participant.ts'
 import type { Recorded } from '../journal/journal.ts'
 import type { Node } from '../node/node.ts'
 import type { Outcome } from '../vote/outcome.ts'
@@ -111,6 +113,9 @@ async function* follow(
   if (failure !== undefined) throw failure
 }
 
+/** What the poll and the conclusion need of a discussion. */
+type Talk = Pick<DiscussionResult, 'transcript' | 'ended' | 'usage'>
+
 class Run {
   readonly #node: Node
   readonly #agenda: Agenda
@@ -120,7 +125,6 @@ class Run {
   #record: ConveneRecord | undefined
   #stream = ''
   #version = 0
-  #contributions = 0
   #last: ConveneEvent | undefined
   #traceparent: string | undefined
 
@@ -185,7 +189,7 @@ class Run {
     }
   }
 
-  async #discuss(): Promise<DiscussionResult> {
+  async #discuss(): Promise<Talk> {
     const { discussion, topic, options, seed } = this.#agenda
     const { turnTimeoutMs = 120_000, onPreview, signal } = this.#options
     const transcript = this.#record?.contributions ?? []
@@ -205,20 +209,19 @@ class Run {
       random: seededRandom(seed).split('discussion'),
       recorded: transcript,
       elapsedMs: this.#talkedMs(turnTimeoutMs),
-      record: (offered) => this.#contributed(offered),
+      record: (item) => this.#contributed(item),
       ...(onPreview && { onPreview }),
       ...(signal && { signal }),
     })
   }
 
-  async #contributed(offered: Offered): Promise<Contribution> {
-    const number = (this.#record?.contributions.length ?? 0) + ++this.#contributions
-    const kind = this.#seat(offered.participant).kind
-    const contribution: Contributed = { id: `c${number}`, number, kind, ...offered }
-    await this.#append(conveneTypes.contribution, contribution, offered.participant)
-    const { inputTokens, outputTokens } = offered.usage
-    this.#node.telemetry.count('colloquy.tokens', inputTokens + outputTokens, { participant: offered.participant })
-    return contribution
+  async #contributed(item: DiscussionItem): Promise<void> {
+    assert(isContribution(item), 'an agenda plans nothing but contributions')
+    const { id, number, ...said } = item
+    const contribution: Contributed = { id, number, kind: this.#seat(said.participant).kind, ...said }
+    await this.#append(conveneTypes.contribution, contribution, said.participant)
+    const { inputTokens, outputTokens } = said.usage
+    this.#node.telemetry.count('colloquy.tokens', inputTokens + outputTokens, { participant: said.participant })
   }
 
   /** What earlier runs spent of the time budget; what lay between a stop and the next run is nobody's talk. */
@@ -260,7 +263,7 @@ class Run {
     })
   }
 
-  #decide(discussion: DiscussionResult, votes: readonly CastVote[]): Concluded {
+  #decide(discussion: Talk, votes: readonly CastVote[]): Concluded {
     const { outcome, notes } = this.#tally(votes)
     const { outcome: kept, explanation } = bounded(outcome, this.#node.journal.limits.eventMaxBytes / 4)
     return {

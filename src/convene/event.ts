@@ -5,9 +5,9 @@
  */
 import type { CloudEvent } from '../base/envelope.ts'
 import type { Recorded } from '../journal/journal.ts'
-import type { DiscussionEnd } from '../deliberation/core/discussion.ts'
+import type { DiscussionEnd } from '../deliberation/core/plan.ts'
 import type { Contribution, Usage } from '../deliberation/participant.ts'
-import type { CastVote } from '../deliberation/poll.ts'
+import type { CastVote } from '../deliberation/participant.ts'
 import type { ProposalKey } from '../raft/replica-error.ts'
 import type { Outcome } from '../vote/outcome.ts'
 

@@ -25,6 +25,7 @@ export function cleanUsage(usage: Usage | undefined): Usage {
   return {
     inputTokens: counts[0] ?? 0,
     outputTokens: counts[1] ?? 0,
+    ...(typeof usage?.usd === 'number' && usage.usd >= 0 && Number.isFinite(usage.usd) && { usd: usage.usd }),
     ...((estimated === true || !whole) && { estimated: true }),
   }
 }

@@ -181,6 +181,23 @@ export interface Vote {
   readonly notes?: readonly string[]
 }
 
+/** A ballot as it stands in the record. */
+export interface CastVote {
+  readonly participant: string
+  /**
+   * `absent`: it never answered, or failed to; its ballot is then an abstention that does not count as presence. `delegated`: another
+   * votes for it, and its ballot says nothing.
+   */
+  readonly status: 'cast' | 'abstained' | 'absent' | 'delegated'
+  /** Who votes for it. */
+  readonly to?: string
+  readonly ballot: Ballot
+  /** Why it was cast so, or why it counts as an abstention. */
+  readonly reason: string
+  readonly usage: Usage
+  readonly notes?: readonly string[]
+}
+
 export interface Participant {
   /** Unique in its discussion. */
   readonly name: string

@@ -13,24 +13,7 @@ import { checkBallot } from '../vote/check.ts'
 import type { Grading } from '../vote/grading.ts'
 import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
 import { totalUsage } from './core/discussion.ts'
-import type { Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
-
-/** A ballot as it stands in the record. */
-export interface CastVote {
-  readonly participant: string
-  /**
-   * `absent`: it never answered, or failed to; its ballot is then an abstention that does not count as presence. `delegated`: another
-   * votes for it, and its ballot says nothing.
-   */
-  readonly status: 'cast' | 'abstained' | 'absent' | 'delegated'
-  /** Who votes for it. */
-  readonly to?: string
-  readonly ballot: Ballot
-  /** Why it was cast so, or why it counts as an abstention. */
-  readonly reason: string
-  readonly usage: Usage
-  readonly notes?: readonly string[]
-}
+import type { CastVote, Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
 
 export interface PollOptions {
   readonly topic: string

@@ -3,7 +3,8 @@ import { manualClock } from '../../src/base/manual-clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Participant } from '../../src/deliberation/participant.ts'
 import { BallotRefused, runPoll } from '../../src/deliberation/poll.ts'
-import type { CastVote, PollOptions } from '../../src/deliberation/poll.ts'
+import type { PollOptions } from '../../src/deliberation/poll.ts'
+import type { CastVote } from '../../src/deliberation/participant.ts'
 import { panelist, vote } from './panelist.ts'
 
 function poll(participants: Participant[], more: Partial<PollOptions> = {}) {

@@ -1,99 +1,209 @@
 /**
- * The plan of a discussion as a pure function of its record: sealed first drafts, then round-robin rounds, until a stop
- * condition holds. Unlike a machine with hidden state it can be asked at any moment, after a crash too, and says the same:
- * what was recorded is the whole state. It never asks a participant itself; `discussion.ts` one floor up does.
+ * The course of a discussion as a pure function of its plan and record: sealed first drafts, then rounds in which the floor goes from one
+ * to the next, straw polls between them, until a stop condition holds or the budget is used up; then a synthesis with the dissent. Unlike
+ * a machine with hidden state it can be asked at any moment, after a crash too, and says the same: what was recorded is the whole state.
+ * It never asks a participant itself; `discussion.ts` one floor up does.
  */
-import type { Contribution, Usage } from '../participant.ts'
-
-export interface Budget {
-  /** Contributions in all, absences included. Default: no bound but the rounds. */
-  readonly turns?: number
-  /** Input and output tokens in all, checked before each turn; the last turn may pass it, which the usage shows. */
-  readonly tokens?: number
-  /** Time spent talking. */
-  readonly timeMs?: number
-}
-
-export interface DiscussionPlan {
-  /** Names in speaking order. */
-  readonly participants: readonly string[]
-  /** Rounds after the sealed drafts. */
-  readonly rounds: number
-  readonly budget: Budget
-}
-
-/**
- * Why a discussion ended. `rounds`: all were held; `exhausted`: in one whole round nobody had anything new;
- * `turns`, `tokens`, `time`: that part of the budget is used up.
- */
-export type DiscussionEnd = 'rounds' | 'exhausted' | 'turns' | 'tokens' | 'time'
+import type { Act, Contribution, Draft } from '../participant.ts'
+import { contributionsOf, isContribution, lastOf } from '../record.ts'
+import type { DiscussionItem, FloorChoice } from '../record.ts'
+import { actOf, nextInRound, speakersOf } from './floor.ts'
+import { shinglesOf, similarity } from './novelty.ts'
+import type { Budget, DiscussionEnd, DiscussionPlan } from './plan.ts'
+import { loop, stopReason } from './stop.ts'
+import { spentOf } from './spending.ts'
 
 export type DiscussionStep =
-  /** These may speak now, at the same time, none seeing the others' answers to this ask. */
-  | { readonly kind: 'ask'; readonly round: number; readonly participants: readonly string[] }
-  | { readonly kind: 'end'; readonly reason: DiscussionEnd }
+  /** These may speak now; where `sealed` at the same time, none seeing the others' answers to this ask. */
+  | {
+      readonly kind: 'ask'
+      readonly round: number
+      readonly act: Act
+      readonly participants: readonly string[]
+      readonly sealed: boolean
+    }
+  | {
+      readonly kind: 'choose'
+      readonly round: number
+      readonly by: FloorChoice['by']
+      readonly candidates: readonly string[]
+    }
+  /** Everybody casts a straw ballot; `round` is the last that is whole, or the one after it when the talk is over. */
+  | { readonly kind: 'poll'; readonly round: number }
+  /** A person decides how to go on. */
+  | { readonly kind: 'escalate'; readonly reason: DiscussionEnd }
+  /** The talk is over, which is to be recorded, for something follows. */
+  | { readonly kind: 'over'; readonly reason: DiscussionEnd; readonly detail?: string }
+  | { readonly kind: 'end'; readonly reason: DiscussionEnd; readonly detail?: string }
 
 /** What comes next, given what is recorded and how long the talk took so far. */
-export function nextStep(plan: DiscussionPlan, record: readonly Contribution[], elapsedMs: number): DiscussionStep {
-  const exceeded = exceededBudget(plan.budget, record, elapsedMs)
-  const due = dueSpeakers(plan, record)
-  if (due.participants.length === 0) return { kind: 'end', reason: 'rounds' }
-  if (isExhausted(plan, record, due.round)) return { kind: 'end', reason: 'exhausted' }
-  if (exceeded) return { kind: 'end', reason: exceeded }
-  const turnsLeft = (plan.budget.turns ?? Number.POSITIVE_INFINITY) - record.length
-  return { kind: 'ask', round: due.round, participants: due.participants.slice(0, turnsLeft) }
+export function nextStep(plan: DiscussionPlan, record: readonly DiscussionItem[], elapsedMs: number): DiscussionStep {
+  const over = lastOf(record, 'end')
+  if (over) return afterTalk(plan, record, over.reason)
+  const escalation = lastOf(record, 'escalation')
+  if (escalation?.decision === 'stop') return { kind: 'end', reason: 'stopped' }
+  if (escalation?.decision === 'conclude') return ended(plan, escalation.reason)
+  const round = dueRound(plan, record)
+  const whole = (round ?? plan.rounds + 1) - 1
+  if (isPollDue(plan, record, whole)) return { kind: 'poll', round: whole }
+  if (round === undefined) return ended(plan, 'rounds')
+  const stop = stopOf(plan, record, whole)
+  if (stop) return ended(plan, stop.kind, stop.detail)
+  const exceeded = exceededBudget(budgetOf(plan, record), record, elapsedMs)
+  if (exceeded) return exceed(plan, exceeded)
+  return talk(plan, record, round)
 }
 
-function exceededBudget(budget: Budget, record: readonly Contribution[], elapsedMs: number): DiscussionEnd | undefined {
-  if (budget.turns !== undefined && record.length >= budget.turns) return 'turns'
-  const spent = totalUsage(record.map((contribution) => contribution.usage))
-  if (budget.tokens !== undefined && spent.inputTokens + spent.outputTokens >= budget.tokens) return 'tokens'
-  if (budget.timeMs !== undefined && elapsedMs >= budget.timeMs) return 'time'
+/** What a used-up part of the budget leads to. */
+export function exceed(plan: DiscussionPlan, reason: DiscussionEnd): DiscussionStep {
+  const { onExceed = 'conclude' } = plan.budget
+  if (onExceed === 'escalate') return { kind: 'escalate', reason }
+  return onExceed === 'stop' ? { kind: 'end', reason } : ended(plan, reason)
+}
+
+/** The budget that holds now: a person may have given more. */
+export function budgetOf(plan: DiscussionPlan, record: readonly DiscussionItem[]): Budget {
+  const { budget } = lastOf(record, 'escalation') ?? {}
+  return { ...plan.budget, ...budget }
+}
+
+function ended(plan: DiscussionPlan, reason: DiscussionEnd, detail?: string): DiscussionStep {
+  const more = plan.synthesis !== undefined || plan.polls?.last === true
+  return { kind: more ? 'over' : 'end', reason, ...(detail !== undefined && { detail }) }
+}
+
+function talk(plan: DiscussionPlan, record: readonly DiscussionItem[], round: number): DiscussionStep {
+  const step = nextInRound(plan, record, round)
+  if (step?.kind === 'choose') return { ...step, round }
+  const { participants, sealed } = step ?? { participants: [], sealed: false }
+  const left = (budgetOf(plan, record).turns ?? Infinity) - contributionsOf(record).length
+  return {
+    kind: 'ask',
+    round,
+    act: round === 0 ? 'draft' : actOf(plan, round),
+    participants: participants.slice(0, left),
+    sealed,
+  }
+}
+
+function afterTalk(plan: DiscussionPlan, record: readonly DiscussionItem[], reason: DiscussionEnd): DiscussionStep {
+  const { synthesis, polls, participants } = plan
+  const at = record.findLastIndex((item) => !isContribution(item) && item.item === 'end')
+  const since = record.slice(at + 1)
+  const said = contributionsOf(since)
+  const round = lastRound(record.slice(0, at)) + 1
+  if (synthesis) {
+    if (said.length === 0) return { kind: 'ask', round, act: 'synthesis', participants: [synthesis.by], sealed: false }
+    const missing = participants.filter((name) => !said.some(({ participant }) => participant === name))
+    if (synthesis.dissent !== false && said[0]?.status === 'given' && missing.length > 0)
+      return { kind: 'ask', round, act: 'dissent', participants: missing, sealed: true }
+  }
+  if (polls?.last === true && !lastOf(since, 'poll')) return { kind: 'poll', round }
+  return { kind: 'end', reason }
+}
+
+function lastRound(record: readonly DiscussionItem[]): number {
+  return contributionsOf(record).reduce((last, { round }) => Math.max(last, round), 0)
+}
+
+/** The first round in which somebody is to speak; undefined when all were held. */
+function dueRound(plan: DiscussionPlan, record: readonly DiscussionItem[]): number | undefined {
+  for (let round = plan.drafts === false ? 1 : 0; round <= plan.rounds; round++)
+    if (speakersOf(plan, round).length > 0 && nextInRound(plan, record, round)) return round
   return undefined
 }
 
-/** Round 0 asks all who have not drafted at once; a later round asks the next one in order. */
-function dueSpeakers(
-  plan: DiscussionPlan,
-  record: readonly Contribution[],
-): { round: number; participants: readonly string[] } {
-  for (let round = 0; round <= plan.rounds; round++) {
-    const heard = new Set(record.filter((each) => each.round === round).map((each) => each.participant))
-    const missing = plan.participants.filter((name) => !heard.has(name))
-    if (missing.length > 0) return { round, participants: round === 0 ? missing : missing.slice(0, 1) }
-  }
-  return { round: plan.rounds, participants: [] }
+function isPollDue(plan: DiscussionPlan, record: readonly DiscussionItem[], whole: number): boolean {
+  const every = plan.polls?.everyRounds
+  if (every === undefined || whole < 0 || whole % every !== 0 || (whole === 0 && plan.drafts === false)) return false
+  return !record.some((item) => !isContribution(item) && item.item === 'poll' && item.round === whole)
 }
 
-/** True when the round before the due one brought nothing from anybody: another would repeat it. */
-function isExhausted(plan: DiscussionPlan, record: readonly Contribution[], dueRound: number): boolean {
-  const last = record.filter((contribution) => contribution.round === dueRound - 1)
-  const complete = last.length === plan.participants.length
-  return complete && last.every((contribution) => contribution.status !== 'given')
+interface Stopped {
+  readonly kind: DiscussionEnd
+  readonly detail: string
 }
 
-/** What a participant may see when it is asked: nothing in the sealed round, then all that counts. */
-export function visibleTo(round: number, record: readonly Contribution[]): readonly Contribution[] {
-  return round === 0 ? [] : record
+function stopOf(plan: DiscussionPlan, record: readonly DiscussionItem[], whole: number): Stopped | undefined {
+  if (isExhausted(plan, record, whole))
+    return { kind: 'exhausted', detail: `nobody said anything new in round ${whole}` }
+  const said = contributionsOf(record)
+  const circle =
+    plan.detect === false
+      ? undefined
+      : loop(
+          said.filter(({ round }) => round > 0),
+          loopWindow,
+          alikeMin,
+        )
+  if (circle !== undefined) return { kind: 'loop', detail: circle }
+  return plan.stop && stopReason(plan.stop, { record, roundsWhole: whole })
 }
 
-/** The sum; estimated if any part is. */
-export function totalUsage(parts: readonly Usage[]): Usage {
-  let inputTokens = 0
-  let outputTokens = 0
-  let estimated = false
-  for (const part of parts) {
-    inputTokens += part.inputTokens
-    outputTokens += part.outputTokens
-    estimated ||= part.estimated === true
-  }
-  return { inputTokens, outputTokens, ...(estimated && { estimated }) }
+const loopWindow = 12
+/** Above it two texts are the same but for a word. */
+const alikeMin = 0.9
+
+/** True when the last whole round brought nothing from anybody: another would repeat it. */
+function isExhausted(plan: DiscussionPlan, record: readonly DiscussionItem[], whole: number): boolean {
+  if (whole < (plan.drafts === false ? 1 : 0)) return false
+  const said = contributionsOf(record)
+  const last = said.filter(({ round }) => round === whole)
+  return (
+    last.length > 0 &&
+    last.every((each) => each.status !== 'given' || (plan.detect !== false && isRepeated(said, each)))
+  )
+}
+
+function isRepeated(said: readonly Contribution[], { participant, round, text, act }: Contribution): boolean {
+  if (act === 'revision') return false
+  const shingles = shinglesOf(text)
+  return said.some(
+    (each) =>
+      each.participant === participant &&
+      each.round < round &&
+      each.status === 'given' &&
+      similarity(shinglesOf(each.text), shingles) >= alikeMin,
+  )
+}
+
+function exceededBudget(
+  budget: Budget,
+  record: readonly DiscussionItem[],
+  elapsedMs: number,
+): DiscussionEnd | undefined {
+  const { turns, tokens, usd } = spentOf(record)
+  if (budget.turns !== undefined && turns >= budget.turns) return 'turns'
+  if (budget.tokens !== undefined && tokens >= budget.tokens) return 'tokens'
+  if (budget.usd !== undefined && usd >= budget.usd) return 'usd'
+  return budget.timeMs !== undefined && elapsedMs >= budget.timeMs ? 'time' : undefined
+}
+
+/** What counts as said before an ask: in a sealed one nothing of the same round. */
+export function heardBefore(
+  { round, sealed }: Pick<Extract<DiscussionStep, { readonly kind: 'ask' }>, 'round' | 'sealed'>,
+  record: readonly DiscussionItem[],
+): readonly Contribution[] {
+  const said = contributionsOf(record)
+  return sealed ? said.filter((each) => each.round < round || each.act === 'synthesis') : said
+}
+
+/** The shared text as it stands; undefined where there is none. */
+export function draftOf(plan: DiscussionPlan, record: readonly DiscussionItem[]): Draft | undefined {
+  const { editor } = plan
+  if (editor === undefined) return undefined
+  const versions = contributionsOf(record).filter(
+    ({ participant, status, act, round }) =>
+      participant === editor && status === 'given' && (act === 'revision' || act === 'draft' || round === 0),
+  )
+  const last = versions.at(-1)
+  return last && { version: versions.length, by: editor, text: last.text }
 }
 
 /** Why a discussion whose polling has begun had ended: by its record alone, or else by time, which the record does not tell. */
-export function endOf(plan: DiscussionPlan, record: readonly Contribution[]): DiscussionEnd {
+export function endOf(plan: DiscussionPlan, record: readonly DiscussionItem[]): DiscussionEnd {
   const step = nextStep(plan, record, 0)
-  return step.kind === 'end' ? step.reason : 'time'
+  return step.kind === 'end' || step.kind === 'over' ? step.reason : 'time'
 }
 
 /**
@@ -109,3 +219,5 @@ export function talkedMs(startedAtMs: number, recordedAtMs: readonly number[], t
   }
   return total
 }
+
+export { totalUsage } from './spending.ts'
