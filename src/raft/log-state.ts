@@ -36,8 +36,9 @@ export class LogState {
     const [first] = entries
     if (first) {
       wholeNumber('the index of the first entry', first.index, 1, base + 1)
-      for (const [at, { index, term }] of entries.entries()) {
-        if (index !== first.index + at) throw new InvalidArgument('entries', `must be contiguous; ${index} is not`)
+      let expected = first.index
+      for (const { index, term } of entries) {
+        if (index !== expected++) throw new InvalidArgument('entries', `must be contiguous; ${index} is not`)
         wholeNumber('the term of an entry', term, 0)
       }
     }

@@ -40,6 +40,8 @@ class OpenedFile implements DiskFile {
   readonly #raw: RawFile
   #size: number
   #waiting = 0
+  /** Those that wait, and the one that is under way. */
+  #unfinished = 0
   #last: Promise<unknown> = Promise.resolve()
   /** Why nothing more is written: a sync failed. */
   #failure: Error | undefined
@@ -67,35 +69,19 @@ class OpenedFile implements DiskFile {
   }
 
   async write(offset: number, data: Uint8Array, options?: DiskWait): Promise<void> {
-    checkWrite(offset, data)
-    await this.#inOrder('writing', options, async () => {
-      if (data.length === 0) return
-      await this.#raw.write(offset, data)
-      this.#size = Math.max(this.#size, offset + data.length)
-    })
+    const end = endOfWrite(offset, data)
+    if (data.length === 0) return this.#inOrder('writing', options, nothing)
+    return this.#inOrder('writing', options, () => this.#raw.write(offset, data), end)
   }
 
   async #writeSynced(work: SyncedWrite, offset: number, data: Uint8Array, options?: DiskWait): Promise<void> {
-    checkWrite(offset, data)
-    await this.#inOrder('writing', options, async () => {
-      if (data.length === 0) return
-      await this.#synced(() => work(offset, data))
-      this.#size = Math.max(this.#size, offset + data.length)
-    })
+    const end = endOfWrite(offset, data)
+    if (data.length === 0) return this.#inOrder('writing', options, nothing)
+    return this.#inOrder('writing', options, () => work(offset, data), end, true)
   }
 
   async sync(options?: DiskWait): Promise<void> {
-    await this.#inOrder('syncing', options, () => this.#synced(this.#raw.sync))
-  }
-
-  /** What is durable after a failure nobody knows, and the next sync would not tell. */
-  async #synced(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      this.#failure = toError(error)
-      throw error
-    }
+    return this.#inOrder('syncing', options, this.#raw.sync, 0, true)
   }
 
   async truncate(size: number, options?: DiskWait): Promise<void> {
@@ -126,7 +112,14 @@ class OpenedFile implements DiskFile {
     await this.close()
   }
 
-  #inOrder(what: string, options: DiskWait | undefined, change: () => Promise<void>): Promise<void> {
+  /** `end`: where the file ends at least once it is done. `syncs`: after a failure nobody knows what is durable. */
+  #inOrder(
+    what: string,
+    options: DiskWait | undefined,
+    change: () => Promise<void>,
+    end = 0,
+    syncs = false,
+  ): Promise<void> {
     const signal = signalOf(options)
     this.#raw.check?.()
     if (this.#closing) throw new Closed(`the file ${this.path}`)
@@ -134,31 +127,44 @@ class OpenedFile implements DiskFile {
     if (signal?.aborted) throw new Aborted(`${what} ${this.path}`, { cause: signal.reason })
     if (this.#waiting >= waitingMax) throw new LimitExceeded('calls that wait for a file', waitingMax, waitingMax + 1)
     this.#waiting++
-    const done = this.#last.then(() => this.#change(change))
-    this.#last = done.catch(() => {})
+    const idle = this.#unfinished++ === 0
+    const done = idle ? this.#change(change, end, syncs) : this.#last.then(() => this.#change(change, end, syncs))
+    this.#last = done.then(ignore, ignore)
     return untilAborted(`${what} ${this.path}`, done, signal)
   }
 
   /** A change that failed may have moved the end of the file. */
-  async #change(change: () => Promise<void>): Promise<void> {
+  async #change(change: () => Promise<void>, end: number, syncs: boolean): Promise<void> {
     this.#waiting--
-    if (this.#failure) throw this.#failure
     try {
-      await change()
-    } catch (error) {
-      await this.#raw.size().then(
-        (size) => (this.#size = size),
-        () => {},
-      )
-      throw error
+      if (this.#failure) throw this.#failure
+      try {
+        await change()
+        if (end > this.#size) this.#size = end
+      } catch (error) {
+        // What is durable now nobody knows, and the next sync would not tell.
+        if (syncs) this.#failure = toError(error)
+        await this.#raw.size().then(
+          (size) => (this.#size = size),
+          () => {},
+        )
+        throw error
+      }
+    } finally {
+      this.#unfinished--
     }
   }
 }
 
-function checkWrite(offset: number, data: Uint8Array): void {
+const nothing = async (): Promise<void> => {}
+const ignore = (): void => {}
+
+/** Where a write ends that may be made. */
+function endOfWrite(offset: number, data: Uint8Array): number {
   checkOffset('offset', offset)
   if (!(data instanceof Uint8Array)) throw new InvalidArgument('data', 'must be a Uint8Array')
   checkOffset('the end of the write', offset + data.length)
+  return offset + data.length
 }
 
 function checkOffset(name: string, value: number): void {
@@ -172,8 +178,11 @@ function signalOf(options: DiskWait | undefined): AbortSignal | undefined {
 }
 
 /** The work's outcome, or `base.aborted` when the signal comes first; the work goes on all the same. */
-export async function untilAborted<T>(what: string, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work
+export function untilAborted<T>(what: string, work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal ? firstOf(what, work, signal) : work
+}
+
+async function firstOf<T>(what: string, work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(new Aborted(what, { cause: signal.reason }))
   if (signal.aborted) onAbort()

@@ -5,7 +5,7 @@
  * it is that this is a write and an `fdatasync`: open(2)), `syncFolder` an `fsync` of the folder, which Windows has not and does not need for
  * NTFS. It locks nothing: whoever opens the folder for a log has the lock.
  */
-import { constants } from 'node:fs'
+import { constants, write } from 'node:fs'
 import { lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -124,11 +124,11 @@ async function syncNames(place: string): Promise<void> {
 }
 
 function rawFile(path: string, place: string, handle: FileHandle): Parameters<typeof openedFile>[2] {
-  const synced = process.platform === 'linux' ? new SyncedHandle(place, handle) : undefined
+  const synced = process.platform === 'linux' ? new SyncedHandle(path, place, handle) : undefined
   return {
-    writeSynced: synced && ((offset, data) => attempt(path, 'synced write', async () => synced.write(offset, data))),
+    writeSynced: synced && ((offset, data) => synced.write(offset, data)),
     read: (offset, length) => attempt(path, 'read', () => readAll(handle, offset, length)),
-    write: (offset, data) => attempt(path, 'write', () => writeAll(handle, offset, data)),
+    write: (offset, data) => writeAll(path, 'write', handle, offset, data),
     sync: () => attempt(path, 'sync', () => handle.datasync()),
     truncate: (size) => attempt(path, 'truncate', () => handle.truncate(size)),
     size: () => attempt(path, 'stat', async () => (await handle.stat()).size),
@@ -142,23 +142,26 @@ function rawFile(path: string, place: string, handle: FileHandle): Parameters<ty
 
 /** A second handle of a file, opened when it is first needed, through which a write is durable once it returns. */
 class SyncedHandle {
+  readonly #path: string
   readonly #place: string
   readonly #first: FileHandle
   #second: FileHandle | undefined
   #opened = false
 
-  constructor(place: string, first: FileHandle) {
+  constructor(path: string, place: string, first: FileHandle) {
+    this.#path = path
     this.#place = place
     this.#first = first
   }
 
-  async write(offset: number, data: Uint8Array): Promise<void> {
-    if (!this.#opened) {
-      this.#second = await this.#open()
+  write(offset: number, data: Uint8Array): Promise<void> {
+    if (this.#second) return writeAll(this.#path, 'synced write', this.#second, offset, data)
+    return attempt(this.#path, 'synced write', async () => {
+      if (!this.#opened) this.#second = await this.#open()
       this.#opened = true
-    }
-    await writeAll(this.#second ?? this.#first, offset, data)
-    if (!this.#second) await this.#first.datasync()
+      await writeAll(this.#path, 'synced write', this.#second ?? this.#first, offset, data)
+      if (!this.#second) await this.#first.datasync()
+    })
   }
 
   /** Undefined when the name is another file's by now, or nobody's. */
@@ -194,27 +197,44 @@ async function readAll(handle: FileHandle, offset: number, length: number): Prom
   return data
 }
 
-async function writeAll(handle: FileHandle, offset: number, data: Uint8Array): Promise<void> {
-  for (let put = 0; put < data.length;) {
-    const { bytesWritten } = await handle.write(data, put, data.length - put, offset + put)
-    put += bytesWritten
-  }
+/** By the number of the open file: a handle makes several promises for each of its calls. */
+function writeAll(
+  path: string,
+  operation: string,
+  { fd }: FileHandle,
+  offset: number,
+  data: Uint8Array,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const from = (put: number): void =>
+      write(fd, data, put, data.length - put, offset + put, (error, written) => {
+        if (error) reject(failure(path, operation, error))
+        else if (put + written < data.length) from(put + written)
+        else resolve()
+      })
+    from(0)
+  })
 }
 
 async function attempt<T>(path: string, operation: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
-    switch (codeOfSystem(cause)) {
-      case 'ENOENT':
-      case 'ENOTDIR':
-        throw new DiskMissing(path, { cause })
-      case 'ENOSPC':
-      case 'EDQUOT':
-      case 'EFBIG':
-        throw new DiskFull(path, { cause })
-      default:
-        throw new DiskFailed(path, operation, { cause })
-    }
+    throw failure(path, operation, cause)
+  }
+}
+
+function failure(path: string, operation: string, cause: unknown): Error {
+  if (cause instanceof DiskMissing || cause instanceof DiskFull || cause instanceof DiskFailed) return cause
+  switch (codeOfSystem(cause)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new DiskMissing(path, { cause })
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new DiskFull(path, { cause })
+    default:
+      return new DiskFailed(path, operation, { cause })
   }
 }

@@ -69,13 +69,12 @@ export function sectorsFor(lengthBytes: number): number {
 
 export function encodeHead(head: SegmentHead): Uint8Array<ArrayBuffer> {
   const sector = new Uint8Array(sectorBytes)
-  const view = new DataView(sector.buffer)
   sector.set(magic)
-  setWhole(view, 8, head.number)
+  putWhole(sector, 8, head.number)
   sector.set(head.logId, 16)
   sector.set(head.salt, 32)
-  setWhole(view, 48, head.sizeBytes)
-  view.setUint32(carriedBytes, nonZero(crc32c(sector, 0, 0, carriedBytes)), true)
+  putWhole(sector, 48, head.sizeBytes)
+  put32(sector, carriedBytes, nonZero(crc32c(sector, 0, 0, carriedBytes)))
   return sector
 }
 
@@ -92,17 +91,16 @@ export function decodeHead(sector: Uint8Array): SegmentHead | undefined {
 /** Seeds the seals of one segment. */
 export function sealSeed({ number, logId, salt }: SegmentHead): number {
   const own = new Uint8Array(8)
-  setWhole(viewOf(own), 0, number)
+  putWhole(own, 0, number)
   return crc32c(own, crc32c(salt, crc32c(logId)))
 }
 
 const place = new Uint8Array(16)
-const placeView = viewOf(place)
 
 function sealOf(bytes: Uint8Array, at: number, seed: number, sector: number, batch: number, first: boolean): number {
-  placeView.setUint32(0, sector, true)
-  setWhole(placeView, 4, batch)
-  placeView.setUint32(12, first ? 1 : 0, true)
+  put32(place, 0, sector)
+  putWhole(place, 4, batch)
+  place[12] = first ? 1 : 0
   return nonZero(crc32c(bytes, crc32c(place, seed), at, at + carriedBytes))
 }
 
@@ -121,29 +119,42 @@ export function encodeBatch(
   const lengthBytes = batchHeadBytes + recordsBytes(records)
   const sectors = sectorsFor(lengthBytes)
   const bytes = new Uint8Array(sectors * sectorBytes)
-  const view = viewOf(bytes)
-  setWhole(view, 0, head.number)
-  setWhole(view, 8, head.covered)
-  view.setUint32(16, lengthBytes, true)
-  view.setUint32(20, records.length, true)
-  view.setUint32(24, head.sumBefore, true)
-  view.setUint32(28, head.firstSegment, true)
+  putWhole(bytes, 0, head.number)
+  putWhole(bytes, 8, head.covered)
+  put32(bytes, 16, lengthBytes)
+  put32(bytes, 20, records.length)
+  put32(bytes, 24, head.sumBefore)
+  put32(bytes, 28, head.firstSegment)
   let at = batchHeadBytes
   let sum = head.sumBefore
-  const own = new Uint8Array(recordHeadBytes)
-  const ownView = viewOf(own)
   for (const { kind, payload } of records) {
-    ownView.setUint32(0, payload.length, true)
-    own[4] = kind
-    sum = crc32c(payload, crc32c(own, sum, 0, 5))
-    ownView.setUint32(5, sum, true)
-    at = put(bytes, put(bytes, at, own), payload)
+    put32(recordHead, 0, payload.length)
+    recordHead[4] = kind
+    sum = crc32c(payload, crc32c(recordHead, sum, 0, 5))
+    put32(recordHead, 5, sum)
+    at = put(bytes, put(bytes, at, recordHead), payload)
   }
   for (let index = 0; index < sectors; index++) {
     const from = index * sectorBytes
-    view.setUint32(from + carriedBytes, sealOf(bytes, from, seed, sector + index, head.number, index === 0), true)
+    put32(bytes, from + carriedBytes, sealOf(bytes, from, seed, sector + index, head.number, index === 0))
   }
   return { bytes, sum }
+}
+
+/** Made once: a typed array and its view for each batch and record cost more than what is put into them. */
+const recordHead = new Uint8Array(recordHeadBytes)
+
+/** Little-endian; what is above the 32nd bit is left out. */
+function put32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+  bytes[at + 1] = value >>> 8
+  bytes[at + 2] = value >>> 16
+  bytes[at + 3] = value >>> 24
+}
+
+function putWhole(bytes: Uint8Array, at: number, value: number): void {
+  put32(bytes, at, value % 2 ** 32)
+  put32(bytes, at + 4, Math.floor(value / 2 ** 32))
 }
 
 /** Copies into what sectors carry, from the place `at` in the file on; gives the place behind. */
@@ -235,11 +246,6 @@ function carried(bytes: Uint8Array, sector: number, length: number): Uint8Array<
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-function setWhole(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % 2 ** 32, true)
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
 }
 
 /** Undefined above 2^53 - 1, which nobody writes. */

@@ -225,6 +225,12 @@ interface Call {
   segment: number
 }
 
+function recordsOf(calls: readonly Call[]): LogRecord[] {
+  const records: LogRecord[] = []
+  for (const call of calls) for (const record of call.records) records.push(record)
+  return records
+}
+
 class FileLog implements SegmentLog {
   readonly #around: Surroundings
   #active: OpenSegment
@@ -344,11 +350,11 @@ class FileLog implements SegmentLog {
       const firstSync = calls.findIndex(({ sync }) => sync)
       // Before a write that is durable by itself nothing may stand that is not.
       const synced = firstSync === 0 && this.#covered === this.#lastBatch
-      if (calls.length === 1) await this.#writeInPieces(calls[0] as Call, synced)
-      else {
-        const records = calls.flatMap((each) => each.records)
-        await this.#write(records, calls, synced)
-      }
+      const [first] = calls as readonly [Call, ...Call[]]
+      if (calls.length > 1) await this.#write(recordsOf(calls), calls, synced)
+      else if (batchHeadBytes + first.bytes <= this.#around.limits.batchMaxBytes)
+        await this.#write(first.records, calls, synced)
+      else await this.#writeInPieces(first)
       // Whoever needs no sync but comes after one who does is told after it: the order of the calls is that of the answers.
       const written = firstSync === -1 ? calls : calls.slice(0, firstSync)
       for (const { done, segment } of written) done.resolve(segment)
@@ -363,7 +369,7 @@ class FileLog implements SegmentLog {
   }
 
   /** One call, in as many batches as it takes. */
-  async #writeInPieces(call: Call, synced: boolean): Promise<void> {
+  async #writeInPieces(call: Call): Promise<void> {
     const { batchMaxBytes } = this.#around.limits
     let from = 0
     let bytes = batchHeadBytes
@@ -376,7 +382,7 @@ class FileLog implements SegmentLog {
       }
       bytes += own
     }
-    await this.#write(from === 0 ? call.records : call.records.slice(from), [call], synced && from === 0)
+    await this.#write(from === 0 ? call.records : call.records.slice(from), [call], false)
   }
 
   /** `synced`: durable by itself where the disk can do that, and else still to be synced. */

@@ -114,8 +114,8 @@ describe('files disk', () => {
     const codes = (await Promise.allSettled(calls)).map((each) =>
       each.status === 'rejected' ? (each.reason as { code?: string }).code : 'written',
     )
-    expect(codes.filter((code) => code === 'written')).toHaveLength(4096)
-    expect(codes.filter((code) => code === 'base.limit_exceeded')).toHaveLength(904)
+    expect(codes.filter((code) => code === 'written')).toHaveLength(4097)
+    expect(codes.filter((code) => code === 'base.limit_exceeded')).toHaveLength(903)
     await file.write(0, new Uint8Array(1))
   })
 })
