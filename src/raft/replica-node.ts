@@ -146,6 +146,9 @@ export class ReplicaNode {
   /** Steps a message of another member. What the core refuses is told to the log of the process, and nothing is changed. */
   receive(received: Message): void {
     if (this.#stopped) return
+    // A process that was stopped hears of others' reads before its timers tell it that its lease is over.
+    if (this.#settings.lease) this.catchUp()
+    if (this.#stopped) return
     try {
       this.raw.step(received)
     } catch (error) {
@@ -229,7 +232,7 @@ export class ReplicaNode {
    * given away before, and given once more.
    */
   #notice(): void {
-    const { term, role, leader } = this.raw.basicStatus()
+    const { term, role, leader } = this.raw
     if (term === this.#term && role === this.#role && leader === this.#leader) return
     this.#term = term
     this.#role = role

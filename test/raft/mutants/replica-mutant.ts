@@ -121,6 +121,21 @@ export const replicaMutants: readonly ReplicaMutant[] = [
     caughtBy: 30,
   },
   {
+    name: 'a leader that was stopped serves reads of followers by a lease that is over',
+    source: 'found here: messages may be seen before the timer that tells of the time',
+    changes: [
+      {
+        file: 'replica-node.ts',
+        from: '    if (this.#settings.lease) this.catchUp()\n    if (this.#stopped) return\n',
+        to: '',
+      },
+    ],
+    caughtBy: {
+      file: 'replica-lease.test.ts',
+      test: 'serves no read of a follower that comes before the first tick',
+    },
+  },
+  {
     name: 'the answer to a read of an earlier life confirms one of this life',
     source: 'etcd issue 20418, over a restart',
     changes: [{ file: 'replica-reads.ts', from: 'this.#life = life', to: 'this.#life = life.map(() => 0)' }],
