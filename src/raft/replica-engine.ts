@@ -267,7 +267,7 @@ export class ReplicaEngine<State, Command, Result> {
   #collect(): void {
     const node = this.#node
     if (node === undefined) return
-    const { role, leader, leadTransferee } = node.raw.basicStatus()
+    const { role, leader, leadTransferee } = node.raw
     const nowMs = Math.floor(this.settings.clock.now())
     if (role === 'StateLeader') {
       // What comes while a save is under way goes into the next one together: one append, one save, one sync.

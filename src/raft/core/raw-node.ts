@@ -15,6 +15,7 @@
  */
 import { OutOfOrder } from '../error.ts'
 import type { RaftConfig } from './config.ts'
+import type { Role } from './event.ts'
 import { checkMessage } from './check-message.ts'
 import { marshalConfChange } from './conf-change-codec.ts'
 import { applyConfChange } from './membership.ts'
@@ -146,6 +147,20 @@ export class RawNode {
 
   status(): Status {
     return statusOf(this.#machine)
+  }
+
+  /** As in the status, without a copy, for whoever asks at every turn. */
+  get term(): number {
+    return this.#machine.term
+  }
+  get role(): Role {
+    return this.#machine.role
+  }
+  get leader(): MemberId {
+    return this.#machine.leader
+  }
+  get leadTransferee(): MemberId {
+    return this.#machine.leadTransferee
   }
 
   /** Without a copy of the progress of all members. */
