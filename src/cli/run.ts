@@ -24,6 +24,11 @@ const commands: readonly Entry[] = [
     load: async () => (await import('./convene.ts')).conveneCommand,
   },
   {
+    name: 'poll',
+    summary: 'count a file of ballots by a named rule, and check the record of a sealed poll',
+    load: async () => (await import('./poll.ts')).pollCommand,
+  },
+  {
     name: 'replay',
     summary: 'print a finished convening from its journal',
     load: async () => (await import('./replay.ts')).replayCommand,

@@ -36,6 +36,21 @@ export class AgendaInvalid extends ColloquyError {
   }
 }
 
+/** A file of ballots is no YAML and no JSON, or says what cannot be counted by. */
+export class PollFileInvalid extends ColloquyError {
+  override readonly code = 'convene.poll_file_invalid'
+  readonly file: string
+  /** In order of their place; `problemsListedMax` at most. */
+  readonly problems: readonly AgendaProblem[]
+  constructor(file: string, problems: readonly AgendaProblem[], options?: ErrorOptions) {
+    const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+    const lines = sorted.map(({ line, column, path, message }) => `${file}:${line}:${column} ${path}: ${message}`)
+    super(listed('the poll cannot be counted', lines), options)
+    this.file = file
+    this.problems = sorted.slice(0, problemsListedMax)
+  }
+}
+
 /** The agenda could not be read at all: not there, not a file, too large. */
 export class AgendaUnreadable extends ColloquyError {
   override readonly code = 'convene.agenda_unreadable'

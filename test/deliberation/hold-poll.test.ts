@@ -13,7 +13,7 @@ import { panelist, vote } from './panelist.ts'
 
 const key = (seed: number) => predictableEntropy(seededRandom(seed)).bytes(32)
 const rank = (text: string): Vote =>
-  vote('', { ballot: { kind: 'ranked', ranking: [...text].map((each) => [each]) }, reason: `because of ${text}` })
+  vote('', { ballot: { kind: 'ranked', ranking: text.split('').map((each) => [each]) }, reason: `because of ${text}` })
 const ballots: Readonly<Record<string, Vote>> = { ann: rank('AB'), bob: rank('BA'), cyd: rank('AB') }
 
 function hold(
@@ -168,7 +168,7 @@ describe('a sealed poll whose key is lost before the reveals', () => {
     const swapped = items
       .slice(0, 3)
       .map((item, at) => ({ ...item, sealed: (items[(at + 1) % 3] as { sealed: string }).sealed }))
-    const { result: again } = hold(plan, { recorded: swapped as PollItem[] })
+    const { result: again } = hold(plan, { recorded: swapped })
     expect((await again).audit?.unrevealed).toHaveLength(3)
   })
 })
