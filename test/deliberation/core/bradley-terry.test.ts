@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { bradleyTerry } from '../../../src/deliberation/core/bradley-terry.ts'
+import type { Match } from '../../../src/deliberation/core/bradley-terry.ts'
+import { seededRandom } from '../../../src/base/random.ts'
+
+function won(winner: string, loser: string, weight = 1): Match {
+  return { winner, loser, weight }
+}
+
+function log(fit: ReturnType<typeof bradleyTerry>, name: string): number {
+  return fit.strengths.find((each) => each.name === name)!.logStrength
+}
+
+/** Every player beats the next in a ring, so that all hang together; then any matches. */
+const matches = fc
+  .array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 }), fc.boolean()), { maxLength: 25 })
+  .map((drawn) => [
+    ...[0, 1, 2, 3, 4].map((at): Match => won(`p${at}`, `p${(at + 1) % 5}`)),
+    ...drawn.filter(([a, b]) => a !== b).map(([a, b, tie]): Match => ({ winner: `p${a}`, loser: `p${b}`, tie })),
+  ])
+
+describe('strengths by Bradley and Terry', () => {
+  it('of two players are the odds of their wins, with the error of a logit', () => {
+    const fit = bradleyTerry([won('a', 'b', 3), won('b', 'a', 1)])
+    expect(log(fit, 'a') - log(fit, 'b')).toBeCloseTo(Math.log(3), 9)
+    // The variance of the logit is 1/3 + 1/1; that of each from the mean of both is a quarter of it.
+    expect(fit.strengths[0]!.standardError).toBeCloseTo(Math.sqrt(4 / 3) / 2, 9)
+    expect(fit.converged).toBe(true)
+  })
+
+  it('make what each would be expected to win what it has won', () => {
+    fc.assert(
+      fc.property(matches, (given) => {
+        const fit = bradleyTerry(given)
+        for (const { name, wins } of fit.strengths) {
+          let expected = 0
+          for (const { winner, loser } of given) {
+            if (winner !== name && loser !== name) continue
+            const other = winner === name ? loser : winner
+            expected += 1 / (1 + Math.exp(log(fit, other) - log(fit, name)))
+          }
+          expect(expected).toBeCloseTo(wins, 6)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('do not depend on the order of the matches, nor on names, and turn round when every result does', () => {
+    fc.assert(
+      fc.property(matches, fc.integer(), (given, seed) => {
+        const fit = bradleyTerry(given)
+        const shuffled = bradleyTerry(seededRandom(seed).shuffle(given))
+        const turned = bradleyTerry(given.map((each) => ({ ...each, winner: each.loser, loser: each.winner })))
+        for (const { name, logStrength } of fit.strengths) {
+          expect(log(shuffled, name)).toBeCloseTo(logStrength, 6)
+          expect(log(turned, name)).toBeCloseTo(-logStrength, 6)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('recover the order of players whose strengths are known', () => {
+    const random = seededRandom('arena')
+    const strengths = [3, 1.8, 1, 0.5, 0.2]
+    const games = Array.from({ length: 3000 }, () => {
+      const [a, b] = random.shuffle([0, 1, 2, 3, 4]) as [number, number]
+      const first = random.float() < strengths[a]! / (strengths[a]! + strengths[b]!)
+      return won(`p${first ? a : b}`, `p${first ? b : a}`)
+    })
+    const fit = bradleyTerry(games)
+    expect(fit.strengths.map(({ name }) => name)).toEqual(['p0', 'p1', 'p2', 'p3', 'p4'])
+    for (const [at, strength] of strengths.entries()) {
+      const error = fit.strengths[at]!.standardError
+      const mean = strengths.reduce((sum, each) => sum + Math.log(each), 0) / 5
+      expect(Math.abs(log(fit, `p${at}`) - (Math.log(strength) - mean))).toBeLessThan(4 * error)
+    }
+  })
+
+  it('have no bound where wins do not lead back, which is a typed error that names the groups', () => {
+    const given = [won('a', 'b'), won('b', 'a'), won('a', 'c'), won('d', 'e')]
+    const groups = [['a', 'b'], ['c'], ['d'], ['e']]
+    expect(() => bradleyTerry(given)).toThrow(
+      expect.objectContaining({ code: 'deliberation.matches_disconnected', groups }),
+    )
+    const fit = bradleyTerry(given, { prior: 0.5 })
+    expect(log(fit, 'a')).toBeGreaterThan(log(fit, 'c'))
+    expect(fit.strengths.every(({ logStrength, standardError }) => Number.isFinite(logStrength + standardError))).toBe(
+      true,
+    )
+  })
+
+  it('take a tie for half a win of each', () => {
+    const fit = bradleyTerry([{ winner: 'a', loser: 'b', tie: true }])
+    expect(log(fit, 'a')).toBeCloseTo(0, 12)
+    expect(fit.strengths.map(({ wins }) => wins)).toEqual([0.5, 0.5])
+  })
+
+  it.each([[[won('a', 'a')]], [[won('a', 'b', 0)]], [[won('a', 'b', Number.NaN)]], [[won('', 'b')]]])(
+    'refuse matches that are none: %j',
+    (given) => {
+      expect(() => bradleyTerry(given)).toThrow(expect.objectContaining({ code: 'base.invalid_argument' }))
+    },
+  )
+
+  it('of nobody are none', () => {
+    expect(bradleyTerry([])).toEqual({ strengths: [], iterations: 0, converged: true })
+  })
+})
