@@ -88,6 +88,9 @@ function traced(participant: Participant, telemetry: Telemetry): Participant {
         return vote
       }),
     observe: (contribution) => participant.observe?.(contribution),
+    ...(participant.estimate && { estimate: (turn) => participant.estimate!(turn) }),
+    ...(participant.bid && { bid: (turn, signal) => participant.bid!(turn, signal) }),
+    ...(participant.choose && { choose: (turn, candidates, signal) => participant.choose!(turn, candidates, signal) }),
   }
 }
 

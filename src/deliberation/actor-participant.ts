@@ -6,7 +6,7 @@
 import type { ActorRef } from '../actor/actor.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
 import type { Random } from '../base/random.ts'
-import type { Contribution, Motion, Participant, Speech, Turn, Vote } from './participant.ts'
+import type { Bid, Chosen, Contribution, Motion, Participant, Speech, Turn, Vote } from './participant.ts'
 
 export interface ActorTurn extends Omit<Turn, 'random' | 'preview'> {
   /** For `seededRandom`: the same for the same turn of the same discussion. */
@@ -23,6 +23,12 @@ export interface DeliberatingActor {
   cast(motion: ActorMotion): Vote
 }
 
+/** What an actor understands besides that bids, or moderates. */
+export interface FloorActor {
+  bid(turn: ActorTurn): Bid
+  choose(asked: { readonly turn: ActorTurn; readonly candidates: readonly string[] }): Chosen
+}
+
 export interface ActorParticipantOptions {
   /** Unique in the discussion. */
   readonly name: string
@@ -31,6 +37,10 @@ export interface ActorParticipantOptions {
   readonly kind?: string
   /** Is sent `observe` with each contribution, and needs a handler of that name. Default false. */
   readonly observes?: boolean
+  /** Bids for the floor, and needs a handler `bid`. Default false. */
+  readonly bids?: boolean
+  /** Moderates, and needs a handler `choose`. Default false. */
+  readonly chooses?: boolean
   /** The longest that a call may take; the discussion's own limits usually end it earlier. Default 600,000. */
   readonly timeoutMs?: number
 }
@@ -39,18 +49,30 @@ export interface ActorParticipantOptions {
 export function actorParticipant(options: ActorParticipantOptions): Participant {
   const { ref } = options
   const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs ?? 600_000, 1)
+  const floor = ref as unknown as ActorRef<FloorActor>
   const observer = ref as unknown as ActorRef<{ observe(contribution: Contribution): void }>
   return {
     name: plainName('name', options.name, 128),
     kind: plainName('kind', options.kind ?? 'actor', 128),
-    contribute({ random, preview: _preview, ...turn }, signal) {
-      return ref.with({ timeoutMs, signal }).call('contribute', { ...turn, seed: seedOf(random) })
+    contribute(turn, signal) {
+      return ref.with({ timeoutMs, signal }).call('contribute', actorTurn(turn))
     },
     cast({ random, ...motion }, signal) {
       return ref.with({ timeoutMs, signal }).call('cast', { ...motion, seed: seedOf(random) })
     },
+    ...(options.bids === true && {
+      bid: (turn, signal) => floor.with({ timeoutMs, signal }).call('bid', actorTurn(turn)),
+    }),
+    ...(options.chooses === true && {
+      choose: (turn, candidates, signal) =>
+        floor.with({ timeoutMs, signal }).call('choose', { turn: actorTurn(turn), candidates }),
+    }),
     ...(options.observes === true && { observe: (contribution) => observer.send('observe', contribution) }),
   }
+}
+
+function actorTurn({ random, preview: _preview, ...turn }: Turn): ActorTurn {
+  return { ...turn, seed: seedOf(random) }
 }
 
 function seedOf(random: Random): number {

@@ -27,7 +27,8 @@ import type { Ballot } from '../vote/ballot.ts'
 export const stancePrior = 0.2
 const heardFactor = 1.5
 
-interface Weighed {
+/** An option as the evidence weighs it. */
+export interface Weighed {
   readonly option: string
   readonly score: number
   readonly for: number
@@ -38,6 +39,13 @@ interface Weighed {
 }
 
 export function vote(voice: Voice, motion: Motion): { readonly ballot: Ballot; readonly reason: string } {
+  const weighed = opinion(voice, motion)
+  const { ballot, told } = ballotOf(motion, weighed)
+  return { ballot, reason: `${reasonOf(motion.ballot, weighed)}${told}` }
+}
+
+/** What it thinks of each option, in their order. */
+export function opinion(voice: Voice, motion: Pick<Motion, 'topic' | 'options' | 'transcript'>): readonly Weighed[] {
   const view = viewOf(voice.index, motion.topic, motion.options, viewpoint(voice))
   const stance = readStance(voice.stance, view.options)
   const heard = motion.transcript.flatMap(({ quotes }) => quotes.filter((quote) => quote.verified))
@@ -50,9 +58,7 @@ export function vote(voice: Voice, motion: Motion): { readonly ballot: Ballot; r
     ...distinct(alone).map((finding) => ({ finding, factor: 1 })),
     ...distinct(quoted).map((finding) => ({ finding, factor: heardFactor })),
   ]
-  const weighed = view.options.map((_profile, option) => weigh(view, option, evidence, stance))
-  const { ballot, told } = ballotOf(motion, weighed)
-  return { ballot, reason: `${reasonOf(motion.ballot, weighed)}${told}` }
+  return view.options.map((_profile, option) => weigh(view, option, evidence, stance))
 }
 
 function withClaim(view: View, quote: Quote): Finding {

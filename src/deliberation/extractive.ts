@@ -7,8 +7,8 @@
  */
 import { Aborted } from '../base/error.ts'
 import { plainName } from '../base/limit.ts'
+import { act, leastHeard, positionOf, urgencyOf } from './extractive-acts.ts'
 import { vote } from './extractive-ballot.ts'
-import { speak } from './extractive-speech.ts'
 import type { Voice } from './extractive-speech.ts'
 import type { Participant, Speech, Usage } from './participant.ts'
 import type { PassageIndex } from './passage-index.ts'
@@ -38,17 +38,28 @@ export function extractive(options: ExtractiveOptions): Participant {
     kind: 'extractive',
     async contribute(turn, signal): Promise<Speech> {
       checkSignal(signal, name)
-      const { lines, quotes, answers } = speak(voice, turn)
+      const { lines, quotes, answers } = act(voice, turn)
       checkSignal(signal, name)
-      if (lines.length === 0) return { text: nothingNew, quotes: [], usage: usageOf(nothingNew), pass: true }
+      const position = positionOf(voice, turn)
+      const held = position ? { position } : {}
+      if (lines.length === 0) return { text: nothingNew, quotes: [], usage: usageOf(nothingNew), ...held, pass: true }
       for (const [at, line] of lines.entries()) turn.preview(at === 0 ? line : `\n${line}`)
       const text = lines.join('\n')
-      return { text, quotes, usage: usageOf(text), ...(answers.length > 0 && { answers }) }
+      return { text, quotes, usage: usageOf(text), ...held, ...(answers.length > 0 && { answers }) }
     },
     async cast(motion, signal) {
       checkSignal(signal, name)
       const { ballot, reason } = vote(voice, motion)
       return { ballot, reason, usage: usageOf(reason) }
+    },
+    async bid(turn, signal) {
+      checkSignal(signal, name)
+      return { urgency: urgencyOf(voice, turn), usage: usageOf('') }
+    },
+    async choose(turn, candidates, signal) {
+      checkSignal(signal, name)
+      const { speaker, reason } = leastHeard(turn, candidates)
+      return { speaker, reason, usage: usageOf(reason) }
     },
   }
 }

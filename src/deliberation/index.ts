@@ -1,6 +1,12 @@
 /** The face of the room: participants, discussions and polls. */
 export { actorParticipant } from './actor-participant.ts'
-export type { ActorMotion, ActorParticipantOptions, ActorTurn, DeliberatingActor } from './actor-participant.ts'
+export type {
+  ActorMotion,
+  ActorParticipantOptions,
+  ActorTurn,
+  DeliberatingActor,
+  FloorActor,
+} from './actor-participant.ts'
 export { cleanText } from './clean.ts'
 export { all, any } from './core/plan.ts'
 export type { Budget, DiscussionEnd, DiscussionPlan, Floor, Spend, Stop, Topology } from './core/plan.ts'

@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts'
 import type { Model, ModelMessage } from '../model/model.ts'
 import { fenceOf } from './fence.ts'
 import type { Fence } from './fence.ts'
-import type { Contribution } from './participant.ts'
+import type { Contribution, Draft } from './participant.ts'
 import type { PassageHit, PassageIndex } from './passage-index.ts'
 
 export interface Persona {
@@ -24,6 +24,8 @@ export interface Occasion {
   readonly options: readonly string[]
   readonly transcript: readonly Contribution[]
   readonly random: Random
+  /** A text under work. */
+  readonly draft?: Draft
 }
 
 export interface PromptLimits {
@@ -53,13 +55,13 @@ export function buildPrompt(
   const system = rules(self, fence, limits.replyTokensMax)
   const question = questionText(occasion)
   const count = (text: string) => model.countTokens(text)
-  // What roles, separators and the frames of the parts may cost besides their text.
-  const fixed = count(system) + count(question) + count(task) + framesTokens
+  const draft = draftText(occasion.draft, fence)
+  const fixed = count(system) + count(question) + count(draft) + count(task) + framesTokens
   const room = limits.inputTokensMax - fixed
   if (room < 0) throw new LimitExceeded('contextTokensMax', limits.inputTokensMax, fixed)
   const talk = showTranscript(occasion.transcript, self.name, fence, count, Math.floor(room / 2))
   const evidence = showEvidence(find(index, self, occasion, limits.passagesMax), fence, count, room - talk.tokens)
-  const parts = [question, evidence.text, talk.text, task].filter((part) => part !== '')
+  const parts = [question, evidence.text, talk.text, draft, task].filter((part) => part !== '')
   return {
     messages: [
       { role: 'system', content: system },
@@ -69,7 +71,8 @@ export function buildPrompt(
   }
 }
 
-const framesTokens = 160
+/** What roles, separators and the frames of the parts may cost besides their text. */
+export const framesTokens = 160
 
 function rules({ name, persona, stance }: Persona, fence: Fence, replyTokensMax: number): string {
   const words = Math.max(30, Math.floor(replyTokensMax / 2))
@@ -147,6 +150,11 @@ function showEvidence(
     text: `${fence.open('evidence')}\n${ordered.map(({ text }) => text).join('\n\n')}\n${fence.close}`,
     sources: [...new Set(ordered.map(({ hit }) => hit.passage.source))],
   }
+}
+
+function draftText(draft: Draft | undefined, fence: Fence): string {
+  if (!draft) return ''
+  return `${fence.open(`draft version ${draft.version}`)}\n${fence.clean(draft.text)}\n${fence.close}`
 }
 
 const contributionLengthMax = 4000

@@ -14,10 +14,22 @@ import type { Model, ModelReply } from '../model/model.ts'
 import { cleanText } from './clean.ts'
 import type { Document } from './document.ts'
 import { ballotSchema, ballotTask, readVote } from './llm-ballot.ts'
-import { buildPrompt } from './llm-prompt.ts'
+import { buildPrompt, framesTokens } from './llm-prompt.ts'
 import type { Occasion, Persona, Prompt, PromptLimits } from './llm-prompt.ts'
 import { readQuotes } from './llm-quotes.ts'
-import type { Contribution, Motion, Participant, Speech, Turn, Usage, Vote } from './participant.ts'
+import { readPosition, turnTask } from './llm-turn.ts'
+import type {
+  Bid,
+  Chosen,
+  Contribution,
+  Estimate,
+  Motion,
+  Participant,
+  Speech,
+  Turn,
+  Usage,
+  Vote,
+} from './participant.ts'
 import type { PassageIndex } from './passage-index.ts'
 import { BallotRefused } from './poll.ts'
 import { quoteFinder } from './quote.ts'
@@ -107,13 +119,18 @@ class LlmParticipant implements Participant {
       onText: (text) => preview.add(text),
     })
     const whole = withoutThoughts(reply.text)
-    const text = cleanText(whole, replyLengthMax)
+    const { text, position } = readPosition(cleanText(whole, replyLengthMax), turn.options)
     if (text === '') throw new LlmSilent(this.#model.name, reply)
     if (whole.trim().length > replyLengthMax) notes.push(`the reply was cut at ${replyLengthMax} characters`)
     if (reply.finishReason === 'length')
       notes.push(`the model stopped at its bound of ${this.#limits.replyTokensMax} tokens`)
     if (reply.finishReason === 'content-filter') notes.push('the provider cut the reply by its content filter')
-    const said = { text, usage: usageOf(reply.usage), ...(notes.length > 0 && { notes }) }
+    const said = {
+      text,
+      usage: usageOf(reply.usage),
+      ...(position && { position }),
+      ...(notes.length > 0 && { notes }),
+    }
     if (/^\W*pass\W*$/i.test(text)) return { ...said, quotes: [], pass: true }
     const quotes = readQuotes(text, { finder: this.#finder, sources: this.#sources, options: turn.options })
     const answers = answersIn(text, turn.transcript, this.name)
@@ -148,6 +165,54 @@ class LlmParticipant implements Participant {
     }
   }
 
+  estimate(turn: Turn): Estimate {
+    const { messages } = this.#prompt(turn, turnTask(turn))
+    const input = messages.reduce((sum, { content }) => sum + this.#model.countTokens(content), framesTokens)
+    return { tokens: input + this.#limits.replyTokensMax }
+  }
+
+  async bid(turn: Turn, signal: AbortSignal): Promise<Bid> {
+    const task =
+      'Do not speak yet. Say how much you want to speak next: 0 if you have nothing new, 1 if the talk must hear it now.'
+    const form = { urgency: { type: 'number', minimum: 0, maximum: 1 } }
+    const { value, usage } = await this.#decide(turn, task, 'bid', form, signal, ({ urgency }) => {
+      if (typeof urgency !== 'number' || !(urgency >= 0 && urgency <= 1))
+        throw new Error('"urgency" is no number from 0 to 1')
+      return urgency
+    })
+    return { urgency: value, usage }
+  }
+
+  async choose(turn: Turn, candidates: readonly string[], signal: AbortSignal): Promise<Chosen> {
+    const list = candidates.map((name, at) => `${at + 1}. ${name}`).join('; ')
+    const task = `You are the moderator and do not speak yourself. Say by its number who is to speak next, so that the talk gets on: ${list}.`
+    const form = { speaker: { type: 'integer', minimum: 1, maximum: candidates.length }, reason: { type: 'string' } }
+    const { value, usage } = await this.#decide(turn, task, 'choice', form, signal, ({ speaker, reason }) => {
+      const name = typeof speaker === 'number' ? candidates[speaker - 1] : undefined
+      if (name === undefined) throw new Error(`"speaker" is no number from 1 to ${candidates.length}`)
+      return { speaker: name, reason: typeof reason === 'string' ? reason : '' }
+    })
+    return { ...value, usage }
+  }
+
+  async #decide<T>(
+    turn: Turn,
+    task: string,
+    name: string,
+    properties: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+    read: (value: Readonly<Record<string, unknown>>) => T,
+  ): Promise<{ readonly value: T; readonly usage: Usage }> {
+    const json = { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
+    const { value, usage } = await generateObject(
+      this.#model,
+      { ...this.#request(this.#prompt(turn, task), turn), schema: { name, json } },
+      (answer) => read(typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {}),
+      this.#call(signal, []),
+    )
+    return { value, usage: usageOf(usage) }
+  }
+
   #prompt(occasion: Occasion, task: string): Prompt {
     const { persona, stance, index } = this.#options
     const self: Persona = {
@@ -180,25 +245,14 @@ class LlmParticipant implements Participant {
   }
 }
 
-function turnTask({ round, rounds, transcript }: Turn): string {
-  if (round === 0)
-    return 'Write your first draft. The others write theirs now, and none sees another. Say what the evidence tells about the options.'
-  const left = rounds - round
-  const last = left === 0 ? ' This is the last round before the vote.' : ''
-  const talk = transcript.some((each) => each.status === 'given')
-    ? 'Answer what was said where the evidence bears on it. '
-    : ''
-  return `Round ${round} of ${rounds}. ${talk}Do not repeat a quote or a point that stands already.${last}`
-}
-
 /** Contributions of others that the text names by number. */
 function answersIn(text: string, transcript: readonly Contribution[], self: string): readonly string[] {
   const numbers = new Set(Array.from(text.matchAll(/#(\d{1,6})\b/g), ([, number]) => Number(number)))
   return transcript.filter((each) => each.participant !== self && numbers.has(each.number)).map((each) => each.id)
 }
 
-function usageOf({ inputTokens, outputTokens, estimated }: Usage): Usage {
-  return { inputTokens, outputTokens, ...(estimated === true && { estimated }) }
+function usageOf({ inputTokens, outputTokens, usd, estimated }: Usage): Usage {
+  return { inputTokens, outputTokens, ...(usd !== undefined && { usd }), ...(estimated === true && { estimated }) }
 }
 
 /** Some local models think aloud before they answer; thoughts are not said. */

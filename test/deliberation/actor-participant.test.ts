@@ -6,6 +6,7 @@ import type { ActorMotion, ActorTurn } from '../../src/deliberation/actor-partic
 import type { Contribution, Speech, Vote } from '../../src/deliberation/participant.ts'
 import { createNode } from '../../src/node/node.ts'
 import { agendaOf, tea } from '../convene/fixture-evidence.ts'
+import { never, turn } from './papers.ts'
 
 const usage = { inputTokens: 0, outputTokens: 0 }
 
@@ -75,5 +76,37 @@ describe('a participant that is an actor', () => {
     ])
     expect(absences[0]?.reason).toContain('failed in contribute')
     expect((await convening.result).status).toBe('decided')
+  })
+})
+
+const chair = actor({
+  type: 'chair',
+  version: 1,
+  state: () => ({}),
+  on: {
+    contribute(): Speech {
+      return { text: 'I give the floor', quotes: [], usage }
+    },
+    cast(): Vote {
+      return { ballot: { kind: 'abstain' }, reason: '', usage }
+    },
+    bid(_ctx, turn: ActorTurn) {
+      return { urgency: turn.round / 10, usage }
+    },
+    choose(_ctx, { candidates }: { readonly turn: ActorTurn; readonly candidates: readonly string[] }) {
+      return { speaker: candidates.at(-1) ?? '', usage }
+    },
+  },
+})
+
+describe('an actor and the floor', () => {
+  it('bids and moderates where it says so', async () => {
+    await using node = await createNode({ name: 'alpha' })
+    const ref = node.spawn(chair, undefined)
+    const plain = actorParticipant({ name: 'ann', ref })
+    expect('bid' in plain || 'choose' in plain).toBe(false)
+    const full = actorParticipant({ name: 'ann', ref, bids: true, chooses: true })
+    expect(await full.bid!(turn(3), never)).toEqual({ urgency: 0.3, usage })
+    expect(await full.choose!(turn(3), ['x', 'y'], never)).toEqual({ speaker: 'y', usage })
   })
 })
