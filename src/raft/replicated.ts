@@ -7,6 +7,7 @@ import { codeOf, toError } from '../base/error.ts'
 import { jsonCodec } from '../base/codec.ts'
 import { type Envelope, decodeEnvelope } from './command-envelope.ts'
 import type { AnyConfChange, Entry } from './core/message.ts'
+import { BrokenInvariant } from './error.ts'
 import { freezePlain } from './freeze-plain.ts'
 import { MemberBook, type MemberChange } from './member-book.ts'
 import { InvalidResult } from './replica-error.ts'
@@ -76,10 +77,9 @@ export class Replicated<State, Command, Result> {
     return this.#members
   }
 
-  /** Applies a normal entry. Throws `raft.invalid_frame` where the log holds what this version cannot read: it must not go on. */
+  /** Applies a normal entry. Throws `raft.invalid_frame` where the log holds what this version cannot read, `raft.broken_invariant` at a gap: it must not go on. */
   apply(entry: Entry): Effect {
-    this.#index = entry.index
-    this.#term = entry.term
+    this.#enter(entry)
     if (entry.data === undefined || entry.data.length === 0) return nothing
     const envelope = decodeEnvelope(entry.data)
     if (envelope.timeMs > this.#timeMs) this.#timeMs = envelope.timeMs
@@ -105,9 +105,15 @@ export class Replicated<State, Command, Result> {
 
   /** Applies a change of the configuration, once the core has taken it; undefined for one that the core refused. */
   applyChange(entry: Entry, change: AnyConfChange | undefined): MemberChange | undefined {
-    this.#index = entry.index
-    this.#term = entry.term
+    this.#enter(entry)
     return change && this.#members.apply(change)
+  }
+
+  /** Entries come one behind the other: a state with a gap would be another one than that of the other members. */
+  #enter({ index, term }: Entry): void {
+    if (index !== this.#index + 1) throw new BrokenInvariant(`entry ${index} was to be applied after ${this.#index}`)
+    this.#index = index
+    this.#term = term
   }
 
   #command({ session, sequence, acknowledged, command }: Envelope & { readonly kind: 'command' }): Effect {

@@ -257,8 +257,13 @@ export class Client {
   async #session(seat: Seat, idleTimeoutMs: number): Promise<Held | undefined> {
     const { life } = seat
     const held = this.#held
-    if (held !== undefined && held.life === held.seat.life && held.seat.up) return held
+    const lives = held !== undefined && held.life === held.seat.life && held.seat.up
+    if (lives && this.#random.integer(25) > 0) return held
     this.#held = undefined
+    if (lives) {
+      const closing = await held.seat.call(() => held.session.close(), giveUpMs)
+      if (closing.kind === 'ok') this.#world.count('sessions closed')
+    }
     const outcome = await seat.call((raft) => raft.session({ idleTimeoutMs }), giveUpMs)
     if (outcome.kind !== 'ok' || life !== seat.life) return undefined
     this.#held = { session: outcome.value, seat, life, sequence: 0 }

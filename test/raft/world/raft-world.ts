@@ -32,7 +32,7 @@ export function raftWorld(seed: number, { plan: changes, ...options }: RaftWorld
     {
       seed,
       weather: { latencyMinMs: 1, latencyMaxMs: 6 },
-      atLeast: { acknowledged: 25, reads: 5, elections: 2, crashes: 1, 'decisions followed': 40 },
+      atLeast: { acknowledged: 15, reads: 5, elections: 1, 'decisions followed': 15 },
       replay: `node test/raft/world/main.ts --seed ${seed}`,
       ...options,
     },

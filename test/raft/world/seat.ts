@@ -104,7 +104,7 @@ export class Seat {
         if (this.ports === ports) this.#witness.told(name, command, index, term, before, after)
       }),
       log,
-      transport: simTransport(ports, { kind, resendMs: 200, idleTimeoutMs: 2000 }),
+      transport: simTransport(ports, { kind, streamChunkBytes: 1024, resendMs: 200, idleTimeoutMs: 2000 }),
       heartbeatMs,
       electionTimeoutMs,
       timeoutMs: 1500,
@@ -122,6 +122,7 @@ export class Seat {
     void this.#watchPhase(ports, life)
     void this.#watchLeaders(raft)
     void this.#watchLeadership(ports, raft)
+    void this.#confirm(ports, raft)
     void this.#follow(ports, raft)
   }
 
@@ -173,6 +174,23 @@ export class Seat {
         await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
         if (raft.leader()?.self === true && raft.leader()?.fencing === fencing)
           this.#witness.violate('leadership ends when it ends', `${this.name} still leads with ${fencing}`)
+      } catch (error) {
+        if (!waits.has(codeOf(error))) throw error
+      }
+    }
+  }
+
+  /** Whoever thinks that it leads has it confirmed, as it would before each thing that it does. */
+  async #confirm(ports: Ports, raft: Member): Promise<void> {
+    for (;;) {
+      await sleep(ports.clock, 40)
+      if (raft.status().phase === 'failed') return
+      if (raft.leader()?.self !== true) continue
+      const before = this.#witness.confirmedFencing
+      try {
+        const { fencing } = await raft.leadership({ timeoutMs: 1000 })
+        this.#witness.confirmed(this.name, before, fencing)
+        ports.count('leaderships confirmed again')
       } catch (error) {
         if (!waits.has(codeOf(error))) throw error
       }

@@ -13,6 +13,7 @@ const atATime = 4
 const rare = [
   'acknowledged when retried',
   'answers given again',
+  'crashes',
   'decisions compacted',
   'fault.partition',
   'fault.pause',
@@ -25,6 +26,7 @@ const rare = [
   'net.duplicated',
   'outages',
   'outcomes unknown',
+  'sessions closed',
   'sessions expired',
   'snapshots seen',
   'stores lost',
