@@ -86,7 +86,7 @@ function synthesis({ options, transcript }: Turn): Said {
     ) as [Quote[], Quote[]]
     const holders = [...held].filter(([, each]) => each === option).map(([name]) => name)
     const who = holders.length === 0 ? 'nobody holds it best' : `held best by ${holders.join(', ')}`
-    lines.push(`“${option}”: ${inFavour.length} verified quotes for it, ${opposed.length} against it; ${who}.`)
+    lines.push(`“${option}”, verified quotes: ${inFavour.length} for it, ${opposed.length} against it; ${who}.`)
     for (const quote of [...inFavour.slice(0, quotesEachWay), ...opposed.slice(0, quotesEachWay)]) {
       lines.push(lineOf(quote))
       shown.push(quote)

@@ -42,7 +42,10 @@ export function extractive(options: ExtractiveOptions): Participant {
       checkSignal(signal, name)
       const position = positionOf(voice, turn)
       const held = position ? { position } : {}
-      if (lines.length === 0) return { text: nothingNew, quotes: [], usage: usageOf(nothingNew), ...held, pass: true }
+      if (lines.length === 0) {
+        const nothing = turn.act === 'dissent' ? nothingContrary : nothingNew
+        return { text: nothing, quotes: [], usage: usageOf(nothing), ...held, pass: true }
+      }
       for (const [at, line] of lines.entries()) turn.preview(at === 0 ? line : `\n${line}`)
       const text = lines.join('\n')
       return { text, quotes, usage: usageOf(text), ...held, ...(answers.length > 0 && { answers }) }
@@ -65,6 +68,7 @@ export function extractive(options: ExtractiveOptions): Participant {
 }
 
 const textMaxLength = 4000
+const nothingContrary = 'I hold nothing that most of the others do not.'
 const nothingNew = 'I find nothing in the evidence that bears on this and was not said.'
 
 function checkSignal(signal: AbortSignal, name: string): void {

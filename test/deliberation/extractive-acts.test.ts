@@ -57,7 +57,7 @@ describe('an extractive participant in a discussion', () => {
   it('sums up what was quoted by option with who holds it, and dissents where most hold another', async () => {
     const { transcript } = await talk({ rounds: 1, synthesis: { by: 'cy' } })
     const synthesis = transcript.find(({ act }) => act === 'synthesis')!
-    for (const option of options) expect(synthesis.text).toContain(`“${option}”: `)
+    for (const option of options) expect(synthesis.text).toContain(`“${option}”, verified quotes: `)
     for (const quote of synthesis.quotes) {
       expect(synthesis.text).toContain(`${quote.source}:${quote.line} says: “${quote.text}”`)
       expect(verifyQuote(quote.text, quote.source, documents)).toBe(quote.line)
