@@ -68,7 +68,7 @@ async function meeting(world: World): Promise<void> {
     expect(record.length).toBe(recorded.length)
     done = true
   })
-  await world.chaos({ forMs: 60_000, faults: 12, kinds: { crash: 3, pause: 1 } })
+  await world.chaos({ forMs: 40_000, faults: 16, downMax: 1, kinds: { crash: 4, weather: 0 }, lastsMaxMs: 3000 })
   await world.calm(() => done, { withinMs: 300_000, what: 'the end of the meeting' })
   checkMeeting(recorded, asked, lives)
 }
