@@ -1,7 +1,7 @@
 /** `colloquy raft backup`: the state of a group as one file. Unlike a copy of the folder it is no member, and can only become a new group. */
 import { Aborted } from '../base/error.ts'
 import { goToDoor } from '../node/raft-door-client.ts'
-import { DoorBroken, NotRunning } from '../node/raft-error.ts'
+import { DoorBroken, MemberRefused, NotRunning } from '../node/raft-error.ts'
 import { readBackupFile, writeBackupFile } from '../node/raft-backup-file.ts'
 import { backupFolder, chosenGroup, groupsIn } from '../node/raft-folder.ts'
 import { lookAtGroups } from '../node/raft-look.ts'
@@ -52,13 +52,16 @@ export function backupCommand(world: RaftWorld): Command {
       const { values, positionals } = parseCommandLine(args, options, { names: ['<data>', '<file>'] })
       const [url = '', file = ''] = positionals
       const asked = { group: groupOf(values), stale: values['stale'] === true, timeoutMs: timeoutOf(values) }
-      const { pieces, source } = await piecesOf(existingFolder(url), asked, world, signal)
+      const data = existingFolder(url)
       using progress = progressOn(stderr, world.clock)
-      const bytes = await writeBackupFile(file, untilStopped(pieces, signal), {
-        entropy: world.entropy,
-        replace: values['force'] === true,
-        onProgress: (written) => progress.show(sizeText(written)),
-      })
+      const replace = values['force'] === true
+      const write = async (): Promise<{ readonly bytes: number; readonly source: 'member' | 'log' }> => {
+        const { pieces, source } = await piecesOf(data, asked, world, signal)
+        const onProgress = (written: number) => progress.show(sizeText(written))
+        const options = { entropy: world.entropy, replace, onProgress }
+        return { bytes: await writeBackupFile(file, untilStopped(pieces, signal), options), source }
+      }
+      const { bytes, source } = await whileReplaced(write)
       progress.clear()
       await using backup = await readBackupFile(file)
       const { group, groupId, member, index, term, commitIndex } = backup.header
@@ -106,6 +109,20 @@ async function piecesOf(
   const answer = await door.ask({ op: 'backup', group: meant, stale, timeoutMs })
   if (!('backup' in answer)) throw new DoorBroken('its answer is to another question')
   return { pieces: door.bytes(), source: 'member' }
+}
+
+const attemptsMax = 5
+
+/** A member may make its next snapshot before this one was begun to be read; then the next is as good. */
+async function whileReplaced<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write()
+    } catch (error) {
+      const replaced = error instanceof MemberRefused && error.reason === 'raft.snapshot_replaced'
+      if (!replaced || attempt >= attemptsMax) throw error
+    }
+  }
 }
 
 async function* untilStopped(pieces: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -25,11 +25,19 @@ export function groupLines({ status, members }: GroupSeen, paint: Paint): string
   return `${lines.join('\n')}\n${membersTable({ status, members }, paint)}`
 }
 
-function placesOf({ commitIndex, appliedIndex, lastIndex, firstIndex, snapshotIndex }: GroupSeen['status']): string {
+function placesOf({
+  commitIndex,
+  appliedIndex,
+  lastIndex,
+  lastTerm,
+  firstIndex,
+  snapshotIndex,
+}: GroupSeen['status']): string {
   const applied = appliedIndex === undefined ? '' : `applied ${appliedIndex}, `
   const snapshot = snapshotIndex === 0 ? 'no snapshot' : `snapshot at ${snapshotIndex}`
+  const of = lastTerm === undefined ? '' : `, the last of term ${lastTerm}`
   const log = lastIndex < firstIndex ? 'log empty' : `log ${firstIndex} to ${lastIndex}`
-  return `committed ${commitIndex}, ${applied}${log}, ${snapshot}`
+  return `committed ${commitIndex}, ${applied}${log}${of}, ${snapshot}`
 }
 
 function keptOf({ phase, logBytes, snapshotBytes, sessions, waiting, refusedFrames }: GroupSeen['status']): string {

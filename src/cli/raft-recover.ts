@@ -23,8 +23,8 @@ What it may cost: whatever was acknowledged by the lost members and is not in
 this log is gone; what was proposed and never acknowledged may now be decided.
 If a majority of the old group still runs somewhere, there are two groups
 afterwards: stop all others first, and choose the survivor whose log goes the
-furthest (colloquy raft status <data> of each: the higher term, then the longer
-log).
+furthest (colloquy raft status <data> of each: whose last entry has the highest
+term, and among those the longest log).
 
 Examples:
   colloquy raft recover ./data --unsafe --confirm ops

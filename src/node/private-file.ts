@@ -105,7 +105,8 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'stands on a disk that cannot be written to',
 }
 
-function asUnusable(path: string, error: unknown, verb: string): Error {
+/** What the file system says, in words with the mend; `verb` is what could not be done: `read`, `written`, `made`. */
+export function asUnusable(path: string, error: unknown, verb: string): Error {
   if (error instanceof FileUnusable || error instanceof NotPrivate) return error
   const { code } = error as { code?: unknown }
   const reason = typeof code === 'string' ? reasons[code] : undefined

@@ -8,7 +8,9 @@ import { basename, dirname, join } from 'node:path'
 import type { Entropy } from '../base/entropy.ts'
 import { messageOf } from '../base/error.ts'
 import { type BackupHeader, readBackup } from '../raft/backup-format.ts'
+import { InvalidFrame } from '../raft/error.ts'
 import type { LogContent } from '../raft/log-survey.ts'
+import { asUnusable } from './private-file.ts'
 import { AlreadyThere, BackupInvalid } from './raft-error.ts'
 
 export interface WriteBackupOptions {
@@ -19,8 +21,8 @@ export interface WriteBackupOptions {
 }
 
 /**
- * Writes all pieces, or nothing; readable by its owner alone. Resolves with the bytes. Rejects with `node.raft_already_there`, what the
- * file system says, and what the pieces fail with.
+ * Writes all pieces, or nothing; readable by its owner alone. Resolves with the bytes. Rejects with `node.raft_already_there`,
+ * `node.file_unusable`, and what the pieces fail with.
  */
 export async function writeBackupFile(
   path: string,
@@ -38,7 +40,8 @@ export async function writeBackupFile(
     await syncFolder(dirname(path))
     return bytes
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? taken(path) : error
+    if (!(error instanceof Error) || !('syscall' in error)) throw error
+    throw 'code' in error && error.code === 'EEXIST' ? taken(path) : asUnusable(path, error, 'written')
   } finally {
     await rm(beside, { force: true }).catch(() => {})
   }
@@ -98,6 +101,7 @@ export async function readBackupFile(path: string): Promise<BackupFile> {
   } catch (cause) {
     await file.close()
     if (cause instanceof BackupInvalid) throw cause
-    throw new BackupInvalid(path, `cannot be restored: ${messageOf(cause)}`, { cause })
+    const problem = cause instanceof InvalidFrame ? cause.problem.replace(/^of a backup /, '') : undefined
+    throw new BackupInvalid(path, problem ?? `cannot be restored: ${messageOf(cause)}`, { cause })
   }
 }

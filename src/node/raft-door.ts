@@ -45,6 +45,8 @@ export interface RaftDoor {
 const connectionsMax = 16
 const askTimeoutMs = 5000
 const questionMaxBytes = 64 * 1024
+/** Whoever takes no piece of a backup for so long is gone. */
+const pieceTimeoutMs = 30_000
 /** Beyond what a call says it may take. */
 const graceMs = 5000
 
@@ -181,7 +183,8 @@ class Door implements RaftDoor {
           const pieces = await backupOf(this.#groupOf(question.group), question, signal, this.#options.clock)
           await channel.sendJson({ proof, backup: true })
           streaming = true
-          for await (const piece of pieces) await channel.sendBytes(piece)
+          for await (const piece of pieces)
+            await this.#within(channel.socket, pieceTimeoutMs, () => channel.sendBytes(piece))
           return await channel.sendJson({ end: true })
         }
       }

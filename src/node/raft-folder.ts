@@ -21,6 +21,7 @@ import { type LogContent, type LogSurvey, surveyLog } from '../raft/log-survey.t
 import { newGroupOf } from '../raft/new-group.ts'
 import { filesDisk } from '../store/disk-files.ts'
 import { lockFolder, readOwnerPid } from '../store/lock.ts'
+import { asUnusable } from './private-file.ts'
 import { AlreadyThere, GroupUnknown, RecoveryUnfinished } from './raft-error.ts'
 import { readBackupFile } from './raft-backup-file.ts'
 
@@ -142,7 +143,9 @@ export async function restoreFolder(
   const { header, content } = backup
   const group = checkedGroup(names.group ?? header.group)
   const member = names.member ?? header.member
-  await mkdir(data, { recursive: true, mode: 0o700 })
+  await mkdir(data, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw asUnusable(data, error, 'made')
+  })
   const lock = lockFolder(data, world.clock.now())
   try {
     const place = join(data, 'raft', group)

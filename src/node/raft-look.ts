@@ -24,7 +24,7 @@ type Kept =
   | 'sessions'
 
 export interface GroupSeen {
-  readonly status: Pick<Live, Kept> & Partial<Omit<Live, Kept>>
+  readonly status: Pick<Live, Kept> & Partial<Omit<Live, Kept>> & { readonly lastTerm?: number }
   readonly members: readonly MemberInfo[]
   readonly findings: readonly Finding[]
 }

@@ -43,6 +43,8 @@ export interface LogSurvey {
   readonly commitIndex: number
   readonly firstIndex: number
   readonly lastIndex: number
+  /** Of the last entry: of two logs that with the higher one is further, and only then the longer one (section 5.4.1). */
+  readonly lastTerm: number
   readonly snapshotIndex: number
   readonly snapshotBytes: number
   readonly sessions: number
@@ -101,6 +103,7 @@ export async function surveyLog(content: LogContent, upTo: 'committed' | 'all' =
     commitIndex,
     firstIndex: compaction.index + 1,
     lastIndex,
+    lastTerm: entries.at(-1)?.term ?? compaction.term,
     snapshotIndex: base,
     snapshotBytes: snapshot?.content.sizeBytes ?? 0,
     sessions: replicated.sessions.size,

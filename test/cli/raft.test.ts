@@ -113,6 +113,11 @@ describe('colloquy raft', () => {
     const file = join(data, 'ops.backup')
     expect(await raft('backup', data, file, '--json')).toMatchObject({ code: 0, err: '' })
     expect(await raft('recover', data, '--unsafe', '--confirm', 'ops')).toMatchObject({ code: 'cli.usage' })
+    const nowhere = await raft('backup', data, join(data, 'no', 'such', 'folder'))
+    expect(nowhere).toMatchObject({
+      code: 'node.file_unusable',
+      err: expect.stringContaining('does not exist') as string,
+    })
     await node.stop()
     const offline = await raft('backup', data, file, '--force')
     expect(offline.err).toContain('no member runs here')
