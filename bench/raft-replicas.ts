@@ -70,7 +70,7 @@ async function etcd(clients: number): Promise<Side> {
     dispose: async () => {
       const us = (sum: number): string => `${Math.round(sum / done)} us CPU`
       console.error(
-        `  etcd with ${clients} clients, for each put: ${us(serverUs)} in its nodes, ${us(clientUs)} in its clients`,
+        `  etcd, clients: ${clients}; for each put ${us(serverUs)} in its nodes, ${us(clientUs)} in its clients`,
       )
       await nodes.close()
     },
@@ -92,9 +92,13 @@ async function inMemory(): Promise<Side> {
       return createRaft({ group: 'bench', member, members: names, machine, log, transport: busTransport(bus) })
     }),
   )
-  const leader = () => members.find((each) => each.leader()?.self === true)
-  while (leader() === undefined) await delay(50)
-  const propose = async (): Promise<void> => void (await leader()?.propose(command))
+  let leader: (typeof members)[number] | undefined
+  while (leader === undefined) {
+    await delay(50)
+    leader = members.find((each) => each.leader()?.self === true)
+  }
+  const first = leader
+  const propose = async (): Promise<void> => void (await first.propose(command))
   return side({
     run: () => runClients(propose, 128, roundMs),
     dispose: async () => {
@@ -122,7 +126,7 @@ const missing = etcdMissing()
 if (missing !== '') console.error(`raft-replicas: left out what is measured beside etcd: ${missing}`)
 
 const besideEtcd = [1, 16, 128].map((clients): BenchCase => ({
-  name: `three processes, ${clients} clients`,
+  name: `three processes, ${clients === 1 ? 'one client' : `${clients} clients`}`,
   unit: 'commits/s',
   peerName: 'etcd',
   rounds: 5,
@@ -133,7 +137,7 @@ const besideEtcd = [1, 16, 128].map((clients): BenchCase => ({
 export const cases: readonly BenchCase[] = [
   ...(missing === '' ? besideEtcd : []),
   {
-    name: 'three processes, 1 client',
+    name: 'three processes, one client',
     unit: 'commits/s',
     peerName: 'the least that keeps it on two disks',
     rounds: 5,

@@ -66,14 +66,13 @@ async function run(order: EtcdOrder): Promise<EtcdWord> {
   }
   const startedMs = performance.now()
   const request = putRequest('key-failover')
-  for (;;) {
-    try {
-      await put(sessionTo(order.endpoint), request)
-      return { type: 'recovered', tookMs: performance.now() - startedMs }
-    } catch {
-      // Refused while there is no leader; asked again at once would be a load of its own.
-      await delay(5)
-    }
+  // A put that is taken while there is no leader waits for its limit of 7 s: there is a new one every 20 ms, and the first answer counts.
+  for (let endedMs = 0; ; await delay(20)) {
+    if (endedMs > 0) return { type: 'recovered', tookMs: endedMs - startedMs }
+    put(sessionTo(order.endpoint), request).then(
+      () => (endedMs ||= performance.now()),
+      () => {},
+    )
   }
 }
 
