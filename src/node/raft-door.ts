@@ -247,8 +247,10 @@ async function backupOf(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (!stale) await raft.with({ timeoutMs, signal }).barrier()
+  const least = stale ? 0 : await raft.with({ timeoutMs, signal }).barrier()
   const { groupId } = raft.status()
-  const stored = await raft.backup()
+  let stored = await raft.backup()
+  // One that was under way already is of before the question; the next is not.
+  while (stored.metadata.index < least && !signal.aborted) stored = await raft.backup()
   return backupOfSnapshot({ group: raft.group, member: raft.member, groupId, takenMs: Math.floor(clock.now()) }, stored)
 }
