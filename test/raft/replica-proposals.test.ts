@@ -7,10 +7,11 @@ import { ReplicaProposals } from '../../src/raft/replica-proposals.ts'
 
 function leading() {
   const appended: Entry[] = []
+  const clock = manualClock()
   let nonces = 0
   const proposals = new ReplicaProposals(
     {
-      clock: manualClock(),
+      clock,
       backlogMax: 100,
       backlogMaxBytes: 1000,
       commandMaxBytes: 100,
@@ -37,14 +38,14 @@ function leading() {
     proposals.applied({ type: 'registered', session, nonce: asked.nonce })
     await turn()
   }
-  return { proposals, flush, registered }
+  return { clock, proposals, flush, registered }
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /** A proposal in the replica's own session 7 that was given away so many times. */
 async function given(times: number) {
-  const { proposals, flush, registered } = leading()
+  const { clock, proposals, flush, registered } = leading()
   const proposing = proposals.propose({
     command: Uint8Array.of(1),
     session: undefined,
@@ -58,7 +59,7 @@ async function given(times: number) {
     if (time > 1) proposals.leaderChanged()
     expect(flush()).toMatchObject([{ kind: 'command', session: 7, sequence: 1 }])
   }
-  return { proposals, flush, registered, proposing }
+  return { clock, proposals, flush, registered, proposing }
 }
 
 const over = { type: 'refused', session: 7, sequence: 1, reason: 'expired' } as const
@@ -87,5 +88,23 @@ describe('a proposal of a replica whose own session is over', () => {
       key: { session: 7, sequence: 1 },
     })
     expect(flush().filter(({ kind }) => kind === 'command')).toEqual([])
+  })
+})
+
+describe('a proposal that came back refused', () => {
+  const refusal = { reason: 'not_leader', commands: [{ session: 7, sequence: 1 }], nonces: [] } as const
+
+  it('was certainly not applied when it was given away once', async () => {
+    const { clock, proposals, proposing } = await given(1)
+    proposals.refused(refusal)
+    await clock.advance(6000)
+    await expect(proposing).rejects.toThrow('nobody leads')
+  })
+
+  it('has an unknown outcome when it was given away twice: the other attempt may be in the log', async () => {
+    const { clock, proposals, proposing } = await given(2)
+    proposals.refused(refusal)
+    await clock.advance(6000)
+    await expect(proposing).rejects.toMatchObject({ code: 'raft.outcome_unknown' })
   })
 })

@@ -204,6 +204,45 @@ export const replicaMutants: readonly ReplicaMutant[] = [
     caughtBy: 30,
   },
   {
+    name: 'a proposal is answered when it is passed on to the leader',
+    source: 'an answer before the commit; NATS 2.12.1 acknowledges before the disk',
+    changes: [
+      {
+        file: 'replica-proposals.ts',
+        from: '      each.sentMs = nowMs\n    }',
+        to: "      each.sentMs = nowMs\n      if (each.kind === 'command') this.#resolve(each, { result: true, index: 1, term: 1 })\n    }",
+      },
+    ],
+    caughtBy: 10,
+  },
+  {
+    name: 'one refusal counts for all attempts of a proposal',
+    source: 'a false no: an earlier attempt may be in the log',
+    changes: [{ file: 'replica-proposals.ts', from: '    pending.attempts--\n', to: '    pending.attempts = 0\n' }],
+    caughtBy: {
+      file: 'replica-proposals.test.ts',
+      test: 'has an unknown outcome when it was given away twice: the other attempt may be in the log',
+    },
+  },
+  {
+    name: 'an answer is given up that a retry may ask for',
+    source: 'thesis 6.3: what a client has not got must be kept',
+    changes: [{ file: 'client-session.ts', from: ' && !this.unknown.has(this.#floor)', to: '' }],
+    caughtBy: 60,
+  },
+  {
+    name: 'an answer that rests on a save under way leaves before it',
+    source: 'found here: what need not be synced resolves when it is written',
+    changes: [
+      {
+        file: 'replica-node.ts',
+        from: 'sync: sync || ordered || snapshot !== undefined',
+        to: 'sync: sync || snapshot !== undefined',
+      },
+    ],
+    caughtBy: 60,
+  },
+  {
     name: 'a store that was lost votes under its old identity',
     source: 'thesis 3.8; Jepsen: total loss on failover',
     changes: [
