@@ -4,6 +4,7 @@
  * quoted and counts. It claims no understanding; every line says what was counted.
  */
 import { opinion } from './extractive-ballot.ts'
+import { debateAct } from './extractive-debate.ts'
 import { speak } from './extractive-speech.ts'
 import type { Said, Voice } from './extractive-speech.ts'
 import type { Contribution, Position, Quote, Turn } from './participant.ts'
@@ -13,7 +14,8 @@ export function act(voice: Voice, turn: Turn): Said {
   if (turn.act === 'critique') return critique(voice, turn)
   if (turn.act === 'revision') return revision(voice, turn)
   if (turn.act === 'synthesis') return synthesis(turn)
-  return turn.act === 'dissent' ? dissent(voice, turn) : speak(voice, turn)
+  if (turn.act === 'dissent') return dissent(voice, turn)
+  return debateAct(voice, turn) ?? speak(voice, turn)
 }
 
 /**
