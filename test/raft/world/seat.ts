@@ -16,7 +16,7 @@ import { worldMachine } from './machine.ts'
 import { type Plan, electionTimeoutMs, heartbeatMs } from './plan.ts'
 import type { Life, Member, WorldWitness } from './witness.ts'
 
-export const group = 'world'
+const group = 'world'
 
 export type Outcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
@@ -32,7 +32,8 @@ export class Seat {
   readonly #world: World
   readonly #plan: Plan
   readonly #witness: WorldWitness
-  readonly #joins: boolean
+  /** It is none of the founders. */
+  readonly isSpare: boolean
   /** One more with each store that was lost. */
   store = 0
   ports: Ports | undefined
@@ -45,20 +46,17 @@ export class Seat {
   failure: unknown
   /** The last decision that whoever follows here has got. */
   #followed = 0
-  /** A member that lost its store joins a group that exists. */
+  #snapshotSeen = 0
+  /** It waits to be added: it is no founder, or was removed. */
   joins: boolean
 
-  constructor(world: World, plan: Plan, witness: WorldWitness, name: string, joins: boolean) {
+  constructor(world: World, plan: Plan, witness: WorldWitness, name: string, isSpare: boolean) {
     this.#world = world
     this.#plan = plan
     this.#witness = witness
     this.name = name
-    this.#joins = joins
-    this.joins = joins
-  }
-
-  get isSpare(): boolean {
-    return this.#joins
+    this.isSpare = isSpare
+    this.joins = isSpare
   }
 
   get up(): boolean {
@@ -131,11 +129,8 @@ export class Seat {
       await sleep(ports.clock, 50)
       await life.raft.read((state) => this.#witness.stale(life, state), { level: 'stale' })
       const { snapshotIndex, phase } = life.raft.status()
-      if (phase === 'running') ports.count('heartbeats', 0)
-      if (snapshotIndex > this.snapshots) {
-        this.snapshots = snapshotIndex
-        ports.count('snapshots seen')
-      }
+      if (snapshotIndex > this.#snapshotSeen) ports.count('snapshots seen')
+      this.#snapshotSeen = snapshotIndex
       if (phase !== 'failed') continue
       this.dead = true
       ports.count('members stopped by their disk')
@@ -148,8 +143,6 @@ export class Seat {
       return
     }
   }
-
-  snapshots = 0
 
   async #watchLeaders(raft: Member): Promise<void> {
     let last: LeaderInfo | undefined

@@ -169,7 +169,7 @@ export class WorldWitness {
     )
   }
 
-  /** Whoever follows has got one, after the one at `last`; `first` of this call. */
+  /** Whoever follows has got a decision, after the one at `last`. */
   followed(name: string, last: number, { index, command }: Decision<Command>): void {
     const known = this.applied.get(index)
     if (known?.id !== command.id)
