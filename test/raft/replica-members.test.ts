@@ -1,5 +1,7 @@
 /** Who belongs to a group: founding, joining, leaving, and stores that were lost. */
 import { describe, expect, it } from 'vitest'
+import { InvalidArgument } from '../../src/base/error.ts'
+import type { Transport } from '../../src/raft/transport.ts'
 import { group, three } from './replica-kit.ts'
 
 describe('members of a group', () => {
@@ -150,5 +152,26 @@ describe('members of a group', () => {
     await ops.clock.advance(0)
     expect(follower.status().refusedFrames).toBe(foreign + 2)
     expect((await ops.settled(third.propose('goes on'))).result).toBe(1)
+  })
+
+  it('whose address no transport can use harms nobody; one that is given so is refused where it is given', async () => {
+    const ops = group(['a', 'b', 'c'], 31)
+    const strict = (address: string): Transport => {
+      const inner = ops.net.transport()
+      const setAddress = (_name: string, given: string) => {
+        if (given === 'nowhere') throw new InvalidArgument('address', 'must be one of this transport')
+      }
+      return { ...inner, address, join: (...args) => ({ ...inner.join(...args), setAddress }) }
+    }
+    for (const name of ['a', 'b', 'c']) await ops.start(name, { transport: strict('') })
+    const leader = await ops.leader()
+    await expect(leader.addMember('e', { address: 'nowhere' })).rejects.toMatchObject({ code: 'base.invalid_argument' })
+    // It says so itself, and so it gets into the log.
+    await ops.start('d', { join: true, transport: strict('nowhere') })
+    await ops.settled(leader.addMember('d'))
+    expect(leader.members().find(({ name }) => name === 'd')).toMatchObject({ address: 'nowhere', role: 'voter' })
+    expect((await ops.settled(leader.propose('one'))).result).toBe(1)
+    for (const each of ops.members.values()) expect(each.status().phase).toBe('running')
+    await ops[Symbol.asyncDispose]()
   })
 })
