@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Agenda } from '../../src/convene/agenda.ts'
+import { type Agenda, parseAgenda } from '../../src/convene/agenda.ts'
 import { commitOutcome, outcomeCommand } from '../../src/convene/commit.ts'
 import { openCommitGroup } from '../../src/convene/commit-group.ts'
 import { type ConveneOptions, convene } from '../../src/convene/convene.ts'
@@ -209,6 +209,32 @@ describe('an agenda with commit', () => {
     expect(concluded.commit?.group).toBe('ops')
     expect(await groups[0]!.read((state) => state.map(({ index }) => index))).toEqual([concluded.commit!.index])
     for (const node of nodes) await node.stop()
+  })
+})
+
+describe('the commit of an agenda', () => {
+  const text = (commit: string) =>
+    `topic: t\noptions: [x, y]\nevidence: '*'\nparticipants: [{ name: a }, { name: b }]\ncommit: ${commit}\n`
+
+  it('is a raft group by its name', () => {
+    expect(parseAgenda(text("' raft:ops-1 '"), 'agenda.yaml').commit).toBe('raft:ops-1')
+    expect(parseAgenda(text('').replace('commit: \n', ''), 'agenda.yaml')).not.toHaveProperty('commit')
+  })
+
+  it.each([
+    'raft',
+    "'raft:'",
+    'raft:a.b',
+    'raft:a/b',
+    'bft:ops',
+    'ops',
+    '7',
+    `raft:${'x'.repeat(65)}`,
+    '[raft:ops]',
+    "''",
+  ])('is not %s, and is told with its place', (commit) => {
+    const invalid = { code: 'convene.agenda_invalid', problems: [expect.objectContaining({ line: 5, path: 'commit' })] }
+    expect(() => parseAgenda(text(commit), 'agenda.yaml')).toThrow(expect.objectContaining(invalid) as Error)
   })
 })
 
