@@ -2,6 +2,8 @@
 export { createNode } from './node.ts'
 export type { BusContext, Node, NodeOptions, NodeReactorOptions, StopOptions } from './node.ts'
 export type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
+export type { AnyRaft } from './raft-door.ts'
+export { RecoveryUnfinished } from './raft-error.ts'
 export { openJournal } from './open-journal.ts'
 export type { OpenJournalOptions } from './open-journal.ts'
 export { connectBus } from './connect-bus.ts'

@@ -157,7 +157,8 @@ export interface Node extends AsyncDisposable {
   reactor(definition: Reactor, options?: NodeReactorOptions): Promise<ReactorRunner>
   /**
    * Takes part in a raft group until the node stops: its log below the data folder, in `raft/<group>`, or in memory without one.
-   * Rejects as `createRaft` does, with the errors of the log (`raft.log_corrupt`, `raft.log_foreign`), or `node.stopped`.
+   * Rejects as `createRaft` does, with the errors of the log (`raft.log_corrupt`, `raft.log_foreign`),
+   * `node.raft_recovery_unfinished`, or `node.stopped`.
    */
   raft<State, Command, Result>(
     group: string,
