@@ -56,8 +56,8 @@ export class Cluster {
   start(name: Name): Member {
     const port = String(this.#ports[names.indexOf(name)])
     const words = [...this.#command(name), process.execPath, program, name, join(this.#folder, name), port]
-    const [command = '', ...args] = [...words, JSON.stringify(this.#addresses)]
-    const member = memberOf(name, spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
+    const [command, ...args] = [...words, JSON.stringify(this.#addresses)]
+    const member = memberOf(name, spawn(command as string, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
     this.members.set(name, member)
     return member
   }
@@ -75,8 +75,8 @@ export class Cluster {
 
   /** Whom the members that say so hold for the leader; undefined while they say nobody. */
   get leader(): Name | undefined {
-    const said = [...this.members.values()].map(({ leader }) => leader).filter((name) => name !== '')
-    return names.find((name) => said.includes(name) && this.members.has(name))
+    const said = new Set(Array.from(this.members.values(), ({ leader }) => leader))
+    return names.find((name) => said.has(name) && this.members.has(name))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,7 +97,8 @@ function memberOf(name: Name, child: ChildProcess): Member {
     for (const resolve of waiting.values()) resolve(undefined)
     waiting.clear()
   }
-  const exit = once(child, 'exit').then(() => {
+  const exit = once(child, 'exit')
+  child.once('exit', () => {
     ended = true
     giveUp()
     ready.reject(new Error(`the member ${name} ended: ${stderr}`))
