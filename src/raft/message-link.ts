@@ -3,7 +3,8 @@
  * Unlike the direct transport it has no connections: each message says for whom it is and from whom, with a sum over all, and
  * streams go piece by piece. It proves nothing: whoever can send a message can say any name.
  *
- * A message: kind, group, from, to, content, CRC-32C of all before.
+ * A message: kind, group, from, to, content, CRC-32C of all before. The content of a frame begins with the life of its sender, 8
+ * bytes, and its number there, so that what the carrier doubles is taken once.
  */
 import { crc32c } from '../base/crc32c.ts'
 import type { Entropy } from '../base/entropy.ts'
@@ -15,6 +16,7 @@ import type { IncomingHost } from './chunked-incoming.ts'
 import { ChunkedOutgoing } from './chunked-outgoing.ts'
 import type { ChunkedSettings } from './chunked-outgoing.ts'
 import { InvalidFrame, StreamFailed } from './error.ts'
+import { FrameWindow } from './frame-window.ts'
 import { answerBytes } from './stream-content.ts'
 import { checkTransportName, isTransportName } from './transport-name.ts'
 import type { GroupLink, Receiver, TransportCounts } from './transport.ts'
@@ -24,6 +26,7 @@ const kinds = { frame: 1, piece: 2, still: 3, cancel: 4, took: 5, wait: 6, answe
 /** A name of a group or member, in UTF-8. */
 const nameBytesMax = 256
 const idBytes = 16
+const lifeBytes = 8
 const sumBytes = 4
 /** What a message has beside its content, at most. */
 export const messageOverheadBytes = 1024
@@ -62,6 +65,11 @@ export class MessageLink implements GroupLink {
   readonly #carrier: Carrier
   /** Behind the kind, what every message to a member begins with. */
   readonly #heads = new Map<string, Uint8Array>()
+  /** Drawn for this link: numbers begin again with each. */
+  readonly #life: Uint8Array
+  /** Frames so far, by member. */
+  readonly #numbers = new Map<string, number>()
+  readonly #window = new FrameWindow(peersMax)
   readonly #outgoing = new Map<string, ChunkedOutgoing>()
   readonly #incoming = new Map<string, ChunkedIncoming>()
   readonly #answers = new Map<string, string>()
@@ -73,16 +81,26 @@ export class MessageLink implements GroupLink {
     this.member = member
     this.#receiver = receiver
     this.#carrier = carrier
+    this.#life = settings.entropy.bytes(lifeBytes)
   }
 
   /** Throws `base.limit_exceeded` when the frame is larger than `frameMaxBytes`. */
   send(to: string, frame: Uint8Array): boolean {
     const { frameMaxBytes } = this.#settings
     if (frame.length > frameMaxBytes) throw new LimitExceeded('frameMaxBytes', frameMaxBytes, frame.length)
-    const taken = !this.#closed && this.#post(to, kinds.frame, frame)
+    const taken = !this.#closed && this.#post(to, kinds.frame, this.#numbered(to), frame)
     if (taken) this.counts.sent++
     else this.counts.dropped++
     return taken
+  }
+
+  #numbered(to: string): Uint8Array {
+    const number = (this.#numbers.get(to) ?? 0) + 1
+    if (this.#numbers.size < peersMax || number > 1) this.#numbers.set(to, number)
+    const out = new ByteWriter(lifeBytes + 8)
+    out.raw(this.#life)
+    out.varint(number)
+    return out.finish()
   }
 
   setAddress(member: string, address: string): void {
@@ -169,11 +187,18 @@ export class MessageLink implements GroupLink {
     const { kind, group, from, to, content } = openMessage(message)
     if (group !== this.group || to !== this.member || from === to)
       throw new InvalidFrame('is of another group or member')
-    if (kind === kinds.frame) {
-      if (content.length > this.#settings.frameMaxBytes) throw new InvalidFrame(`is of ${content.length} bytes`)
-      this.counts.received++
-      this.#receiver.frame(from, content)
-    } else this.#openStream(kind, from, content)
+    if (kind === kinds.frame) this.#openFrame(from, new ByteReader(content))
+    else this.#openStream(kind, from, content)
+  }
+
+  #openFrame(from: string, input: ByteReader): void {
+    const life = Buffer.from(input.raw(lifeBytes)).toString('latin1')
+    const number = input.varint()
+    const frame = input.raw(input.rest)
+    if (frame.length > this.#settings.frameMaxBytes) throw new InvalidFrame(`is of ${frame.length} bytes`)
+    if (!this.#window.take(from, life, number)) return
+    this.counts.received++
+    this.#receiver.frame(from, frame)
   }
 
   #openStream(kind: number, from: string, content: Uint8Array): void {

@@ -4,8 +4,8 @@
  * member is found by the name of its node, or by an address, `sim://<node>`.
  *
  * By default messages go as on a TCP connection, in order and once, and a connection that breaks is told as
- * `unreachable`. As datagrams they may also be lost without a word, doubled and out of order, which the port does not
- * promise and raft bears all the same.
+ * `unreachable`. As datagrams they may also be lost without a word and come out of order; what the network doubles is taken
+ * once, as the port promises.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'

@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/base/random.ts'
 import type { Random } from '../../src/base/random.ts'
 import { crc32c } from '../../src/base/crc32c.ts'
 import { InvalidFrame } from '../../src/raft/error.ts'
+import { FrameWindow } from '../../src/raft/frame-window.ts'
 import { MessageLink, openMessage } from '../../src/raft/message-link.ts'
 import type { Receiver } from '../../src/raft/transport.ts'
 
@@ -251,5 +252,70 @@ describe('single messages', () => {
     b.take(message)
     expect(frames).toEqual(['a'])
     for (const nobody of ['', 'x'.repeat(257), '\ud800']) expect(a.send(nobody, Buffer.from('frame'))).toBe(false)
+  })
+})
+
+describe('frames over single messages', () => {
+  it('are taken once each, however often and in whatever order the carrier brings them', async () => {
+    const chance = seededRandom('doubles')
+    const came: string[] = []
+    const receiver = {
+      ...idle,
+      frame: (_from: string, bytes: Uint8Array) => void came.push(Buffer.from(bytes).toString()),
+    }
+    const { clock, a, b } = wired(() => [chance.integer(40), chance.integer(400), chance.integer(4000)], {
+      b: receiver,
+    })
+    for (let at = 0; at < 300; at++) {
+      a.send('b', Buffer.from(`${at}`))
+      await clock.advance(5)
+    }
+    await clock.advance(5000)
+    expect(came.length).toBe(300)
+    expect(new Set(came).size).toBe(300)
+    expect(b.counts.received).toBe(300)
+  })
+
+  it('of another life of the sender are taken again, and late doubles of the one before are not', () => {
+    const came: string[] = []
+    const receiver = {
+      ...idle,
+      frame: (_from: string, bytes: Uint8Array) => void came.push(Buffer.from(bytes).toString()),
+    }
+    const { a, b, posted } = wired(() => [], { a: receiver })
+    b.send('a', Buffer.from('one'))
+    const again = new MessageLink(settingsOf('b again'), 'group', 'b', idle, {
+      post: (to, message) => posted.push({ to, message }) > 0,
+      setAddress: () => {},
+      leave: () => {},
+    })
+    again.send('a', Buffer.from('two'))
+    for (const { message } of [...posted, ...posted]) a.take(message)
+    expect(came).toEqual(['one', 'two'])
+  })
+})
+
+describe('the window of frames', () => {
+  it('takes each number once, and nothing that is older than it holds, as a set does', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 300 }), (numbers) => {
+        const window = new FrameWindow(4)
+        const seen = new Set<number>()
+        for (const number of numbers) {
+          const isNew = !seen.has(number)
+          const isOld = seen.size > 0 && Math.max(...seen) >= number + 1024
+          const taken = window.take('a', 'life', number)
+          expect(taken ? isNew : !isNew || isOld).toBe(true)
+          if (taken) seen.add(number)
+        }
+      }),
+    )
+  })
+
+  it('holds so many peers and no more, and forgets the oldest', () => {
+    const window = new FrameWindow(2)
+    for (const peer of ['a', 'b', 'c']) expect(window.take(peer, 'life', 1)).toBe(true)
+    expect(window.take('c', 'life', 1)).toBe(false)
+    expect(window.take('a', 'life', 1)).toBe(true)
   })
 })

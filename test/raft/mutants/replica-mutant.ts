@@ -225,6 +225,22 @@ export const replicaMutants: readonly ReplicaMutant[] = [
     },
   },
   {
+    name: 'a frame that its carrier doubles is taken twice',
+    source:
+      'found here by worlds of replicas: a refusal that came twice made a false no of an attempt that was under way',
+    changes: [
+      {
+        file: 'message-link.ts',
+        from: 'if (!this.#window.take(from, life, number)) return',
+        to: 'void [life, number]',
+      },
+    ],
+    caughtBy: {
+      file: 'message-link.test.ts',
+      test: 'are taken once each, however often and in whatever order the carrier brings them',
+    },
+  },
+  {
     name: 'an answer is given up that a retry may ask for',
     source: 'thesis 6.3: what a client has not got must be kept',
     changes: [{ file: 'client-session.ts', from: ' && !this.unknown.has(this.#floor)', to: '' }],
