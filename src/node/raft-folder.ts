@@ -221,7 +221,7 @@ async function makeBeside(
   const [groupId, token] = [hexOf(entropy), hexOf(entropy)]
   const made = await newGroupOf(content, { group, member, groupId, token })
   const disk = filesDisk({ folder: data })
-  await disk.makeFolder('raft')
+  await mkdir(join(data, 'raft'), { recursive: true, mode: 0o700 })
   await disk.syncFolder('')
   await rm(join(data, 'raft', `${group}.new`), { recursive: true, force: true })
   await writeLog(made, { disk, folder: `raft/${group}.new` }, entropy)

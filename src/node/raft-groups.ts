@@ -3,6 +3,8 @@
  * node's data folder, or in memory where it has none; the node's bus as transport, unless the node was given another. It ends what it
  * began, and decides nothing that the room does not.
  */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
@@ -140,7 +142,8 @@ export class RaftGroups {
     if (data === undefined) return logMemory({ group, member, entropy })
     const disk = filesDisk({ folder: data })
     await checkRecovered(data, group)
-    await disk.makeFolder('raft')
+    // For its owner alone, whatever the umask: the door's file is not put where others may write.
+    await mkdir(join(data, 'raft'), { recursive: true, mode: 0o700 })
     await disk.syncFolder('')
     // The store's lock on the data folder keeps other processes away from it.
     return openLogSegments({ disk, folder: `raft/${group}`, group, member, entropy })

@@ -62,7 +62,7 @@ function findingsOf(
   if (owner !== undefined && asked.door !== 'stale')
     findings.push({
       code: 'silent',
-      text: `process ${owner} holds the data folder and does not answer for its groups; look whether it is stopped, or runs without its door`,
+      text: `process ${owner} holds the data folder and does not answer for its groups; look whether it is stopped, or has no door because others may write to the folder raft in it`,
       members: [member],
     })
   else findings.push({ code: 'not_running', text: `no process runs ${member}; start it`, members: [member] })
