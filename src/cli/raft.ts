@@ -16,6 +16,13 @@ interface Subcommand {
 
 const subcommands = new Map<string, Subcommand>([
   [
+    'demo',
+    {
+      summary: 'a group of processes here, its leader killed with -9, what was kept',
+      load: async (world) => (await import('./raft-demo.ts')).demoCommand(world),
+    },
+  ],
+  [
     'status',
     {
       summary: 'show the groups of a data folder: leader, members, how far each is',
@@ -64,6 +71,7 @@ const help = `colloquy raft <command> [options]
 Shows and operates raft groups, through the data folder of a member.
 
 Examples:
+  colloquy raft demo
   colloquy raft status ./data
   colloquy raft diagnose ./data
   colloquy raft members ./data --group ops add d
