@@ -11,6 +11,12 @@ import { ruleNamed, rules } from '../vote/registry.ts'
 import { parseTie } from '../vote/tie.ts'
 import { problemsOf } from './agenda-words.ts'
 import type { FieldProblem } from './agenda-words.ts'
+import { discussionSection } from './discussion-schema.ts'
+import type { DiscussionFields } from './discussion-schema.ts'
+import { pollSection } from './poll-schema.ts'
+import type { PollFields } from './poll-schema.ts'
+import { debateSection } from './debate-schema.ts'
+import type { DebateFields } from './debate-schema.ts'
 import { nearest } from '../base/nearest.ts'
 
 /** Bounds of an agenda; a convening beyond them is no longer a panel. */
@@ -133,17 +139,10 @@ const tie = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-const poll = z.strictObject({
-  rule: rule.default('schulze'),
-  quorum: quorum.default('1/2'),
-  ties: oneOrMore(tie, 0, agendaLimits.tiesMax).prefault([]),
-})
+const poll = pollSection({ quorum, ties: oneOrMore(tie, 0, agendaLimits.tiesMax), label })
 
 const seedText = label(agendaLimits.optionMaxLength)
-const discussion = z.strictObject({
-  rounds: z.int().min(0).max(agendaLimits.roundsMax).default(2),
-  budget: budget.prefault({}),
-})
+const discussion = discussionSection({ name, time }, agendaLimits.roundsMax)
 
 const commit = z
   .string()
@@ -163,6 +162,7 @@ const schema = z.strictObject({
   evidence: oneOrMore(label(agendaLimits.globMaxLength), 1, agendaLimits.globsMax),
   participants: z.array(participant).min(2).max(agendaLimits.participantsMax),
   discussion: discussion.prefault({}),
+  debate: debateSection({ prose, label, option, name, rule, budget }).optional(),
   poll: poll.prefault({}),
   seed: z.union([z.int(), seedText]).default(0),
   commit: commit.optional(),
@@ -179,11 +179,9 @@ export interface AgendaFields {
     readonly model?: string | undefined
     readonly weight: number
   }[]
-  readonly discussion: {
-    readonly rounds: number
-    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
-  }
-  readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
+  readonly discussion: DiscussionFields
+  readonly debate?: DebateFields | undefined
+  readonly poll: PollFields
   readonly seed: number | string
   readonly commit?: string | undefined
 }
@@ -195,7 +193,7 @@ export function readFields(value: unknown): { readonly fields?: AgendaFields; re
   return { problems: read.error.issues.flatMap((issue) => problemsOf(issue)) }
 }
 
-/** Rules that always give an outcome, and whose ballots a participant can be asked for; grades are not among those. */
+/** Rules that always give an outcome of one winner and count no grades: what joins judges. */
 const askedRules = rules.filter((each) => each.ballot !== 'grades' && !each.bounded)
 const ruleNames = askedRules.map((each) => each.name)
 

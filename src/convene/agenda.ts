@@ -9,25 +9,27 @@
  * | `options` | 2 to 50 different texts | |
  * | `evidence` | a glob or a list, from the agenda's folder; `!` before one leaves out what it matches | |
  * | `participants` | 2 to 50 of `name`, `persona?`, `stance?` (an option), `model?`, `weight?` | `weight` 1 |
- * | `discussion.rounds` | 0 to 20, after the sealed drafts | 2 |
- * | `discussion.budget` | `turns?`, `tokens?`, `time?` such as 5m | none |
- * | `poll.rule` | a rule of `src/vote` by name | `schulze` |
- * | `poll.quorum` | share of the weight that must be present: 0.5, '2/3', '66%' | half |
- * | `poll.ties` | rules and lots (`seeded`, `seeded:7`), asked in order | none: a tie is told as one |
+ * | `discussion` | see `discussion-schema.ts` | two rounds after sealed drafts |
+ * | `debate` | see `debate-schema.ts`; `colloquy debate` holds it, and `convene` between discussion and poll | none |
+ * | `poll` | see `poll-schema.ts` | `schulze`, half of the weight present |
  * | `seed` | whole number or text | 0 |
  * | `commit` | `raft:<group>`: the raft group that must take the outcome before it counts | the journal alone |
  */
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { ColloquyError, InvalidArgument } from '../base/error.ts'
-import { ruleNamed } from '../vote/registry.ts'
-import { tieChain, unfitTie } from '../vote/tie.ts'
+import { InvalidArgument } from '../base/error.ts'
+import type { DiscussionFields } from './discussion-schema.ts'
 import { readFields } from './agenda-schema.ts'
 import type { AgendaFields } from './agenda-schema.ts'
 import type { FieldProblem } from './agenda-words.ts'
 import { pathText, readYaml } from '../base/yaml-text.ts'
 import { AgendaInvalid, AgendaUnreadable } from './error.ts'
 import { nearest } from '../base/nearest.ts'
+import { debateProblems } from './debate-schema.ts'
+import type { DebateFields } from './debate-schema.ts'
+import { planOf } from './discussion-plan.ts'
+import { pollProblems } from './poll-schema.ts'
+import type { PollFields } from './poll-schema.ts'
 import { bytesText, readRegularFile, systemReason } from './regular-file.ts'
 import { decodeText } from './text-decode.ts'
 
@@ -38,20 +40,10 @@ export interface Agenda {
   /** Globs relative to the agenda's folder. */
   readonly evidence: readonly string[]
   readonly participants: readonly AgendaParticipant[]
-  readonly discussion: {
-    /** After the sealed first drafts. */
-    readonly rounds: number
-    /** Bounds that end the discussion; none by default. */
-    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
-  }
-  readonly poll: {
-    /** The rule's own name, whichever alias was written. */
-    readonly rule: string
-    /** Share of the weight that must be present, 0 to 1, exactly: `1/2`, `2/3`, `1`. Abstentions are present. */
-    readonly quorum: string
-    /** As `tieChain` of `src/vote` reads them. */
-    readonly ties: readonly string[]
-  }
+  readonly discussion: DiscussionFields
+  /** Of `convene` held between discussion and poll, by its `when`; of `colloquy debate` alone. Absent: none. */
+  readonly debate?: DebateFields
+  readonly poll: PollFields
   readonly seed: number | string
   /** `raft:<group>`: the outcome counts once this group has taken it. */
   readonly commit?: string
@@ -84,6 +76,7 @@ export function parseAgenda(text: string, file: string): Agenda {
   const { fields, problems } = readFields(yaml.value)
   // What lies between fields is told together with what is wrong inside them, so it is read from whatever there is.
   problems.push(...crossProblems(yaml.value))
+  if (fields) problems.push(...planProblems(fields))
   if (!fields || problems.length > 0)
     throw new AgendaInvalid(
       file,
@@ -147,7 +140,7 @@ function folded(text: string): string {
 }
 
 function toAgenda(fields: AgendaFields): Agenda {
-  const { topic, options, evidence, discussion, poll, seed, commit } = fields
+  const { topic, options, evidence, discussion, debate, poll, seed, commit } = fields
   const byFold = new Map(options.map((option) => [folded(option), option]))
   return {
     topic,
@@ -161,9 +154,29 @@ function toAgenda(fields: AgendaFields): Agenda {
       weight,
     })),
     discussion,
+    ...(debate !== undefined && { debate: withPlainNames(debate, fields) }),
     poll,
     seed,
     ...(commit !== undefined && { commit }),
+  }
+}
+
+/** Names and options as they are written where they are declared, whatever case they are referred to in. */
+function withPlainNames(debate: DebateFields, { options, participants }: AgendaFields): DebateFields {
+  const byFold = (texts: readonly string[]) => new Map(texts.map((text) => [folded(text), text]))
+  const [known, names] = [byFold(options), byFold(participants.map(({ name }) => name))]
+  const optionOf = (text: string) => known.get(folded(text)) ?? text
+  const nameOf = (text: string) => names.get(folded(text)) ?? text
+  return {
+    ...debate,
+    sides: debate.sides.map(({ option, against, speakers, ...side }) => ({
+      ...side,
+      ...(option !== undefined && { option: optionOf(option) }),
+      ...(against !== undefined && { against: optionOf(against) }),
+      speakers: speakers.map(nameOf),
+    })),
+    audience: debate.audience.map(nameOf),
+    ...(debate.judges && { judges: debate.judges.map(nameOf) }),
   }
 }
 
@@ -178,8 +191,20 @@ function crossProblems(value: unknown): FieldProblem[] {
     ...repeats(names, nameAt, 'participant'),
     ...participants.flatMap((participant, at) => stanceProblem(participant['stance'], options, at)),
     ...globProblems(root['evidence']),
-    ...tieProblems(asMap(root['poll'])),
+    ...pollProblems(asMap(root['poll']), participants, options),
+    ...(root['debate'] === undefined ? [] : debateProblems(asMap(root['debate']), names, options)),
   ]
+}
+
+/** What lies between the fields of the discussion: who is named in it, and what a floor or a graph needs. */
+function planProblems(fields: AgendaFields): FieldProblem[] {
+  try {
+    planOf(toAgenda(fields))
+    return []
+  } catch (error) {
+    if (!(error instanceof InvalidArgument)) throw error
+    return [{ path: ['discussion', ...error.argument.split('.')], of: 'value', message: error.message }]
+  }
 }
 
 function repeats(
@@ -215,23 +240,6 @@ function globProblems(evidence: unknown): FieldProblem[] {
   if (globs.length === 0 || !globs.every((glob) => typeof glob === 'string' && glob.startsWith('!'))) return []
   const message = 'only leaves out; add a glob without ! that says what to read'
   return [{ path: ['evidence'], of: 'value', message }]
-}
-
-function tieProblems(poll: Readonly<Record<string, unknown>>): FieldProblem[] {
-  const { rule = 'schulze', ties } = poll
-  const texts = asList(typeof ties === 'string' ? [ties] : ties)
-  if (typeof rule !== 'string' || !texts.every((text) => typeof text === 'string')) return []
-  try {
-    const chosen = ruleNamed(rule)
-    return texts.flatMap((text, at): FieldProblem[] => {
-      const unfit = unfitTie(chosen, tieChain([text], 0))
-      return unfit ? [{ path: ['poll', 'ties', at], of: 'value', message: unfit.message }] : []
-    })
-  } catch (error) {
-    // An unknown rule or tie-break is told where the field is read.
-    if (error instanceof ColloquyError) return []
-    throw error
-  }
 }
 
 function asList(value: unknown): readonly unknown[] {

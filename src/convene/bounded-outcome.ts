@@ -4,6 +4,7 @@
  */
 import { utf8Bytes } from '../base/limit.ts'
 import { explain } from '../vote/explain.ts'
+import type { AuditRecord } from '../vote/commit-reveal-audit.ts'
 import type { Outcome } from '../vote/outcome.ts'
 
 const sentencesMax = 200
@@ -19,6 +20,11 @@ export function bounded(outcome: Outcome, maxBytes: number): { outcome: Outcome;
   if (kept === outcome && shown.length === sentences.length) return { outcome, explanation: shown }
   const note = 'Parts of the count are left out here for their size; the recorded ballots give them again.'
   return { outcome: kept, explanation: [...shown, note] }
+}
+
+/** The audit record where it fits, and its head in any case. */
+export function boundedAudit(record: AuditRecord, maxBytes: number): { head: string; record?: AuditRecord } {
+  return { head: record.head, ...(sizeOf(record) <= maxBytes && { record }) }
 }
 
 /** The first sentences that fit, in count and size, and always the last, which names the result. */

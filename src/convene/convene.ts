@@ -3,61 +3,38 @@
  * by a named rule decides, and the journal holds all that led to it. Unlike a discussion it owns the record: an event is
  * appended before it counts, and a run that died goes on after the last event. It never prints.
  *
- * Steps: 1. identity and stream, 2. `started`, 3. contributions, 4. ballots, 5. where the agenda names a raft group, `proposed`, and the
- * group takes the outcome, 6. `concluded`. Each step first takes what the stream already holds.
+ * Steps: 1. identity and stream, 2. `started`, 3. the discussion, 4. where the agenda asks for one, a debate, 5. the poll, 6. where the agenda names a raft group, `proposed`, and the
+ * group takes the outcome, 7. `concluded`. Each step first takes what the stream already holds.
  */
 import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
-import { seededRandom } from '../base/random.ts'
-import { runDiscussion } from '../deliberation/discussion.ts'
-import type { DiscussionResult } from '../deliberation/discussion.ts'
-import { endOf, talkedMs, totalUsage } from '../deliberation/core/discussion.ts'
-import type { Contribution, Participant } from '../deliberation/participant.ts'
-import { runPoll } from '../deliberation/poll.ts'
-import { isContribution } from '../deliberation/record.ts'
-import type { DiscussionItem } from '../deliberation/record.ts'
-import type { CastVote } from '../deliberation/participant.ts'
+import { totalUsage } from '../deliberation/core/discussion.ts'
 import type { Recorded } from '../journal/journal.ts'
 import type { Node } from '../node/node.ts'
-import type { Outcome } from '../vote/outcome.ts'
-import { ruleNamed } from '../vote/registry.ts'
-import type { AskedKind } from '../vote/ballot.ts'
-import type { Rule } from '../vote/rule.ts'
-import { tally } from '../vote/tally.ts'
-import { TooManyUniverses } from '../vote/error.ts'
-import { seeded, tieChain, unfitTie } from '../vote/tie.ts'
+import { ruleFrom } from '../vote/rule-from.ts'
+import { tieChain, unfitTie } from '../vote/tie.ts'
 import type { Agenda } from './agenda.ts'
-import { bounded } from './bounded-outcome.ts'
+import type { PollResult } from '../deliberation/hold-poll.ts'
+import { bounded, boundedAudit } from './bounded-outcome.ts'
 import { commitOutcome, outcomeCommand } from './commit.ts'
 import { commitGroupOf } from './commit-group.ts'
+import type { ConveneOptions } from './convene-options.ts'
+import { debateBetween } from './debate-stage.ts'
+import type { Debated } from './debate-stage.ts'
+import { holdDiscussion } from './discussion-stage.ts'
+import type { Talk } from './discussion-stage.ts'
+import { takePoll } from './poll-stage.ts'
+import type { Stage } from './stage.ts'
 import { CommitUnknown, NoCommitGroup } from './error.ts'
 import { conveneTypes, isFinal } from './event.ts'
-import type { Balloted, Concluded, Contributed, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
-import type { Evidence } from './evidence.ts'
+import type { Concluded, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
 import { conveningIdentity, conveningStream } from './identity.ts'
 import { checkModels, openPanel, seatsOf } from './panel.ts'
 import type { Panel, Seat } from './panel.ts'
 import { latestRun, readRecord } from './record.ts'
 import type { ConveneRecord } from './record.ts'
 
-export interface ConveneOptions {
-  /** What is discussed; see `loadEvidence`. */
-  readonly evidence: Evidence
-  /** Participants of your own in place of those the agenda names, by name. */
-  readonly participants?: readonly Participant[]
-  /** Starts anew even if this convening is recorded already. Default false. */
-  readonly fresh?: boolean
-  /** Refuses (`node.not_durable`) a node without a data folder. Default false: the record then lives as long as the node. */
-  readonly durable?: boolean
-  /** One turn or one ballot. Default 120,000. */
-  readonly turnTimeoutMs?: number
-  /** How long the raft group of the agenda may take. Default 30,000. */
-  readonly commitTimeoutMs?: number
-  /** Text as it forms: a preview, not the record. */
-  readonly onPreview?: (participant: string, round: number, text: string) => void
-  /** Aborting records the convening as stopped; it can be run again to go on. */
-  readonly signal?: AbortSignal
-}
+export type { ConveneOptions } from './convene-options.ts'
 
 export interface Convening extends AsyncIterable<ConveneEvent> {
   /** Resolves with the conclusion; rejects with what made going on impossible (the store's errors, for one). */
@@ -113,9 +90,6 @@ async function* follow(
   if (failure !== undefined) throw failure
 }
 
-/** What the poll and the conclusion need of a discussion. */
-type Talk = Pick<DiscussionResult, 'transcript' | 'ended' | 'usage'>
-
 class Run {
   readonly #node: Node
   readonly #agenda: Agenda
@@ -138,7 +112,7 @@ class Run {
     if (this.#options.durable) this.#node.durableStore('this convening')
     // What cannot work is refused before anything is recorded.
     const { poll, seed } = this.#agenda
-    const unfit = unfitTie(ruleNamed(poll.rule), tieChain(poll.ties, seed))
+    const unfit = unfitTie(ruleFrom(poll.rule), tieChain(poll.ties, seed))
     if (unfit) throw unfit
     const { evidence, participants } = this.#options
     const own = participants ?? []
@@ -179,9 +153,11 @@ class Run {
 
   async #deliberate(): Promise<Concluded> {
     try {
-      const discussion = await this.#discuss()
-      const votes = await this.#poll(discussion.transcript)
-      return await this.#commit(this.#decide(discussion, votes))
+      const stage = this.#stage()
+      const talk = await holdDiscussion(stage)
+      const debated = await debateBetween(stage, talk)
+      const poll = await takePoll(stage, [...talk.transcript, ...debated.transcript])
+      return await this.#commit(this.#decide(talk, debated, poll))
     } catch (error) {
       const unknown = error instanceof CommitUnknown
       if (!(error instanceof Aborted || unknown) || !this.#options.signal?.aborted) throw error
@@ -189,49 +165,17 @@ class Run {
     }
   }
 
-  async #discuss(): Promise<Talk> {
-    const { discussion, topic, options, seed } = this.#agenda
-    const { turnTimeoutMs = 120_000, onPreview, signal } = this.#options
-    const transcript = this.#record?.contributions ?? []
-    // Whoever has cast a ballot has done so on this transcript: it grows no more.
-    if (this.#record && this.#record.ballots.length > 0) {
-      const plan = { participants: [...this.#seats.keys()], ...discussion }
-      return { transcript, ended: endOf(plan, transcript), usage: totalUsage(transcript.map((each) => each.usage)) }
-    }
-    return runDiscussion({
-      topic,
-      options,
+  #stage(): Stage {
+    return {
+      node: this.#node,
+      agenda: this.#agenda,
+      options: this.#options,
+      stream: this.#stream,
       participants: this.#panel!.participants,
-      rounds: discussion.rounds,
-      budget: discussion.budget,
-      turnTimeoutMs,
-      clock: this.#node.clock,
-      random: seededRandom(seed).split('discussion'),
-      recorded: transcript,
-      elapsedMs: this.#talkedMs(turnTimeoutMs),
-      record: (item) => this.#contributed(item),
-      ...(onPreview && { onPreview }),
-      ...(signal && { signal }),
-    })
-  }
-
-  async #contributed(item: DiscussionItem): Promise<void> {
-    assert(isContribution(item), 'an agenda plans nothing but contributions')
-    const { id, number, ...said } = item
-    const contribution: Contributed = { id, number, kind: this.#seat(said.participant).kind, ...said }
-    await this.#append(conveneTypes.contribution, contribution, said.participant)
-    const { inputTokens, outputTokens } = said.usage
-    this.#node.telemetry.count('colloquy.tokens', inputTokens + outputTokens, { participant: said.participant })
-  }
-
-  /** What earlier runs spent of the time budget; what lay between a stop and the next run is nobody's talk. */
-  #talkedMs(turnTimeoutMs: number): number {
-    const runs: number[][] = [[]]
-    for (const event of this.#record?.events ?? []) {
-      if (event.time) runs.at(-1)?.push(Date.parse(event.time))
-      if (event.type === conveneTypes.concluded) runs.push([])
+      record: this.#record,
+      seat: (name) => this.#seat(name),
+      append: (type, data, agent) => this.#append(type, data, agent),
     }
-    return runs.reduce((sum, times) => sum + talkedMs(times[0] ?? 0, times.slice(1), turnTimeoutMs), 0)
   }
 
   #seat(name: string): Seat {
@@ -240,45 +184,24 @@ class Run {
     return seat
   }
 
-  #poll(transcript: readonly Contribution[]): Promise<readonly CastVote[]> {
-    const { topic, options, poll, seed } = this.#agenda
-    const { turnTimeoutMs, signal } = this.#options
-    return runPoll({
-      topic,
-      options,
-      participants: this.#panel!.participants,
-      ballot: askedKind(ruleNamed(poll.rule)),
-      transcript,
-      ...(turnTimeoutMs !== undefined && { ballotTimeoutMs: turnTimeoutMs }),
-      clock: this.#node.clock,
-      random: seededRandom(seed).split('poll'),
-      recorded: this.#record?.ballots ?? [],
-      record: async (vote) => {
-        const { kind, weight } = this.#seat(vote.participant)
-        const balloted: Balloted = { kind, weight, ...vote }
-        await this.#append(conveneTypes.ballot, balloted, vote.participant)
-        return vote
-      },
-      ...(signal && { signal }),
-    })
-  }
-
-  #decide(discussion: Talk, votes: readonly CastVote[]): Concluded {
-    const { outcome, notes } = this.#tally(votes)
-    const { outcome: kept, explanation } = bounded(outcome, this.#node.journal.limits.eventMaxBytes / 4)
+  #decide(talk: Talk, debated: Debated, poll: PollResult): Concluded {
+    const { outcome, audit, notes } = poll
+    const maxBytes = this.#node.journal.limits.eventMaxBytes / 4
+    const kept = outcome && bounded(outcome, maxBytes)
     return {
-      status: outcome.status,
-      winners: outcome.winners,
-      ranking: outcome.ranking,
-      rule: outcome.rule,
-      tieSteps: outcome.tieSteps,
+      status: outcome?.status ?? 'no-winner',
+      winners: outcome?.winners ?? [],
+      ranking: outcome?.ranking ?? [],
+      rule: ruleFrom(this.#agenda.poll.rule).name,
+      tieSteps: outcome?.tieSteps ?? [],
       usage: {
-        ...totalUsage([discussion.usage, ...votes.map((vote) => vote.usage)]),
-        turns: discussion.transcript.length,
+        ...totalUsage([talk.usage, debated.usage, poll.usage]),
+        turns: talk.transcript.length + debated.transcript.length,
       },
-      ended: discussion.ended,
-      outcome: kept,
-      explanation: [...notes, ...explanation],
+      ended: talk.ended,
+      ...(kept && { outcome: kept.outcome }),
+      explanation: [...debated.notes, ...notes, ...(kept?.explanation ?? [])],
+      ...(audit && { audit: boundedAudit(audit, maxBytes) }),
     }
   }
 
@@ -302,35 +225,16 @@ class Run {
     return committed
   }
 
-  #tally(votes: readonly CastVote[]): { outcome: Outcome; notes: readonly string[] } {
-    const { options, poll, seed } = this.#agenda
-    const weighted = (vote: CastVote) => ({ voter: vote.participant, weight: this.#seat(vote.participant).weight })
-    // Who never answered is absent: eligible and not present, where an abstention is both.
-    const ballots = votes
-      .filter((vote) => vote.status !== 'absent')
-      .map((vote) => ({ ...weighted(vote), ballot: vote.ballot }))
-    const absent = votes.filter((vote) => vote.status === 'absent').map(weighted)
-    const election = { candidates: options, ballots, absent, quorum: { share: poll.quorum } }
-    const rule = ruleNamed(poll.rule)
-    const ties = tieChain(poll.ties, seed)
-    try {
-      return { outcome: tally(rule, election, { ties }), notes: [] }
-    } catch (error) {
-      if (!(error instanceof TooManyUniverses)) throw error
-      // The ballots are cast and paid: a lot that is told, and that anybody can draw again, beats no outcome at all.
-      const note = `The ties inside the count could be followed in too many ways, so a lot by the agenda's seed broke them.`
-      return { outcome: tally(rule, election, { ties: [...ties, seeded(seed)] }), notes: [note] }
-    }
-  }
-
   async #stopped(more: readonly string[]): Promise<Concluded> {
     const record = await readRecord(this.#node.journal, this.#stream)
-    const said = [...(record?.contributions ?? []), ...(record?.ballots ?? [])]
+    const sealed = (record?.sealed ?? []).flatMap((item) => (item.item === 'sealed' ? [item] : []))
+    const debated = (record?.debated ?? []).flatMap((item) => (item.item === 'stop' ? [] : [item]))
+    const said = [...(record?.contributions ?? []), ...debated, ...(record?.ballots ?? []), ...sealed]
     return {
       status: 'stopped',
       winners: [],
       ranking: [],
-      rule: ruleNamed(this.#agenda.poll.rule).name,
+      rule: ruleFrom(this.#agenda.poll.rule).name,
       tieSteps: [],
       usage: { ...totalUsage(said.map((each) => each.usage)), turns: record?.contributions.length ?? 0 },
       explanation: ['It was stopped before its end; running it again on the same record goes on from here.', ...more],
@@ -368,7 +272,7 @@ class Run {
   }
 
   #started(identity: string): Started {
-    const { topic, options, participants, discussion, poll, seed, commit } = this.#agenda
+    const { topic, options, participants, discussion, debate, poll, seed, commit } = this.#agenda
     const { documents, bytes } = this.#options.evidence
     return {
       convening: identity,
@@ -387,15 +291,10 @@ class Run {
         sources: documents.slice(0, 2000).map(({ source, hash }) => ({ source, hash })),
       },
       discussion,
+      ...(debate && { debate }),
       poll,
       seed,
       ...(commit !== undefined && { commit }),
     }
   }
-}
-
-/** The check of the agenda has refused rules that count grades. */
-function askedKind({ ballot, name }: Rule): AskedKind {
-  assert(ballot !== 'grades', `the rule ${name} counts grades, which no participant is asked for`)
-  return ballot
 }

@@ -134,3 +134,11 @@ function listed(head: string, lines: readonly string[]): string {
   const more = lines.length - shown.length
   return [`${head}:`, ...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
 }
+
+/** The agenda has no `debate` section, or one that leaves the sides to a convening. */
+export class NoDebate extends ColloquyError {
+  override readonly code = 'convene.no_debate'
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what}; add a debate section with format and sides`, options)
+  }
+}

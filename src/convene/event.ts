@@ -9,12 +9,21 @@ import type { DiscussionEnd } from '../deliberation/core/plan.ts'
 import type { Contribution, Usage } from '../deliberation/participant.ts'
 import type { CastVote } from '../deliberation/participant.ts'
 import type { ProposalKey } from '../raft/replica-error.ts'
+import type { AuditRecord } from '../vote/commit-reveal-audit.ts'
 import type { Outcome } from '../vote/outcome.ts'
+import type { DebateItem } from '../deliberation/core/debate-record.ts'
+import type { DiscussionItem } from '../deliberation/record.ts'
+import type { SealedItem } from '../deliberation/sealed-ballots.ts'
+import type { Agenda } from './agenda.ts'
 
 export const conveneTypes = {
   started: 'colloquy.convene.started',
   contribution: 'colloquy.convene.contribution',
+  discussed: 'colloquy.convene.discussed',
+  contested: 'colloquy.convene.contested',
+  debated: 'colloquy.convene.debated',
   ballot: 'colloquy.convene.ballot',
+  sealed: 'colloquy.convene.sealed',
   proposed: 'colloquy.convene.proposed',
   concluded: 'colloquy.convene.concluded',
 } as const
@@ -38,11 +47,9 @@ export interface Started {
     /** Every document with its SHA-256; beyond 2,000 the rest is in the identity only. */
     readonly sources: readonly { readonly source: string; readonly hash: string }[]
   }
-  readonly discussion: {
-    readonly rounds: number
-    readonly budget: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number }
-  }
-  readonly poll: { readonly rule: string; readonly quorum: string; readonly ties: readonly string[] }
+  readonly discussion: Agenda['discussion']
+  readonly debate?: Agenda['debate']
+  readonly poll: Agenda['poll']
   readonly seed: number | string
   /** What must have taken the outcome before it counts: `raft:<group>`; absent, the journal alone. */
   readonly commit?: string
@@ -55,6 +62,20 @@ export interface Contributed extends Contribution {
 export interface Balloted extends CastVote {
   readonly kind: string
   readonly weight: number
+}
+
+/** How divided the panel was after its discussion, and what follows. */
+export interface Contested {
+  readonly contested: boolean
+  /** Lead of the first option over the next in the last straw poll, by the weight of all who named one, 0 to 1. */
+  readonly margin: number
+  /** Below it a panel counts as divided. */
+  readonly threshold: number
+  readonly held: boolean
+  /** Where the agenda names no sides: the two leading options, and who argues for each. */
+  readonly sides?: readonly { readonly option: string; readonly speaker: string }[]
+  /** Why none is held although it was called for. */
+  readonly reason?: string
 }
 
 /** What is about to be proposed to a raft group: recorded first, so that whoever goes on proposes the same. It holds no outcome. */
@@ -90,6 +111,8 @@ export interface Concluded {
   readonly outcome?: Outcome
   /** Why, in sentences. */
   readonly explanation: readonly string[]
+  /** Of a sealed poll: what anybody can check; without the record itself where that is too large for an event. */
+  readonly audit?: { readonly head: string; readonly record?: AuditRecord }
   /** Where the agenda names a group: this was so before the conclusion was recorded. */
   readonly commit?: Committed
 }
@@ -97,7 +120,11 @@ export interface Concluded {
 export interface ConveneData {
   'colloquy.convene.started': Started
   'colloquy.convene.contribution': Contributed
+  'colloquy.convene.discussed': Exclude<DiscussionItem, Contribution>
+  'colloquy.convene.contested': Contested
+  'colloquy.convene.debated': DebateItem
   'colloquy.convene.ballot': Balloted
+  'colloquy.convene.sealed': SealedItem
   'colloquy.convene.proposed': OutcomeProposed
   'colloquy.convene.concluded': Concluded
 }

@@ -8,6 +8,7 @@ import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
 import { conveneTypes } from './event.ts'
+import { RoadMinutes, auditText, isRoadEvent } from './road-minutes.ts'
 import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
 
 /** The minutes of a record, oldest event first. */
@@ -15,6 +16,7 @@ export function minutes(events: readonly ConveneEvent[]): string {
   const sections: string[] = []
   let round = -1
   const ballots: Balloted[] = []
+  const road = new RoadMinutes({ escape, block, ballotText })
   for (const event of events) {
     if (event.type === conveneTypes.started) sections.push(opening(event.data, event.time))
     else if (event.type === conveneTypes.contribution) {
@@ -24,6 +26,7 @@ export function minutes(events: readonly ConveneEvent[]): string {
       }
       sections.push(contribution(event.data))
     } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
+    else if (isRoadEvent(event)) sections.push(...road.section(event))
     else if (event.type === conveneTypes.proposed) sections.push(proposal(event.data, event.time))
     else if (event.data.status === 'stopped') {
       // The talk goes on below with the heading of its round again; ballots are shown once, when all are in.
@@ -99,12 +102,16 @@ function contribution(said: Contributed): string {
 
 function ballotSection(ballots: readonly Balloted[]): string {
   const rows = ballots.map(
-    (each) =>
-      `| ${escape(each.participant)} | ${each.weight} | ${escape(each.status === 'absent' ? 'absent' : ballotText(each.ballot))} | ${escape(each.reason)} |`,
+    (each) => `| ${escape(each.participant)} | ${each.weight} | ${escape(saidText(each))} | ${escape(each.reason)} |`,
   )
   return ['## Ballots', ['| voter | weight | ballot | reason |', '| --- | --- | --- | --- |', ...rows].join('\n')].join(
     '\n\n',
   )
+}
+
+function saidText({ status, to = '', ballot }: Balloted): string {
+  if (status === 'absent') return 'absent'
+  return status === 'delegated' ? `lets ${to} vote` : ballotText(ballot)
 }
 
 function conclusion(concluded: Concluded, time: string | undefined): string {
@@ -122,6 +129,7 @@ function conclusion(concluded: Concluded, time: string | undefined): string {
     '## Outcome',
     headline,
     ...committed(concluded),
+    ...auditText(concluded),
     ...concluded.explanation.map((sentence) => escape(sentence)),
     ...tables.map(({ title, table }) => `${escape(title)}:\n\n${table}`),
     `${usage.turns} contributions, ${tokensText(usage)}. Concluded ${time ?? ''}.`,

@@ -4,7 +4,10 @@
  */
 import type { Journal } from '../journal/journal.ts'
 import { asConveneEvent, conveneTypes, isFinal } from './event.ts'
-import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
+import type { Balloted, Concluded, Contested, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
+import type { DebateItem } from '../deliberation/core/debate-record.ts'
+import type { DiscussionItem } from '../deliberation/record.ts'
+import type { SealedItem } from '../deliberation/sealed-ballots.ts'
 import { conveningStream } from './identity.ts'
 
 export interface ConveneRecord {
@@ -14,7 +17,14 @@ export interface ConveneRecord {
   readonly events: readonly ConveneEvent[]
   readonly started: Started
   readonly contributions: readonly Contributed[]
+  /** All items of the discussion in order, the contributions included. */
+  readonly discussion: readonly DiscussionItem[]
+  /** Whether a debate was called for; absent where that was not asked, or not yet. */
+  readonly contested?: Contested
+  readonly debated: readonly DebateItem[]
   readonly ballots: readonly Balloted[]
+  /** Of a sealed poll: commitments and reveals. */
+  readonly sealed: readonly SealedItem[]
   /** What was about to be proposed to a group. */
   readonly proposed?: OutcomeProposed
   /** Present once it was decided, tied or without quorum. */
@@ -33,6 +43,7 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
   const first = events[0]
   if (first?.type !== conveneTypes.started) return undefined
   const last = events.at(-1)
+  const contested = events.findLast((event) => event.type === conveneTypes.contested)
   const proposed = events.findLast((event) => event.type === conveneTypes.proposed)
   return {
     stream,
@@ -40,6 +51,15 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
     events,
     started: first.data,
     contributions: events.flatMap((event) => (event.type === conveneTypes.contribution ? [event.data] : [])),
+    discussion: events.flatMap((event): DiscussionItem[] => {
+      if (event.type === conveneTypes.discussed) return [event.data]
+      if (event.type !== conveneTypes.contribution) return []
+      const { kind: _kind, ...contribution } = event.data
+      return [contribution]
+    }),
+    ...(contested && { contested: contested.data }),
+    debated: events.flatMap((event) => (event.type === conveneTypes.debated ? [event.data] : [])),
+    sealed: events.flatMap((event) => (event.type === conveneTypes.sealed ? [event.data] : [])),
     ballots: events.flatMap((event) => (event.type === conveneTypes.ballot ? [event.data] : [])),
     ...(proposed && { proposed: proposed.data }),
     ...(last?.type === conveneTypes.concluded && isFinal(last) && { concluded: last.data }),
