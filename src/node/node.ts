@@ -59,6 +59,8 @@ import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
+import { openSealer } from './open-sealer.ts'
+import type { Sealer } from '../deliberation/sealer.ts'
 import type { OpenModelOptions } from './open-model.ts'
 import { Keeping } from './keeping.ts'
 import type { OfNode } from './keeping.ts'
@@ -172,6 +174,11 @@ export interface Node extends AsyncDisposable {
   view<State>(definition: Projection<State>): ProjectionView<State>
   /** The model of a name. Throws `node.unknown_model`. */
   model(name: string): Model
+  /**
+   * Seals the ballots of secret polls with a key of this node: `poll.key` in the data folder, for its owner alone, made when it is first
+   * needed; or in memory. Rejects with `node.not_private` or `node.file_unusable`.
+   */
+  sealer(): Promise<Sealer>
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
@@ -233,6 +240,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       random,
       logger,
       telemetry,
+      data: options.data === undefined ? undefined : dataFolder(options.data),
       store,
       bus: traced,
       journal,
@@ -281,6 +289,7 @@ function kindsOf(definitions: readonly ActorDefinition<never, unknown>[]): Parts
 type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal' | 'actors'
 
 interface Parts extends Pick<Node, Shown> {
+  readonly data: string | undefined
   readonly store: Store
   readonly keeping: Keeping
   readonly raft: RaftGroups
@@ -308,6 +317,7 @@ class HouseNode implements Node {
   readonly #parts: Parts
   readonly #nextId: () => string
   readonly #models = new Map<string, Model>()
+  #sealer: Promise<Sealer> | undefined
   #stopping: Promise<void> | undefined
 
   constructor(parts: Parts) {
@@ -382,6 +392,15 @@ class HouseNode implements Node {
       this.#models.set(name, model)
     }
     return model
+  }
+
+  sealer(): Promise<Sealer> {
+    // What failed once, such as a folder that others may write to, may be mended; then it is asked again.
+    this.#sealer ??= openSealer(this.#parts.data, this.entropy).catch((error: unknown) => {
+      this.#sealer = undefined
+      throw error
+    })
+    return this.#sealer
   }
 
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data> {
