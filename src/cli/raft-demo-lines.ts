@@ -19,7 +19,7 @@ function eventText(event: DemoEvent, paint: Paint): string {
     case 'killed':
       return `${paint('red', `kill -9 ${event.pid}`)}: the leader ${event.member} is gone, ${event.acknowledged.toLocaleString('en')} acknowledged so far`
     case 'answered':
-      return `${paint('green', `answered again after ${Math.round(event.failoverMs)} ms`)}, by a leader of term ${event.term}`
+      return `${paint('green', `answered again after ${event.failoverMs} ms`)}, by a leader of term ${event.term}`
     case 'restarted':
     default:
       return `${event.member} runs again as process ${event.pid}, ${event.acknowledged.toLocaleString('en')} acknowledged by now`

@@ -150,7 +150,7 @@ export class DemoRun {
     this.#watch.onEvent({ event: 'killed', atMs, member, pid, acknowledged: this.#acknowledged.length })
     this.#openTo((kill + 0.75) / (this.#plan.kills + 1))
     await this.#until('an answer of a new leader', () => this.#answered.term > leader.term)
-    const failoverMs = this.#answered.atMs - atMs
+    const failoverMs = Math.round(this.#answered.atMs - atMs)
     this.#failoverMs.push(failoverMs)
     this.#watch.onEvent({ event: 'answered', atMs: this.#answered.atMs, term: this.#answered.term, failoverMs })
   }
@@ -243,7 +243,7 @@ export class DemoRun {
       unansweredPresent: this.#unanswered.filter((proposal) => counts.some((has) => has.has(proposal))).length,
       members: names.length,
       kills: this.#plan.kills,
-      failoverMs: this.#failoverMs.map((ms) => Math.round(ms)),
+      failoverMs: this.#failoverMs,
       seconds: Math.round(seconds * 100) / 100,
       perSecond: Math.round(acknowledged / Math.max(seconds, 0.001)),
     }
