@@ -1,5 +1,6 @@
 /**
- * `npm run sim:replica -- --seeds COUNT [--from N]` or `--seed N [--trace]`: worlds of whole replicas by hand, for as long as wanted.
+ * `npm run sim:replica -- --seeds COUNT [--from N]` or `--seed N [--trace]`: worlds of whole replicas by hand, for as long as wanted;
+ * with `--busy` those in which members come, go and lose their stores all the time.
  * It prints each seed that failed and what to run again, and in the end how often what happened. With `--stop` it ends at the first
  * seed that fails and only says what did not hold.
  */
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     stop: { type: 'boolean' },
     trace: { type: 'boolean' },
+    busy: { type: 'boolean' },
   },
 })
 const from = wholeNumber('--from', Number(values.seed ?? values.from ?? 1), 0)
@@ -30,7 +32,10 @@ let steps = 0
 let toldMs = began
 for (let seed = from; seed < from + seeds; seed++) {
   try {
-    const report = await raftWorld(seed, values.trace ? { trace: (line) => console.log(line) } : {})
+    const report = await raftWorld(seed, {
+      ...(values.trace && { trace: (line: string) => console.log(line) }),
+      ...(values.busy && { busy: true }),
+    })
     simulatedMs += report.simulatedMs
     steps += report.steps
     for (const [name, count] of Object.entries(report.counters)) totals.set(name, (totals.get(name) ?? 0) + count)

@@ -51,8 +51,9 @@ export class Operator {
 
   async run(): Promise<void> {
     void this.#mend()
+    const { actMinMs, actMaxMs } = this.#plan
     while (!this.#stopped) {
-      await this.#world.sleep(200 + this.#random.integer(900))
+      await this.#world.sleep(actMinMs + this.#random.integer(actMaxMs - actMinMs))
       if (this.#stopped) return
       this.#idle = false
       await this.#act()

@@ -21,6 +21,22 @@ export interface Plan {
   readonly losses: boolean
   /** All nodes lose their power at one time, now and then. */
   readonly outages: boolean
+  /** The operator does something after so long, at least and at most. */
+  readonly actMinMs: number
+  readonly actMaxMs: number
+}
+
+/** Members come, go and lose their stores all the time, and every lag is one behind the log. */
+export const busyPlan: Partial<Plan> = {
+  founders: ['a', 'b', 'c'],
+  spares: ['x', 'y'],
+  chaosMs: 20_000,
+  snapshotEveryEntries: 15,
+  keepEntries: 0,
+  changes: true,
+  losses: true,
+  actMinMs: 50,
+  actMaxMs: 300,
 }
 
 export const heartbeatMs = 50
@@ -43,5 +59,7 @@ export function drawPlan(random: Random): Plan {
     changes,
     losses: random.integer(3) === 0,
     outages: random.integer(3) > 0,
+    actMinMs: 200,
+    actMaxMs: 1100,
   }
 }

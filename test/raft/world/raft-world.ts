@@ -12,12 +12,13 @@ import type { World } from '../../../src/sim/world.ts'
 import { Violation } from '../simulation/violation.ts'
 import { type Book, Client, newBook } from './client.ts'
 import { Operator } from './operator.ts'
-import { type Plan, drawPlan } from './plan.ts'
+import { type Plan, busyPlan, drawPlan } from './plan.ts'
 import { Seat } from './seat.ts'
 import { WorldWitness } from './witness.ts'
 
 export interface RaftWorldOptions {
-  readonly plan?: Partial<Plan>
+  /** See `busyPlan`. */
+  readonly busy?: boolean
   readonly faults?: readonly Fault[]
   readonly trace?: (line: string) => void
   readonly reduceRunsMax?: number
@@ -26,14 +27,14 @@ export interface RaftWorldOptions {
 const calmMaxMs = 60_000
 
 /** Rejects with what `simulate` does: the error says what did not hold, and what to run again. */
-export function raftWorld(seed: number, { plan: changes, ...options }: RaftWorldOptions = {}): Promise<SimReport> {
-  const plan: Plan = { ...drawPlan(seededRandom(seed).split('plan')), ...changes }
+export function raftWorld(seed: number, { busy = false, ...options }: RaftWorldOptions = {}): Promise<SimReport> {
+  const plan: Plan = { ...drawPlan(seededRandom(seed).split('plan')), ...(busy && busyPlan) }
   return simulate(
     {
       seed,
       weather: { latencyMinMs: 1, latencyMaxMs: 6 },
       atLeast: { acknowledged: 15, reads: 5, elections: 1, 'decisions followed': 15 },
-      replay: `node test/raft/world/main.ts --seed ${seed}`,
+      replay: `node test/raft/world/main.ts --seed ${seed}${busy ? ' --busy' : ''}`,
       ...options,
     },
     (world) => new RaftWorld(world, plan).run(),

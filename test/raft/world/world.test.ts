@@ -22,6 +22,7 @@ const rare = [
   'leadership handed over',
   'leaderships confirmed',
   'members added',
+  'members removed',
   'members stopped by their disk',
   'net.duplicated',
   'outages',
@@ -47,6 +48,19 @@ describe('a group of whole replicas in a world', () => {
     })
   }
 
+  const busy = Math.ceil(seeds / 6)
+  it(
+    `keeps them while members come and go all the time, ${busy} seeds`,
+    { timeout: 30_000 + busy * 30_000 },
+    async () => {
+      for (let seed = from; seed < from + busy; seed++) {
+        const { counters } = await raftWorld(seed, { busy: true })
+        for (const [name, count] of Object.entries(counters)) totals.set(name, (totals.get(name) ?? 0) + count)
+      }
+      expect(totals.get('stores replaced')).toBeGreaterThan(0)
+    },
+  )
+
   it.runIf(seeds >= 12).each(rare)('has seen: %s', (name) => {
     expect(totals.get(name) ?? 0).toBeGreaterThan(0)
   })
@@ -55,7 +69,7 @@ describe('a group of whole replicas in a world', () => {
     expect(totals.get('histories unknown') ?? 0).toBeLessThanOrEqual((totals.get('histories linearizable') ?? 0) / 20)
   })
 
-  it('runs the same for the same seed, and differently for another', { timeout: 60_000 }, async () => {
+  it('runs the same for the same seed, and differently for another', { timeout: 120_000 }, async () => {
     const [one, again, other] = [await raftWorld(2), await raftWorld(2), await raftWorld(3)]
     expect(again.digest).toBe(one.digest)
     expect(other.digest).not.toBe(one.digest)
