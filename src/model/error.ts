@@ -224,3 +224,59 @@ export class ModelScriptEnded extends ModelError {
 function clip(text: string, lengthMax = 500): string {
   return text.length > lengthMax ? `${text.slice(0, lengthMax - 1).toWellFormed()}…` : text
 }
+
+/** There is no cassette to replay. */
+export class CassetteMissing extends ColloquyError {
+  override readonly code = 'model.cassette_missing'
+  readonly file: string
+  constructor(file: string) {
+    super(`there is no cassette ${file}; record one, or open it with mode auto`)
+    this.file = file
+  }
+}
+
+/** A recording must not take the place of another. */
+export class CassetteExists extends ColloquyError {
+  override readonly code = 'model.cassette_exists'
+  readonly file: string
+  constructor(file: string, options?: ErrorOptions) {
+    super(`${file} is there already; remove it to record anew, or open it with mode auto or replay`, options)
+    this.file = file
+  }
+}
+
+/** A line of a cassette is not as it was written, or not where it was. */
+export class CassetteDamaged extends ColloquyError {
+  override readonly code = 'model.cassette_damaged'
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+  constructor(file: string, line: number) {
+    super(`line ${line} of the cassette ${file} is not what was recorded; a cassette is never edited, record it anew`)
+    this.file = file
+    this.line = line
+  }
+}
+
+/** A request that no take answers. */
+export class CassetteMiss extends ColloquyError {
+  override readonly code = 'model.cassette_miss'
+  readonly file: string
+  constructor(file: string, nearest: string | undefined) {
+    super(
+      `the cassette ${file} has no take for this request${nearest === undefined ? ': it is empty' : `: ${nearest}`}; record it anew, or open it with mode auto`,
+    )
+    this.file = file
+  }
+}
+
+/** The recorded call had failed, and fails again. */
+export class CassetteFailure extends ColloquyError {
+  override readonly code = 'model.cassette_failure'
+  /** Code of the recorded failure. */
+  readonly recorded: string
+  constructor(recorded: string, message: string) {
+    super(message)
+    this.recorded = recorded
+  }
+}

@@ -23,7 +23,7 @@ export const floors: ReadonlyMap<string, number> = new Map(
 export const drivers: ReadonlyMap<string, readonly string[]> = new Map([
   ['bus', ['memory', 'nats', 'serve']],
   ['store', ['memory', 'sqlite', 'disk-files']],
-  ['model', ['openai-compatible', 'ai-sdk', 'scripted']],
+  ['model', ['openai-compatible', 'ai-sdk', 'cassette', 'scripted']],
   ['journal', ['memory', 'sqlite', 'jetstream', 'kafka']],
   ['raft', ['log-memory', 'log-segments', 'transport-tcp', 'transport-bus']],
   ['knowledge', ['memory', 'sqlite', 'neo4j', 'emergent']],
