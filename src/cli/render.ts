@@ -5,6 +5,10 @@
 import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from '../convene/event.ts'
 import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
+import { isRoadEvent } from '../convene/road-minutes.ts'
+import type { RoadEvent } from '../convene/road-minutes.ts'
+import type { RuleSpec } from '../vote/rule-from.ts'
+import { roadRenderer } from './road-render.ts'
 import { painter, printable, wrap } from './terminal.ts'
 import type { Paint } from './terminal.ts'
 
@@ -29,10 +33,12 @@ class TerminalRenderer implements Renderer {
   #round = -1
   #ballots: Balloted[] = []
   #options: readonly string[] = []
+  readonly #road: (event: RoadEvent) => string
 
   constructor(paint: Paint, width: number) {
     this.#paint = paint
     this.#width = width
+    this.#road = roadRenderer(paint, width)
   }
 
   event(event: ConveneEvent): string {
@@ -49,7 +55,7 @@ class TerminalRenderer implements Renderer {
       case 'colloquy.convene.concluded':
         return this.#concluded(event.data)
       default:
-        return ''
+        return isRoadEvent(event) ? this.#road(event) : ''
     }
   }
 
@@ -82,7 +88,7 @@ class TerminalRenderer implements Renderer {
       ...options,
       '',
       ...people,
-      `  ${paint('dim', `evidence: ${evidence} · rule: ${started.poll.rule} · seed: ${String(started.seed)}`)}`,
+      `  ${paint('dim', `evidence: ${evidence} · rule: ${printable(ruleText(started.poll.rule))} · seed: ${String(started.seed)}`)}`,
       ...(note === undefined ? [] : [paint('dim', wrap(note, this.#width, '  '))]),
       '\n',
     ].join('\n')
@@ -173,7 +179,8 @@ class TerminalRenderer implements Renderer {
     const widest = Math.max(5, ...ballots.map((each) => printable(each.participant).length))
     const gap = (name: string) => ' '.repeat(widest - printable(name).length)
     const rows = ballots.map((each) => {
-      const said = each.status === 'cast' ? this.#byNumber(each.ballot) : this.#paint('yellow', each.status)
+      const status = each.status === 'delegated' ? `lets ${printable(each.to ?? '')} vote` : each.status
+      const said = each.status === 'cast' ? this.#byNumber(each.ballot) : this.#paint('yellow', status)
       return `  ${this.speaker(each.participant)}${gap(each.participant)}  ${String(each.weight).padStart(6)}  ${said}`
     })
     const reasons = ballots
@@ -230,6 +237,15 @@ const endText = {
   stopped: 'a person stopped it',
   signal: 'it was called off',
 } as const
+
+/** `stv (seats 2, quota hare)`. */
+function ruleText(rule: RuleSpec): string {
+  if (typeof rule === 'string') return rule
+  const { name, ...options } = rule
+  return `${name} (${Object.entries(options)
+    .map(([option, value]) => `${option} ${String(value)}`)
+    .join(', ')})`
+}
 
 function committedLines({ commit }: Concluded): string[] {
   return commit

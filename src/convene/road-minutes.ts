@@ -102,7 +102,7 @@ export class RoadMinutes {
         ]
       case 'contribution':
       default: {
-        const head = `#### ${escape(item.participant)} for ${escape(item.side)} (d${item.number}, ${item.act ?? 'speech'})`
+        const head = `#### d${item.number} ${escape(item.participant)} (side ${escape(item.side)}, ${item.act ?? 'speech'})`
         const said = item.status === 'absent' ? `_Absent: ${escape(item.reason ?? '')}_` : block(item.text)
         const struck = (item.struck ?? []).map(({ text }) => `_Struck, not found in its source: "${escape(text)}"_`)
         return [...this.#heading(item.phase), [head, said, ...struck].join('\n\n')]
