@@ -4,7 +4,7 @@
  * floods delays nobody past a deadline; what was recorded is never asked again.
  */
 import type { Clock } from '../base/clock.ts'
-import { Aborted } from '../base/error.ts'
+import { Aborted, InvalidArgument } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import type { Random } from '../base/random.ts'
 import { scoped } from '../base/scope.ts'
@@ -121,6 +121,7 @@ export function runDebate(options: DebateOptions): Promise<DebateResult> {
 
 /** The plan that the options say: all that the course depends on, beside the record. Throws as `runDebate` rejects. */
 export function debatePlan(options: DebateOptions): DebatePlan {
+  checkWords(options)
   const format = checkFormat(options.format)
   const audience = namesOf('member of the audience', options.audience ?? [])
   const judges = namesOf('judge', seatsOf(options))
@@ -148,6 +149,20 @@ export function debatePlan(options: DebateOptions): DebatePlan {
     forfeitAfter: wholeNumber('forfeitAfter', options.forfeitAfter ?? 2, 1, 1000),
     budget: options.budget ?? {},
   }
+}
+
+/** A slip in a word would leave what was meant at its default, or at something else. */
+function checkWords({ audiencePolls, orders, onFlip, baseline, evidence }: DebateOptions): void {
+  const words: readonly (readonly [string, string | undefined, readonly string[]])[] = [
+    ['audiencePolls', audiencePolls, ['ends', 'every-phase']],
+    ['orders', orders, ['all', 'one']],
+    ['onFlip', onFlip, ['abstain', 'average', 'keep-first']],
+    ['baseline', baseline, ['independent-vote', 'none']],
+    ['evidence.onFail', evidence?.onFail, ['strike', 'flag']],
+    ['evidence.citation', evidence?.citation, ['required', 'optional']],
+  ]
+  for (const [name, given, known] of words)
+    if (given !== undefined && !known.includes(given)) throw new InvalidArgument(name, `must be ${known.join(' or ')}`)
 }
 
 function plannedSides(format: DebateFormat, given: readonly DebateSide[]): readonly PlannedSide[] {

@@ -90,6 +90,13 @@ describe('a debate that died', () => {
     )
   })
 
+  it('talks no more once a judge has judged, whatever more the budget of a later run allows', async () => {
+    const { record, verdict } = await debate({ budget: { turns: 3 } }).result
+    const again = await debate({ recorded: record }).result
+    expect(again.record).toEqual(record)
+    expect(again.verdict).toEqual(verdict)
+  })
+
   it('counts an item only when the record has it', async () => {
     const failing = debate({ record: () => Promise.reject(new Error('disk full')) }).result
     await expect(failing).rejects.toThrow('disk full')
@@ -131,6 +138,19 @@ describe('a debate that cannot be held', () => {
     ['with a speaker in the audience', { audience: [panelist('bob')] }],
   ])('%s is refused', async (_what, more) => {
     await expect(debate(more).result).rejects.toMatchObject({ code: 'deliberation.debate_invalid' })
+  })
+
+  it.each<[string, object]>([
+    ['onFlip', { onFlip: 'toss' }],
+    ['orders', { orders: 'both' }],
+    ['baseline', { baseline: 'yes' }],
+    ['audiencePolls', { audiencePolls: 'often' }],
+    ['evidence.onFail', { evidence: { documents: [], onFail: 'ignore' } }],
+    ['evidence.citation', { evidence: { documents: [], citation: 'please' } }],
+  ])('with a word for %s that is none is refused', async (name, more) => {
+    const failed = debate(more).result
+    await expect(failed).rejects.toMatchObject({ code: 'base.invalid_argument' })
+    await expect(failed).rejects.toThrow(name)
   })
 
   it('for an unknown rule says which there are', async () => {

@@ -97,8 +97,8 @@ export function shownText(item: Pick<SpokenItem, 'text' | 'struck'>): string {
 function withoutQuote(text: string, quote: Quote): string {
   const words = quote.text.split(/\s+/).filter((word) => word !== '')
   if (words.length === 0) return text
-  // Between two words may stand a line end and the mark of a block quote.
-  const pattern = new RegExp(words.map(escaped).join(String.raw`[\s>]+`), 'gu')
+  // Between two words may stand a line end, the mark of a block quote and those of emphasis.
+  const pattern = new RegExp(words.map(escaped).join(String.raw`[\s>*_\x60]+`), 'gu')
   return text.replace(pattern, struckMark)
 }
 
