@@ -168,7 +168,9 @@ class LlmParticipant implements Participant {
   estimate(turn: Turn): Estimate {
     const { messages } = this.#prompt(turn, turnTask(turn))
     const input = messages.reduce((sum, { content }) => sum + this.#model.countTokens(content), framesTokens)
-    return { tokens: input + this.#limits.replyTokensMax }
+    const usage = { inputTokens: input, outputTokens: this.#limits.replyTokensMax }
+    const usd = this.#model.costOf?.(usage)
+    return { tokens: input + this.#limits.replyTokensMax, ...(usd !== undefined && { usd }) }
   }
 
   async bid(turn: Turn, signal: AbortSignal): Promise<Bid> {

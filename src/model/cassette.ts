@@ -81,6 +81,7 @@ class Tape implements Cassette {
       name: model.name,
       contextTokens: model.contextTokens,
       countTokens: (text) => model.countTokens(text),
+      ...(model.costOf && { costOf: (usage) => model.costOf!(usage) }),
       stream: (request, callOptions = {}) => this.#stream(model, request, callOptions),
       ...(writer && model.preflight && { preflight: () => model.preflight!() }),
     }

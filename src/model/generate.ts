@@ -182,6 +182,7 @@ function addUsage(a: ModelUsage, b: ModelUsage): ModelUsage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,
     outputTokens: a.outputTokens + b.outputTokens,
+    ...((a.usd !== undefined || b.usd !== undefined) && { usd: (a.usd ?? 0) + (b.usd ?? 0) }),
     ...((a.estimated || b.estimated) && { estimated: true }),
   }
 }

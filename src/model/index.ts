@@ -22,3 +22,5 @@ export type {
   ModelRetry,
   StandardSchema,
 } from './generate.ts'
+export { priced } from './priced.ts'
+export type { ModelPrices } from './priced.ts'

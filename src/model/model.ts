@@ -14,6 +14,8 @@ export interface ModelMessage {
 export interface ModelUsage {
   readonly inputTokens: number
   readonly outputTokens: number
+  /** US dollars, where the price is known: see `priced`. */
+  readonly usd?: number
   /** True when the provider reported none and the counts are estimated from characters. */
   readonly estimated?: boolean
 }
@@ -68,6 +70,8 @@ export interface Model {
    * many calls is refused before its first. Optional.
    */
   preflight?(): void
+  /** US dollars that so many tokens cost, where the price is known. Optional. */
+  costOf?(usage: Pick<ModelUsage, 'inputTokens' | 'outputTokens'>): number
   /** Tokens of a text: exact where the driver can, else an estimate that errs high. */
   countTokens(text: string): number
 }
