@@ -1,4 +1,6 @@
-/** `colloquy replay`: a finished convening printed from its journal alone: no agenda, no evidence, no model. */
+/** `colloquy replay`: a finished convening or debate printed from its journal alone: no agenda, no evidence, no model. */
+import { debateStreams, finishedDebate } from '../convene/debate-event.ts'
+import type { DebateEvent } from '../convene/debate-event.ts'
 import { conveningStreams, readRecord } from '../convene/record.ts'
 import type { ConveneRecord } from '../convene/record.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -6,19 +8,21 @@ import { openJournal } from '../node/open-journal.ts'
 import { ColloquyError } from '../base/error.ts'
 import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
+import { debateRenderer } from './debate-render.ts'
 import { writeMinutes } from './minutes-file.ts'
 import { renderer } from './render.ts'
 
 const help = `colloquy replay <data> [options]
 
-Prints a finished convening from the journal alone.
+Prints a finished convening, or where there is none a finished debate, from the journal alone.
 
 Examples:
   colloquy replay ./data
   colloquy replay ./data --convening 3f9a --json
 
 Options:
-  --convening ID   the start of its identity or the name of its stream (default: the newest finished one)
+  --convening ID   the start of its identity or the name of its stream, also of a debate
+                   (default: the newest finished convening, else the newest finished debate)
   --out FILE       write minutes as Markdown
   --json           one CloudEvent a line on stdout, nothing else
 `
@@ -40,26 +44,44 @@ export const replayCommand: Command = {
   async run(args, { stdout }) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<data>'] })
     await using journal = await openJournal(positionals[0] ?? '', { readonly: true })
-    const record = await chosenRecord(journal, textOption(values, 'convening'))
+    const wanted = textOption(values, 'convening')
+    const json = values['json'] === true
+    const record = await chosenRecord(journal, wanted)
+    if (!record) {
+      const debated = await chosenDebate(journal, wanted)
+      const show = debateRenderer(stdout)
+      for (const event of debated) stdout.write(json ? `${JSON.stringify(event)}\n` : show.event(event))
+      return exitCode.ok
+    }
     const show = renderer(stdout)
-    for (const event of record.events)
-      stdout.write(values['json'] === true ? `${JSON.stringify(event)}\n` : show.event(event))
+    for (const event of record.events) stdout.write(json ? `${JSON.stringify(event)}\n` : show.event(event))
     const out = textOption(values, 'out')
     if (out !== undefined) await writeMinutes(out, record.events)
     return exitCode.ok
   },
 }
 
-async function chosenRecord(journal: Journal, wanted: string | undefined): Promise<ConveneRecord> {
+async function chosenRecord(journal: Journal, wanted: string | undefined): Promise<ConveneRecord | undefined> {
   const streams = await conveningStreams(journal)
   const meant = streams.filter((stream) => wanted === undefined || matches(stream, wanted))
   for (const stream of meant.toReversed()) {
     const record = await readRecord(journal, stream)
     if (record?.concluded) return record
   }
-  const unfinished = meant.length > 0 ? `${meant.length} unfinished: run colloquy convene again to go on` : 'none'
+  return undefined
+}
+
+async function chosenDebate(journal: Journal, wanted: string | undefined): Promise<readonly DebateEvent[]> {
+  const [convenings, debates] = await Promise.all([conveningStreams(journal), debateStreams(journal)])
+  const isMeant = (stream: string) => wanted === undefined || matches(stream, wanted)
+  for (const stream of debates.filter(isMeant).toReversed()) {
+    const events = await finishedDebate(journal, stream)
+    if (events) return events
+  }
+  const open = [...convenings, ...debates].filter(isMeant).length
+  const unfinished = open > 0 ? `${open} unfinished: run the same command again to go on` : 'none'
   throw new NothingToReplay(
-    `no finished convening ${wanted ? `matches ${JSON.stringify(wanted)}` : 'is recorded'} (${unfinished})`,
+    `no finished convening or debate ${wanted ? `matches ${JSON.stringify(wanted)}` : 'is recorded'} (${unfinished})`,
   )
 }
 

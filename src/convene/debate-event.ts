@@ -1,13 +1,13 @@
 /**
  * The events of a debate that an agenda asks for: what the journal keeps and `--json` prints. Unlike those of a convening each
- * item of the debate's record is one event, whatever its kind. Types and guards only; the same seed, agenda and evidence give
- * the same bytes but for ids and times.
+ * item of the debate's record is one event, whatever its kind. The same seed, agenda and evidence give
+ * the same bytes but for ids and times. What reads them back from a journal stands here too.
  */
 import type { CloudEvent } from '../base/envelope.ts'
 import type { DebateItem } from '../deliberation/core/debate-record.ts'
 import type { DebateReport } from '../deliberation/core/debate-result.ts'
 import type { Criterion } from '../deliberation/judge.ts'
-import type { Recorded } from '../journal/journal.ts'
+import type { Journal, Recorded } from '../journal/journal.ts'
 
 export const debateTypes = {
   started: 'colloquy.debate.started',
@@ -42,6 +42,24 @@ export type DebateEvent =
   | (CloudEvent<DebateConcluded> & { readonly type: 'colloquy.debate.concluded' })
 
 const types: ReadonlySet<string> = new Set(Object.values(debateTypes))
+
+/** Streams of all debates in a journal, in order of their start. */
+export async function debateStreams(journal: Journal): Promise<readonly string[]> {
+  const streams: string[] = []
+  const filter = { types: [debateTypes.started], streams: ['debate/*'] }
+  for await (const recorded of journal.readAll({ filter })) streams.push(recorded.stream)
+  return streams
+}
+
+/** The events of a debate; undefined where the stream holds no finished one. */
+export async function finishedDebate(journal: Journal, stream: string): Promise<readonly DebateEvent[] | undefined> {
+  const events: DebateEvent[] = []
+  for await (const recorded of journal.read(stream)) {
+    const event = asDebateEvent(recorded)
+    if (event) events.push(event)
+  }
+  return events.at(-1)?.type === debateTypes.concluded ? events : undefined
+}
 
 /** The event as one of a debate's; undefined for any other. Our own journal is trusted for the shape of its data. */
 export function asDebateEvent({ event }: Recorded): DebateEvent | undefined {
