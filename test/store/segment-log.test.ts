@@ -137,6 +137,44 @@ describe('segment log on real files', () => {
     expect(calls).toEqual(['write', 'write', 'sync', 'write', 'sync'])
   })
 
+  it('a synced write stands for write and sync where all before it is synced and it is one batch, and nowhere else', async () => {
+    const calls: string[] = []
+    const inner = await fresh()
+    const disk = watched(inner, (what) => void calls.push(what))
+    const able: Disk = {
+      ...disk,
+      open: async (...given) => {
+        const file = await disk.open(...given)
+        const writeSynced = async (offset: number, data: Uint8Array): Promise<void> => {
+          calls.push('synced write')
+          await using other = await inner.open(file.path)
+          await other.write(offset, data)
+          await other.sync()
+        }
+        return Object.assign(file, { writeSynced })
+      },
+    }
+    const { log } = await openFound(able, { segmentBytes: 65_536, batchMaxBytes: 4096 })
+    const said = async (work: Promise<unknown>): Promise<string[]> => {
+      calls.length = 0
+      await work
+      return [...calls]
+    }
+    expect(await said(log.append([numberedRecord(0)]))).toEqual(['synced write'])
+    expect(await said(log.append([numberedRecord(1)], { sync: false }))).toEqual(['write'])
+    expect(await said(log.append([numberedRecord(2)]))).toEqual(['write', 'sync'])
+    const two = [log.append([numberedRecord(3)]), log.append([numberedRecord(4)], { sync: false })]
+    expect(await said(Promise.all(two))).toEqual(['synced write'])
+    const large = [5, 6, 7].map((at) => numberedRecord(at, 2500))
+    expect(await said(log.append(large))).toEqual(['write', 'write', 'write', 'sync'])
+    const other = [log.append([numberedRecord(8)], { sync: false }), log.append([numberedRecord(9)])]
+    expect(await said(Promise.all(other))).toEqual(['write', 'sync'])
+    await log.close()
+    const again = await openFound(inner)
+    expect(again.numbers).toEqual(upTo(10))
+    await again.log.close()
+  })
+
   it.each(['write', 'sync'] as const)(
     'after a failed %s it takes nothing more, and what was acknowledged is there',
     async (kind) => {
