@@ -5,7 +5,6 @@
 import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from '../convene/event.ts'
 import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
-import { isRoadEvent } from '../convene/road-minutes.ts'
 import type { RoadEvent } from '../convene/road-minutes.ts'
 import type { RuleSpec } from '../vote/rule-from.ts'
 import { roadRenderer } from './road-render.ts'
@@ -54,8 +53,13 @@ class TerminalRenderer implements Renderer {
         return this.#proposed(event.data)
       case 'colloquy.convene.concluded':
         return this.#concluded(event.data)
+      case 'colloquy.convene.discussed':
+      case 'colloquy.convene.contested':
+      case 'colloquy.convene.debated':
+      case 'colloquy.convene.sealed':
+        return this.#road(event)
       default:
-        return isRoadEvent(event) ? this.#road(event) : ''
+        return ''
     }
   }
 

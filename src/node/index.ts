@@ -1,6 +1,7 @@
 /** The face of the composition root: everything a program needs to open a node, a journal, a bus or a model. */
 export { createNode } from './node.ts'
 export type { BusContext, Node, NodeOptions, NodeReactorOptions, StopOptions } from './node.ts'
+export type { NodeDebateOptions, NodeDiscussionOptions, NodePollOptions } from './deliberations.ts'
 export type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 export type { AnyRaft } from './raft-door.ts'
 export { RecoveryUnfinished } from './raft-error.ts'

@@ -59,6 +59,11 @@ import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
+import { nodeDebate, nodeDiscussion, nodePoll } from './deliberations.ts'
+import type { NodeDebateOptions, NodeDiscussionOptions, NodePollOptions } from './deliberations.ts'
+import type { DebateResult } from '../deliberation/debate.ts'
+import type { DiscussionResult } from '../deliberation/discussion.ts'
+import type { PollResult } from '../deliberation/hold-poll.ts'
 import { openSealer } from './open-sealer.ts'
 import type { Sealer } from '../deliberation/sealer.ts'
 import type { OpenModelOptions } from './open-model.ts'
@@ -179,6 +184,14 @@ export interface Node extends AsyncDisposable {
    * needed; or in memory. Rejects with `node.not_private` or `node.file_unusable`.
    */
   sealer(): Promise<Sealer>
+  /**
+   * Runs a discussion, a debate or a poll of that name, every item in the node's journal before it counts; by the same name it goes on
+   * after the last. Rejects as `runDiscussion`, `runDebate` and `holdPoll` do, with `base.invalid_argument` for a name that is another
+   * one's, with the journal's errors, or `node.stopped`.
+   */
+  discussion(name: string, options: NodeDiscussionOptions): Promise<DiscussionResult>
+  debate(name: string, options: NodeDebateOptions): Promise<DebateResult>
+  poll(name: string, options: NodePollOptions): Promise<PollResult>
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
@@ -401,6 +414,18 @@ class HouseNode implements Node {
       throw error
     })
     return this.#sealer
+  }
+
+  discussion(name: string, options: NodeDiscussionOptions): Promise<DiscussionResult> {
+    return nodeDiscussion(this, name, options)
+  }
+
+  debate(name: string, options: NodeDebateOptions): Promise<DebateResult> {
+    return nodeDebate(this, name, options)
+  }
+
+  poll(name: string, options: NodePollOptions): Promise<PollResult> {
+    return nodePoll(this, name, options)
   }
 
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data> {
