@@ -29,6 +29,11 @@ const commands: readonly Entry[] = [
     load: async () => (await import('./poll.ts')).pollCommand,
   },
   {
+    name: 'debate',
+    summary: 'hold the debate of an agenda over its documents, to a verdict',
+    load: async () => (await import('./debate.ts')).debateCommand,
+  },
+  {
     name: 'replay',
     summary: 'print a finished convening from its journal',
     load: async () => (await import('./replay.ts')).replayCommand,
