@@ -225,6 +225,15 @@ function clip(text: string, lengthMax = 500): string {
   return text.length > lengthMax ? `${text.slice(0, lengthMax - 1).toWellFormed()}…` : text
 }
 
+/** A model of the AI SDK failed without an HTTP status. */
+export class SdkFailed extends ModelError {
+  override readonly code = 'model.sdk_failed'
+  override readonly retryable = true
+  constructor(who: string, why: string) {
+    super(`${who} failed: ${clip(why)}; look at the provider, and ask again`)
+  }
+}
+
 /** There is no cassette to replay. */
 export class CassetteMissing extends ColloquyError {
   override readonly code = 'model.cassette_missing'
