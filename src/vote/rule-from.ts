@@ -3,7 +3,7 @@
  * agendas, files and the command line say by what they count. Unlike `ruleNamed`, which finds a finished rule, it builds one; every
  * rule of the house can be named, and a slip is told with the name that was probably meant.
  */
-import { ColloquyError, InvalidArgument } from '../base/error.ts'
+import { InvalidArgument } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
 import { UnknownRule } from './error.ts'
 import { ruleNamed, rules } from './registry.ts'
@@ -182,14 +182,4 @@ export function ruleUnfit(rule: Rule, candidates: number, voters: number): strin
   if (!rule.bounded || max === undefined || candidates <= max) return undefined
   const mend = rule.seats !== undefined && rule.name.startsWith('stv') ? 'state its digits' : 'choose another rule'
   return `counts up to ${max} candidates exactly for certain, and there are ${candidates}; ${mend}`
-}
-
-/** The message of an error of this room for somebody who writes the spec: the field in it, and what is wrong. */
-export function specProblem(error: unknown): { readonly field?: string; readonly message: string } {
-  if (error instanceof InvalidArgument) {
-    const field = error.argument === 'rule' ? undefined : error.argument
-    return { ...(field !== undefined && { field }), message: error.message }
-  }
-  if (error instanceof ColloquyError) return { message: error.message }
-  throw error
 }
