@@ -7,8 +7,9 @@
  * never is zeros again), and every later batch was acknowledged after it or not at all. If a later batch says that a sync did
  * cover it, or a later segment was begun, which is only done after a sync, then the disk broke its promise, and that is damage.
  * A sector that is begun and has no seal at its end is what a failed write has left, which acknowledged nothing: power leaves a
- * sector old or new. It counts as an empty one. A batch without an empty sector was written as a whole: a wrong seal in it is
- * damage, be it the newest. So is a sector that is not empty where the next batch would begin: nobody can tell it from a batch.
+ * sector old or new. It counts as an empty one, and so does one whose erasure has failed half-way. A batch without an empty
+ * sector was written as a whole: a wrong seal in it is damage, be it the newest. So is a sector that is not empty where the next
+ * batch would begin: nobody can tell it from a batch.
  */
 import type { Disk } from './disk.ts'
 import { DiskMissing, LogCorrupt } from './error.ts'
@@ -25,6 +26,9 @@ import {
   sectorsFor,
 } from './segment-log-format.ts'
 import type { BatchHead, LogRecord, SegmentHead } from './segment-log-format.ts'
+
+/** Of a batch, at the start of its first sector; never all zeros. */
+const numberBytes = 8
 
 /** Called with each record in its order, and the number of its segment. */
 export type OnRecord = (record: LogRecord, segment: number) => void
@@ -191,6 +195,8 @@ class Scan {
     const number = known ? (this.#last?.number ?? 0) + 1 : (head?.number ?? 0)
     const state = sectorState(bytes, seed, sector, number, true)
     if (state === 'empty' || state === 'unsealed') return undefined
+    // The beginning is erased and the rest is not: an opening that erased what nobody was told of has failed half-way.
+    if (state === 'damaged' && isEmpty(bytes, sector * sectorBytes, numberBytes)) return undefined
     if (state === 'damaged' || head === undefined) throw corrupt(sector, `this is not how batch ${number} begins`)
     const count = sectorsFor(head.lengthBytes)
     if (head.lengthBytes < batchHeadBytes || count > sectors - sector)

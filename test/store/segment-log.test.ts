@@ -31,6 +31,29 @@ async function fresh(): Promise<Disk> {
 
 const names = async (disk: Disk) => (await disk.list('wal')).map(({ name }) => name)
 
+/** The same disk, but for writes that fail once so many bytes of them are there. */
+function failingWrites(disk: Disk, left: (data: Uint8Array) => number | undefined): Disk {
+  return {
+    driver: disk.driver,
+    open: async (...given) => {
+      const inner = await disk.open(...given)
+      const write = inner.write.bind(inner)
+      inner.write = async (offset, data) => {
+        const bytes = left(data)
+        if (bytes === undefined) return write(offset, data)
+        await write(offset, data.subarray(0, bytes))
+        throw new Error('the cable is out')
+      }
+      return inner
+    },
+    list: (...given) => disk.list(...given),
+    remove: (...given) => disk.remove(...given),
+    rename: (...given) => disk.rename(...given),
+    makeFolder: (...given) => disk.makeFolder(...given),
+    syncFolder: (...given) => disk.syncFolder(...given),
+  }
+}
+
 /** A disk whose files tell of each write and sync, and wait or fail when they are told to. */
 function watched(disk: Disk, on: (what: 'write' | 'sync', bytes: number) => Promise<void> | void): Disk {
   const file = (inner: DiskFile): DiskFile => ({
@@ -205,24 +228,7 @@ describe('segment log on real files', () => {
     for (let left = 0; left <= 1024; left += left % 512 > 500 || left % 512 < 40 ? 1 : 13) {
       const disk = instantDisk(left).mount()
       let failing = false
-      const failed: Disk = {
-        driver: 'failing',
-        open: async (...given) => {
-          const inner = await disk.open(...given)
-          const write = inner.write.bind(inner)
-          inner.write = async (offset, data) => {
-            if (!failing) return write(offset, data)
-            await write(offset, data.subarray(0, left))
-            throw new Error('the cable is out')
-          }
-          return inner
-        },
-        list: (...given) => disk.list(...given),
-        remove: (...given) => disk.remove(...given),
-        rename: (...given) => disk.rename(...given),
-        makeFolder: (...given) => disk.makeFolder(...given),
-        syncFolder: (...given) => disk.syncFolder(...given),
-      }
+      const failed = failingWrites(disk, () => (failing ? left : undefined))
       const { log } = await openFound(failed)
       for (const number of [0, 1]) await log.append([numberedRecord(number)])
       failing = true
@@ -235,6 +241,28 @@ describe('segment log on real files', () => {
       const last = await openFound(disk)
       expect(last.numbers).toEqual(upTo(again.numbers.length + 1))
       await last.log.close()
+    }
+  })
+
+  it('what is left of a batch is erased again when erasing it has failed half-way', async () => {
+    for (const erased of [8, 31, 100, 300, 508, 511]) {
+      const disk = instantDisk(erased).mount()
+      let failing: 'no' | 'append' | 'erasure' = 'no'
+      const failed = failingWrites(disk, (data) => {
+        if (failing === 'append') return 600
+        return failing === 'erasure' && data.every((byte) => byte === 0) ? erased : undefined
+      })
+      const { log } = await openFound(failed)
+      for (const number of [0, 1]) await log.append([numberedRecord(number)])
+      failing = 'append'
+      await expect(log.append([numberedRecord(2, 700)])).rejects.toMatchObject({ code: 'store.log_failed' })
+      await log.close()
+      failing = 'erasure'
+      await expect(openFound(failed)).rejects.toThrow('the cable is out')
+      const again = await openFound(disk)
+      expect(again.numbers).toEqual([0, 1])
+      await again.log.append([numberedRecord(2)])
+      await again.log.close()
     }
   })
 

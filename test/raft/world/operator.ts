@@ -5,6 +5,7 @@
  */
 import { codeOf, messageOf } from '../../../src/base/error.ts'
 import type { Random } from '../../../src/base/random.ts'
+import type { MemberInfo } from '../../../src/raft/raft.ts'
 import type { World } from '../../../src/sim/world.ts'
 import { Violation } from '../simulation/violation.ts'
 import type { Plan } from './plan.ts'
@@ -65,6 +66,8 @@ export class Operator {
   async #mend(): Promise<void> {
     for (;;) {
       await this.#world.sleep(100)
+      // An opening reads all of a store: the bit was where nothing is kept.
+      for (const seat of this.#flipped) if (seat.up) this.#flipped.delete(seat)
       for (const seat of this.#seats) {
         const node = this.#world.nodes.find(({ name }) => name === seat.name)
         if (!seat.dead || node?.up !== true) continue
@@ -151,7 +154,12 @@ export class Operator {
     for (const { name } of this.#seats) this.#world.inject({ kind: 'crash', node: name, forMs: 300 })
   }
 
-  /** Only where all others vote, and no change is under way. */
+  #sees(name: string, voters: readonly MemberInfo[]): boolean {
+    const seen = this.#seats.find((each) => each.name === name)?.life?.raft.members() ?? []
+    return voters.every(({ id }) => seen.some((each) => each.id === id && each.role === 'voter'))
+  }
+
+  /** Only where all others vote, no change is under way, and no damage may be there that nobody has seen. */
   #lose(damaged: boolean): void {
     const leader = this.leader()
     if (leader === undefined || this.#losing !== undefined || this.#world.clock.monotonicMs() < this.#unsureUntilMs)
@@ -159,11 +167,14 @@ export class Operator {
     const members = leader.life!.raft.members()
     const voters = members.filter(({ role }) => role === 'voter')
     const up = voters.every(({ name }) => this.#seats.find((each) => each.name === name)?.up === true)
-    if (voters.length < 3 || voters.length < members.length || !up) return
+    if (voters.length < 3 || voters.length < members.length || !up || this.#flipped.size > 0) return
+    // A member acts by the configuration that it has applied: until all have the same, fewer may be lost than the newest one allows.
+    if (!voters.every(({ name }) => this.#sees(name, voters))) return
     const { name: lost } = this.#random.pick(voters)
     const seat = this.#seats.find(({ name }) => name === lost)!
     if (damaged) {
       this.#flipped.add(seat)
+      seat.life = undefined
       this.#world.inject({ kind: 'disk', node: seat.name, fault: 'flip' })
     } else {
       this.#losing = seat
