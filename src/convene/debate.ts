@@ -9,6 +9,7 @@ import { assert } from '../base/error.ts'
 import { seededRandom } from '../base/random.ts'
 import { scoped } from '../base/scope.ts'
 import type { DebateItem } from '../deliberation/core/debate-record.ts'
+import { talkedMs } from '../deliberation/core/discussion.ts'
 import { defaultRubric, readRubric } from '../deliberation/core/rubric.ts'
 import { debatePlan, runDebate } from '../deliberation/debate.ts'
 import type { DebateOptions, DebateSide, JudgeSeat } from '../deliberation/debate.ts'
@@ -77,7 +78,8 @@ export async function holdDebate(node: Node, agenda: Agenda, options: HoldDebate
       await log.append(debateTypes.item, item, agentOf(item))
       return item
     }
-    const run = { ...seated, record, recorded: log.items }
+    const elapsedMs = talkedMs(log.timesMs[0] ?? 0, log.timesMs, seated.turnTimeoutMs ?? 120_000)
+    const run = { ...seated, record, recorded: log.items, elapsedMs }
     debatePlan(run)
     if (log.version === 0)
       await log.append(debateTypes.started, started(identity, agenda, debate, run, options), 'chair')
@@ -98,6 +100,8 @@ function agentOf(item: DebateItem): string {
 interface Log {
   readonly stream: string
   readonly items: readonly DebateItem[]
+  /** When the events of earlier runs were recorded. */
+  readonly timesMs: readonly number[]
   readonly concluded: DebateConcluded | undefined
   /** Version of the last event. */
   readonly version: number
@@ -122,6 +126,7 @@ async function openLog(node: Node, identity: string, options: HoldDebateOptions)
   return {
     stream,
     items: events.flatMap((event) => (event.type === debateTypes.item ? [event.data] : [])),
+    timesMs: events.map((event) => Date.parse(event.time ?? '')).filter(Number.isFinite),
     concluded: last?.type === debateTypes.concluded ? last.data : undefined,
     get version() {
       return version

@@ -70,6 +70,7 @@ describe('a debate of extractive participants on real documents', () => {
       const said = new Set(before.flatMap((item) => item.quotes.map((quote) => quote.text)))
       expect(closing.quotes.length).toBeGreaterThan(0)
       expect(closing.quotes.every((quote) => said.has(quote.text))).toBe(true)
+      expect(closing.text).toMatch(new RegExp(`^In sum: ${said.size} quotes? of the evidence for my side`))
     }
   })
 

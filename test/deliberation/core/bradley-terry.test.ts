@@ -12,6 +12,15 @@ function log(fit: ReturnType<typeof bradleyTerry>, name: string): number {
   return fit.strengths.find((each) => each.name === name)!.logStrength
 }
 
+/** By cofactors. */
+function inverseOf3(m: readonly (readonly number[])[]): number[][] {
+  const at = (row: number, column: number) => m[row % 3]![column % 3]!
+  const cofactor = (row: number, column: number) =>
+    at(row + 1, column + 1) * at(row + 2, column + 2) - at(row + 1, column + 2) * at(row + 2, column + 1)
+  const determinant = [0, 1, 2].reduce((sum, column) => sum + at(0, column) * cofactor(0, column), 0)
+  return [0, 1, 2].map((row) => [0, 1, 2].map((column) => cofactor(column, row) / determinant))
+}
+
 /** Every player beats the next in a ring, so that all hang together; then any matches. */
 const matches = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 }), fc.boolean()), { maxLength: 25 })
@@ -90,6 +99,45 @@ describe('strengths by Bradley and Terry', () => {
     expect(fit.strengths.every(({ logStrength, standardError }) => Number.isFinite(logStrength + standardError))).toBe(
       true,
     )
+  })
+
+  it('have with a prior the errors that the curvature of the likelihood gives, found by differences', () => {
+    const given = [won('a', 'b', 4), won('b', 'c', 2), won('c', 'b', 1), won('a', 'c', 1)]
+    const prior = 0.7
+    const fit = bradleyTerry(given, { prior })
+    const names = ['a', 'b', 'c']
+    const logistic = (difference: number) => -Math.log(1 + Math.exp(-difference))
+    const likelihood = (at: readonly number[]) =>
+      given.reduce(
+        (sum, each) => sum + each.weight! * logistic(at[names.indexOf(each.winner)]! - at[names.indexOf(each.loser)]!),
+        0,
+      ) + at.reduce((sum, own) => sum + prior * (logistic(own) + logistic(-own)), 0)
+    // The fit is centred; the likelihood with a prior is not, so that its own middle is looked for first.
+    const logs = names.map((name) => log(fit, name))
+    let shift = 0
+    for (let step = 0; step < 60; step++) {
+      const slope =
+        (likelihood(logs.map((own) => own + shift + 1e-5)) - likelihood(logs.map((own) => own + shift - 1e-5))) / 2e-5
+      shift += slope / 2
+    }
+    const top = logs.map((own) => own + shift)
+    const h = 1e-3
+    const moved = (i: number, j: number, a: number, b: number) =>
+      likelihood(top.map((own, at) => own + (at === i ? a * h : 0) + (at === j ? b * h : 0)))
+    const curvature = names.map((_, i) =>
+      names.map(
+        (__, j) => -(moved(i, j, 1, 1) - moved(i, j, 1, -1) - moved(i, j, -1, 1) + moved(i, j, -1, -1)) / (4 * h * h),
+      ),
+    )
+    const inverse = inverseOf3(curvature)
+    for (const [at, name] of names.entries()) {
+      const weights = names.map((_, other) => (other === at ? 2 / 3 : -1 / 3))
+      const variance = weights.reduce(
+        (sum, w, i) => sum + weights.reduce((part, v, j) => part + w * v * inverse[i]![j]!, 0),
+        0,
+      )
+      expect(fit.strengths.find((each) => each.name === name)!.standardError).toBeCloseTo(Math.sqrt(variance), 4)
+    }
   })
 
   it('take a tie for half a win of each', () => {
