@@ -13,10 +13,11 @@ import { createNode } from '../node/node.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
 import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
-import { renderer } from './render.ts'
+import { headLine, renderer } from './render.ts'
 import type { Renderer } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
 import type { LiveBlock } from './terminal.ts'
+import { signingKey, transcriptOptions, writeTranscript } from './transcript-file.ts'
 
 const help = `colloquy convene <agenda.yaml> [options]
 
@@ -40,6 +41,8 @@ Options:
   --turn-timeout TIME   how long one turn or ballot may take, as in 90s (default: 2m)
   --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
   --out FILE            write minutes as Markdown
+  --transcript FILE     write the record as a file that colloquy verify checks
+  --sign FILE           sign it with this ed25519 private key (PEM, mode 600)
   --json                one CloudEvent a line on stdout, nothing else
 
 An agenda with commit: raft:<group> has its outcome taken by that group before it counts: a group of
@@ -59,6 +62,7 @@ const options = {
   out: { type: 'string' },
   'evidence-root': { type: 'string' },
   'turn-timeout': { type: 'string' },
+  ...transcriptOptions,
 } as const
 
 export const conveneCommand: Command = {
@@ -70,6 +74,8 @@ export const conveneCommand: Command = {
     const turnTimeout = timeoutOf(textOption(values, 'turn-timeout'))
     const out = textOption(values, 'out')
     if (out !== undefined) await checkMinutesFile(out)
+    const transcript = textOption(values, 'transcript')
+    const key = await signingKey(textOption(values, 'sign'), transcript)
     const agenda = await agendaFrom(file, textOption(values, 'model'), textOption(values, 'seed'))
     const live = liveBlock(values['json'] === true ? { ...context.stderr, isTTY: false } : context.stderr)
     const evidence = await evidenceFor(agenda, file, textOption(values, 'evidence-root'), live, context)
@@ -99,6 +105,8 @@ export const conveneCommand: Command = {
     }
     const concluded = await convening.result
     if (out !== undefined) await writeMinutes(out, events)
+    if (transcript !== undefined) await writeTranscript(transcript, events, key)
+    if (values['json'] !== true) context.stdout.write(headLine(events))
     return codeOf(concluded)
   },
 }

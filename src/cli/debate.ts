@@ -10,7 +10,9 @@ import { createNode } from '../node/node.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, ExitCode } from './command.ts'
 import { debateRenderer } from './debate-render.ts'
+import { headLine } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
+import { signingKey, transcriptOptions, writeTranscript } from './transcript-file.ts'
 
 const help = `colloquy debate <agenda.yaml> [options]
 
@@ -31,6 +33,8 @@ Options:
   --seed N              in place of the agenda's seed
   --turn-timeout TIME   how long one turn, vote or judgement may take, as in 90s (default: 2m)
   --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
+  --transcript FILE     write the record as a file that colloquy verify checks
+  --sign FILE           sign it with this ed25519 private key (PEM, mode 600)
   --json                one CloudEvent a line on stdout, nothing else
 
 Exit codes: 0 decided, 3 tied or open, 4 stopped, 2 usage, 1 failure.
@@ -45,6 +49,7 @@ const options = {
   json: { type: 'boolean' },
   'evidence-root': { type: 'string' },
   'turn-timeout': { type: 'string' },
+  ...transcriptOptions,
 } as const
 
 export const debateCommand: Command = {
@@ -55,6 +60,8 @@ export const debateCommand: Command = {
     const file = positionals[0] ?? ''
     const text = (name: string) => textOption(values, name)
     const turnTimeoutMs = timeoutOf(text('turn-timeout'))
+    const transcript = text('transcript')
+    const key = await signingKey(text('sign'), transcript)
     const [model, seed, root, baseUrl, data] = ['model', 'seed', 'evidence-root', 'base-url', 'data'].map(text)
     const agenda = withDefaults(await readAgenda(file), {
       ...(model !== undefined && { model }),
@@ -78,7 +85,9 @@ export const debateCommand: Command = {
       models: baseUrl === undefined ? {} : { baseUrl },
     })
     const show = debateRenderer(stdout)
+    const events: DebateEvent[] = []
     const print = (event: DebateEvent) => {
+      events.push(event)
       live.clear()
       stdout.write(json ? `${JSON.stringify(event)}\n` : show.event(event))
     }
@@ -94,6 +103,8 @@ export const debateCommand: Command = {
         ...(turnTimeoutMs !== undefined && { turnTimeoutMs }),
       })
       live.clear()
+      if (transcript !== undefined) await writeTranscript(transcript, events, key)
+      if (!json) stdout.write(headLine(events))
       return codeOf(concluded)
     } catch (error) {
       live.clear()

@@ -2,6 +2,8 @@
  * A convening as a person reads it in a terminal: the question, each contribution with its quotes and sources, the ballot
  * table, the outcome and why. It turns events into text; `convene` and `replay` show the same because both use it.
  */
+import { headOf } from '../convene/transcript.ts'
+import type { TranscriptItem } from '../convene/transcript.ts'
 import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from '../convene/event.ts'
 import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
@@ -272,4 +274,10 @@ function headline(concluded: Concluded): string {
     default:
       return 'Stopped before a decision'
   }
+}
+
+/** What to keep of a record, to tell later that it was not changed. */
+export function headLine(events: readonly TranscriptItem[]): string {
+  const { head, items } = headOf(events)
+  return `\n  Record of ${items} items, head ${head}\n`
 }

@@ -10,7 +10,8 @@ import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { debateRenderer } from './debate-render.ts'
 import { writeMinutes } from './minutes-file.ts'
-import { renderer } from './render.ts'
+import { headLine, renderer } from './render.ts'
+import { signingKey, transcriptOptions, writeTranscript } from './transcript-file.ts'
 
 const help = `colloquy replay <data> [options]
 
@@ -24,6 +25,8 @@ Options:
   --convening ID   the start of its identity or the name of its stream, also of a debate
                    (default: the newest finished convening, else the newest finished debate)
   --out FILE       write minutes as Markdown
+  --transcript FILE  write the record as a file that colloquy verify checks
+  --sign FILE      sign it with this ed25519 private key (PEM, mode 600)
   --json           one CloudEvent a line on stdout, nothing else
 `
 
@@ -31,6 +34,7 @@ const options = {
   convening: { type: 'string' },
   out: { type: 'string' },
   json: { type: 'boolean' },
+  ...transcriptOptions,
 } as const
 
 /** The journal holds no finished convening that was meant. */
@@ -46,17 +50,23 @@ export const replayCommand: Command = {
     await using journal = await openJournal(positionals[0] ?? '', { readonly: true })
     const wanted = textOption(values, 'convening')
     const json = values['json'] === true
+    const transcript = textOption(values, 'transcript')
+    const key = await signingKey(textOption(values, 'sign'), transcript)
     const record = await chosenRecord(journal, wanted)
     if (!record) {
       const debated = await chosenDebate(journal, wanted)
       const show = debateRenderer(stdout)
       for (const event of debated) stdout.write(json ? `${JSON.stringify(event)}\n` : show.event(event))
+      if (transcript !== undefined) await writeTranscript(transcript, debated, key)
+      if (!json) stdout.write(headLine(debated))
       return exitCode.ok
     }
     const show = renderer(stdout)
     for (const event of record.events) stdout.write(json ? `${JSON.stringify(event)}\n` : show.event(event))
     const out = textOption(values, 'out')
     if (out !== undefined) await writeMinutes(out, record.events)
+    if (transcript !== undefined) await writeTranscript(transcript, record.events, key)
+    if (!json) stdout.write(headLine(record.events))
     return exitCode.ok
   },
 }

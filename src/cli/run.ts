@@ -39,6 +39,11 @@ const commands: readonly Entry[] = [
     load: async () => (await import('./replay.ts')).replayCommand,
   },
   {
+    name: 'verify',
+    summary: 'check a transcript: unchanged, quotes, ballots, tally',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
     name: 'log',
     summary: 'show, export, verify, archive and back up the events of a data folder',
     load: async (args) => (await import('./log.ts')).logCommand(args),

@@ -1,5 +1,5 @@
 /**
- * Minutes: a convening as a Markdown document for people who were not there. Pure: events in, text out. What participants
+ * Minutes: a convening as a Markdown document for people who were not there. Events in, text out. What participants
  * said is quoted and escaped, so that it cannot pass for the minutes' own words.
  */
 import { cleanText } from '../deliberation/clean.ts'
@@ -8,6 +8,7 @@ import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
 import { conveneTypes } from './event.ts'
+import { headOf } from './transcript.ts'
 import { RoadMinutes, auditText, isRoadEvent } from './road-minutes.ts'
 import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
 
@@ -37,6 +38,8 @@ export function minutes(events: readonly ConveneEvent[]): string {
       sections.push(conclusion(event.data, event.time))
     }
   }
+  const { head, items } = headOf(events)
+  sections.push(`Record of ${items} items, head \`${head}\`; \`colloquy verify\` checks a transcript against it.`)
   return `${sections.join('\n\n')}\n`
 }
 
