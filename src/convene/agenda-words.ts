@@ -73,6 +73,7 @@ const fields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     combine: 'the name of a voting rule, such as majority',
     baseline: 'independent-vote or none',
     audiencePolls: 'ends or every-phase',
+    settledAfter: 'a whole number from 1 to 100',
     forfeitAfter: 'a whole number from 1 to 1000',
     budget: 'a map of turns, tokens and time',
   },

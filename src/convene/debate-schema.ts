@@ -18,6 +18,7 @@
  * | `orders`, `onFlip`, `combine` | all or one; abstain, average or keep-first; a voting rule | all, abstain, by the format |
  * | `baseline` | independent-vote or none | none |
  * | `audiencePolls` | ends or every-phase | ends |
+ * | `settledAfter` | 1 to 100 polls without a move that end the rebuttals, with polls in every phase | none |
  * | `forfeitAfter`, `budget` | absent turns; turns, tokens and time | 2, none |
  */
 import { z } from 'zod'
@@ -73,6 +74,7 @@ export interface DebateFields {
   readonly combine?: string | undefined
   readonly baseline: 'independent-vote' | 'none'
   readonly audiencePolls: 'ends' | 'every-phase'
+  readonly settledAfter?: number | undefined
   readonly forfeitAfter: number
   readonly budget?: { readonly turns?: number; readonly tokens?: number; readonly timeMs?: number } | undefined
 }
@@ -121,6 +123,7 @@ export function debateSection(parts: DebateParts): z.ZodType<DebateFields> {
     combine: parts.rule.optional(),
     baseline: z.enum(['independent-vote', 'none']).default('none'),
     audiencePolls: z.enum(['ends', 'every-phase']).default('ends'),
+    settledAfter: z.int().min(1).max(100).optional(),
     forfeitAfter: z.int().min(1).max(1000).default(2),
     budget: parts.budget.optional(),
   })
@@ -185,6 +188,8 @@ export function debateProblems(
   for (const role of ['audience', 'judges'])
     for (const [at, name] of listOf(debate[role]).entries())
       seat(name, ['debate', role, at], role === 'judges' ? 'judges' : 'listens')
+  if (debate['settledAfter'] !== undefined && debate['audiencePolls'] !== 'every-phase')
+    problems.push(wrong(['debate', 'settledAfter'], 'needs audiencePolls: every-phase'))
   return [...problems, ...formatProblems(debate, sides, names.size - seated.size)]
 }
 

@@ -194,6 +194,7 @@ export function seat(
     sides,
     audience: debate.audience.map(person),
     audiencePolls: debate.audiencePolls,
+    ...(debate.settledAfter !== undefined && { settledAfter: debate.settledAfter }),
     judges: judgesOf(agenda, debate).map((each) => judgeSeat(node, each, index)),
     ...(debate.rubric && { rubric: debate.rubric }),
     orders: debate.orders,

@@ -66,6 +66,11 @@ export interface DebateOptions {
   readonly audience?: readonly Participant[]
   /** `every-phase` asks after each phase besides, so that the record says after which one somebody moved. Default `ends`. */
   readonly audiencePolls?: 'ends' | 'every-phase'
+  /**
+   * With polls after every phase: so many polls in a row in which nobody moved end the rebuttals and cross-examinations; closings and the
+   * last poll are still held. 1 to 100. Default: none do.
+   */
+  readonly settledAfter?: number
   readonly judges?: readonly (Judge | JudgeSeat)[]
   /** Default: evidence 4, rebuttal 4, coverage 2. */
   readonly rubric?: RubricInput
@@ -135,6 +140,10 @@ export function debatePlan(options: DebateOptions): DebatePlan {
     throw new DebateInvalid(`judges decide in ${format.name}; give one or more`)
   const positions = new Set(sides.map((side) => side.position))
   if (positions.size !== sides.length) throw new DebateInvalid('two sides hold the same position; word them apart')
+  const { settledAfter } = options
+  if (settledAfter !== undefined) wholeNumber('settledAfter', settledAfter, 1, 100)
+  if (settledAfter !== undefined && (options.audiencePolls !== 'every-phase' || audience.length === 0))
+    throw new DebateInvalid('settledAfter needs an audience that is polled after every phase')
   const { turns, tokens, timeMs } = options.budget ?? {}
   for (const [name, value] of Object.entries({ turns, tokens, timeMs }))
     if (value !== undefined) wholeNumber(`budget.${name}`, value, 1)
@@ -143,6 +152,7 @@ export function debatePlan(options: DebateOptions): DebatePlan {
     sides,
     audience,
     audiencePolls: options.audiencePolls ?? 'ends',
+    ...(settledAfter !== undefined && { settledAfter }),
     judges,
     orders: options.orders ?? 'all',
     baseline: options.baseline === 'independent-vote',

@@ -329,6 +329,46 @@ describe('an Oxford debate', () => {
     expect(flips).toEqual([{ who: 'm1', role: 'audience', from: 'for', to: 'against', after: 'c4', since: 'c2' }])
   })
 
+  it('leaves out further rebuttals once the audience has not moved for as many polls as are asked for', async () => {
+    const audience = () => [member('m1', 'for', 'against', 'against', 'against', 'for', 'for')]
+    const more = {
+      format: oxford({ rebuttals: 5 }),
+      sides: oxfordSides(),
+      judges: [],
+      audiencePolls: 'every-phase' as const,
+    }
+    const { record, ended, flips } = await debate({ ...more, audience: audience(), settledAfter: 2 }).result
+    expect(ended).toBe('settled')
+    expect([...new Set(record.flatMap((item) => ('phase' in item ? [item.phase] : [])))]).toEqual([
+      'audience before',
+      'openings',
+      'audience after openings',
+      'rebuttals 1',
+      'audience after rebuttals 1',
+      'rebuttals 2',
+      'audience after rebuttals 2',
+      'closings',
+      'audience after',
+    ])
+    // The last poll moves again: that opens nothing that was settled.
+    expect(flips.map((flip) => flip.to)).toEqual(['against', 'for'])
+    for (let cut = 0; cut <= record.length; cut++) {
+      const left = member(
+        'm1',
+        ...['for', 'against', 'against', 'against', 'for'].slice(
+          record.slice(0, cut).filter((item) => item.item === 'audience').length,
+        ),
+      )
+      const again = await debate({ ...more, audience: [left], settledAfter: 2, recorded: record.slice(0, cut) }).result
+      expect(again.record).toEqual(record)
+    }
+    await expect(
+      debate({ ...more, audience: audience(), settledAfter: 2, audiencePolls: 'ends' }).result,
+    ).rejects.toMatchObject({
+      code: 'deliberation.debate_invalid',
+    })
+  })
+
   it('without an audience is refused before anybody is asked', async () => {
     const ann = panelist('ann')
     await expect(

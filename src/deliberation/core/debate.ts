@@ -32,6 +32,8 @@ export interface DebatePlan {
   readonly audience: readonly string[]
   /** `every-phase`: after each phase besides, so that the record says after which one somebody moved. */
   readonly audiencePolls: 'ends' | 'every-phase'
+  /** Polls in a row in which nobody moved that end the rebuttals and cross-examinations; absent: none do. */
+  readonly settledAfter?: number
   readonly judges: readonly string[]
   /** `all`: each judge hears every order (two of two sides, four of four); `one`: one order each, turned from judge to judge. */
   readonly orders: 'all' | 'one'
@@ -59,8 +61,11 @@ export interface DueHearing {
   readonly order: readonly string[]
 }
 
-/** `held`: every phase; `forfeit`: one side is left, or none; the others name the part of the budget that is used up. */
-export type DebateEnd = 'held' | 'forfeit' | 'turns' | 'tokens' | 'time'
+/**
+ * `held`: every phase; `settled`: all but what was left out since the audience moved no more; `forfeit`: one side is left, or none; the
+ * others name the part of the budget that is used up.
+ */
+export type DebateEnd = 'held' | 'settled' | 'forfeit' | 'turns' | 'tokens' | 'time'
 
 export type DebateStep =
   /** These may speak now, at the same time, none seeing another's answer to this ask. */
@@ -90,17 +95,20 @@ export function nextStep(plan: DebatePlan, record: readonly DebateItem[], elapse
 /** Why talk ended, or would end now. */
 export function endOf(plan: DebatePlan, record: readonly DebateItem[]): DebateEnd {
   if (plan.sides.length - forfeited(plan, record).size <= 1) return 'forfeit'
-  if (!talkLeft(plan, record)) return 'held'
+  if (!talkLeft(plan, record))
+    return heldPhases(plan, record).length < effectivePhases(plan).length ? 'settled' : 'held'
   return usedUp(plan, record) ?? 'held'
 }
 
 function talkLeft(plan: DebatePlan, record: readonly DebateItem[]): boolean {
-  return effectivePhases(plan).some((phase, _at, all) => phase.kind !== 'audience' && dueIn(plan, record, phase, all))
+  const all = effectivePhases(plan)
+  return heldPhases(plan, record).some((phase) => phase.kind !== 'audience' && dueIn(plan, record, phase, all))
 }
 
 function nextTalk(plan: DebatePlan, record: readonly DebateItem[], elapsedMs: number): DebateStep | undefined {
   const over = usedUp(plan, record) ?? (endOf(plan, record) === 'forfeit' ? 'forfeit' : undefined)
-  const phases = effectivePhases(plan)
+  const phases = heldPhases(plan, record)
+  const all = effectivePhases(plan)
   for (const phase of phases) {
     if (phase.kind === 'audience') {
       const members = dueMembers(plan, record, phase)
@@ -110,7 +118,7 @@ function nextTalk(plan: DebatePlan, record: readonly DebateItem[], elapsedMs: nu
       continue
     }
     if (over !== undefined) continue
-    const due = dueIn(plan, record, phase, phases)
+    const due = dueIn(plan, record, phase, all)
     if (!due) continue
     if (elapsedMs >= (plan.budget.timeMs ?? Number.POSITIVE_INFINITY)) return { kind: 'stop', reason: 'time' }
     return { kind: 'speak', turns: due.slice(0, turnsLeft(plan, record)) }
@@ -155,6 +163,38 @@ export function effectivePhases(plan: DebatePlan): readonly (SpeechPhase | Cross
     const polled = phase.kind === 'audience' || phases[at + 1]?.kind === 'audience'
     return polled ? [phase] : [phase, { kind: 'audience' as const, name: `audience after ${phase.name}` }]
   })
+}
+
+/**
+ * The phases without those that a settled audience makes needless: rebuttals and cross-examinations after the poll in which nobody had
+ * moved for so many polls, and the polls after them. What settled it is complete in the record, so that it never opens again.
+ */
+function heldPhases(plan: DebatePlan, record: readonly DebateItem[]): readonly AnyPhase[] {
+  const phases = effectivePhases(plan)
+  const { settledAfter } = plan
+  if (settledAfter === undefined) return phases
+  let unmoved = 0
+  let before: string | undefined
+  for (const { phase, votes } of audiencePollsOf(plan, record)) {
+    if (votes.length < plan.audience.length) break
+    const now = JSON.stringify(plan.audience.map((name) => votes.find((vote) => vote.participant === name)?.side ?? ''))
+    unmoved = now === before ? unmoved + 1 : 0
+    before = now
+    if (unmoved < settledAfter) continue
+    const at = phases.findIndex((each) => each.name === phase)
+    const left = new Set(
+      phases
+        .slice(at + 1)
+        .filter(isReply)
+        .map((each) => each.name),
+    )
+    return phases.filter((each) => !left.has(each.name) && !left.has(each.name.replace(/^audience after /, '')))
+  }
+  return phases
+}
+
+function isReply(phase: AnyPhase): boolean {
+  return phase.kind === 'cross-examination' || (phase.kind === 'speeches' && phase.act === 'rebuttal')
 }
 
 function dueMembers(plan: DebatePlan, record: readonly DebateItem[], phase: AudiencePhase): readonly string[] {
