@@ -26,7 +26,7 @@ import { verifyAudit } from '../vote/commit-reveal-audit.ts'
 import { ruleFrom } from '../vote/rule-from.ts'
 import { tieChain } from '../vote/tie.ts'
 import { conveneTypes } from './event.ts'
-import type { Balloted, Concluded, Started } from './event.ts'
+import type { Concluded, ConveneData, ConveneType, Started } from './event.ts'
 import { pollPlanOf } from './poll-stage.ts'
 import { transcriptFormat } from './transcript.ts'
 import type { TranscriptItem } from './transcript.ts'
@@ -74,8 +74,8 @@ export function verifyTranscript(text: string, options: VerifyOptions = {}): Ver
     signatureCheck(read, signature, options.key),
     guarded('quotes', () => quotesCheck(items, options.documents)),
   ]
-  const started = dataOf<Started>(items, conveneTypes.started)[0]
-  const concluded = dataOf<Concluded>(items, conveneTypes.concluded).at(-1)
+  const started = dataOf(items, conveneTypes.started)[0]
+  const concluded = dataOf(items, conveneTypes.concluded).at(-1)
   if (started) {
     checks.push(guarded('ballots', () => ballotsCheck(items, started)))
     if (concluded) checks.push(guarded('tally', () => tallyCheck(items, started, concluded)))
@@ -181,7 +181,7 @@ function quotesCheck(items: readonly TranscriptItem[], documents: readonly Docum
   if (!documents)
     return { name, status: 'not checked', detail: `${quotes.length} quotes, and their sources are not at hand` }
   const recorded = new Map(
-    dataOf<Started>(items, conveneTypes.started).flatMap(({ evidence }) =>
+    dataOf(items, conveneTypes.started).flatMap(({ evidence }) =>
       evidence.sources.map(({ source, hash }) => [source, hash]),
     ),
   )
@@ -224,7 +224,7 @@ function ballotsCheck(items: readonly TranscriptItem[], started: Started): Check
   const name = 'ballots'
   const rule = ruleFrom(started.poll.rule)
   const weights = new Map(started.participants.map((each) => [each.name, each.weight]))
-  const ballots = dataOf<Balloted>(items, conveneTypes.ballot)
+  const ballots = dataOf(items, conveneTypes.ballot)
   const seen = new Set<string>()
   for (const { participant, weight, status, ballot } of ballots) {
     if (weights.get(participant) !== weight)
@@ -247,7 +247,7 @@ function tallyCheck(items: readonly TranscriptItem[], started: Started, conclude
       detail: 'the poll was sealed; its audit says what can be checked of the count',
     }
   const plan = pollPlanOf(started)
-  const votes = dataOf<Balloted>(items, conveneTypes.ballot)
+  const votes = dataOf(items, conveneTypes.ballot)
   const terms = { candidates: started.options, ...(plan.quorum && { quorum: plan.quorum }) }
   const election = electionOfVotes(votes, (voter) => plan.weights?.[voter] ?? 1, terms)
   const { outcome } = countPoll(ruleFrom(plan.rule), election, tieChain(plan.ties ?? [], started.seed), started.seed)
@@ -296,6 +296,7 @@ function guarded(name: Check['name'], check: () => Check): Check {
   }
 }
 
-function dataOf<Data>(items: readonly TranscriptItem[], type: string): readonly Data[] {
-  return items.flatMap((item) => (item.type === type ? [item.data as Data] : []))
+/** Data of all items of a type, in the shape that our own events have; in a file it may be any, see `guarded`. */
+function dataOf<Type extends ConveneType>(items: readonly TranscriptItem[], type: Type): readonly ConveneData[Type][] {
+  return items.flatMap((item) => (item.type === type ? [item.data as ConveneData[Type]] : []))
 }
