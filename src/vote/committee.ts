@@ -94,8 +94,11 @@ export function settleCommittees(
     const differ = [...new Set(held.flat())]
       .filter((member) => !asked.has(member) && !held.every((committee) => committee.includes(member)))
       .sort((a, b) => a - b)
-    if (differ.length === 0) return open
-    const best = differ.length === 1 ? differ : settle(differ)
+    // One whole inside another: no order of members tells the two apart, and that one is larger is no reason that anybody declared.
+    if (differ.length < 2) return open
+    const best = settle(differ)
+    // Committees may be of unlike sizes, where a rule leaves seats empty; when nothing is told apart, that must not decide.
+    if (best.length === differ.length) return open
     const counts = held.map((committee) => committee.filter((member) => best.includes(member)).length)
     const most = Math.max(...counts)
     open = held.filter((_, at) => counts[at] === most)

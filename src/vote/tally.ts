@@ -57,11 +57,13 @@ export function tally(rule: Rule, election: Election, options: TallyOptions = {}
     : rule.count(profile, { settle, universesMax, parallelUniverses: options.parallelUniverses ?? false })
   checkRanking(rule, counted, profile)
   const quorate = reading.quorum?.met ?? true
-  const won = quorate && !empty && !counted.nobody
+  // A committee without members, where nobody can be paid for, is nobody's victory.
+  const nobody = counted.nobody ?? counted.committees?.every(({ length }) => length === 0) ?? false
+  const won = quorate && !empty && !nobody
   const count = won ? settleSeats(counted, chain, profile) : counted
   const ranking = won && !count.committees ? settleFirst(count, chain) : count.ranking
   const single = (count.committees ?? ranking[0])?.length === 1
-  const status = statusOf(quorate, count.nobody ?? false, !empty && single)
+  const status = statusOf(quorate, nobody, !empty && single)
   const delegation = delegated && withRefusals(delegated.outcome, reading.refused)
   return toOutcome({ rule, reading, count, ranking, status, tieSteps: chain.steps, ...(delegation && { delegation }) })
 }

@@ -2,6 +2,9 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { predictableEntropy } from '../../src/base/entropy.ts'
+import type { Entropy } from '../../src/base/entropy.ts'
+import { seededRandom } from '../../src/base/random.ts'
 import { parseAgenda } from '../../src/convene/agenda.ts'
 import type { Agenda } from '../../src/convene/agenda.ts'
 import { convene } from '../../src/convene/convene.ts'
@@ -32,22 +35,35 @@ function agendaWith(sections: string): Agenda {
   return agendaOf({ discussion, poll, ...(debate && { debate }) })
 }
 
-async function run(node: Node, agenda: Agenda, options: Partial<ConveneOptions> = {}, until = Infinity) {
-  const stop = new AbortController()
+async function run(node: Node, agenda: Agenda, options: Partial<ConveneOptions> = {}) {
   const events: ConveneEvent[] = []
-  const convening = convene(node, agenda, { evidence: tea, ...options, signal: stop.signal })
-  const { recorded } = await convening.origin
-  for await (const event of convening) {
-    events.push(event)
-    if (events.length >= recorded + until) stop.abort()
-  }
+  const convening = convene(node, agenda, { evidence: tea, ...options })
+  for await (const event of convening) events.push(event)
   return { events, concluded: await convening.result }
 }
 
+/** The same key in every process, as from a data folder; all that is drawn after it differs. */
+function keyed(process: number): Entropy {
+  const drawn = predictableEntropy(seededRandom(process))
+  let key: Uint8Array<ArrayBuffer> | undefined = new Uint8Array(32).fill(7)
+  return {
+    bytes(length) {
+      const bytes = length === 32 && key ? key : drawn.bytes(length)
+      if (length === 32) key = undefined
+      return bytes
+    },
+  }
+}
+
+/** What a process that was killed left behind: a node whose journal ends after that many events. */
+async function nodeAfter(events: readonly ConveneEvent[], count: number): Promise<Node> {
+  const node = await createNode({ name: 'alpha', entropy: keyed(count) })
+  await node.journal.append(events[0]!.subject!, events.slice(0, count), { expectedVersion: 0 })
+  return node
+}
+
 const typesOf = (events: readonly ConveneEvent[]) => events.map(({ type }) => type.split('.').at(-1))
-const isStop = (event: ConveneEvent) => event.type === 'colloquy.convene.concluded' && event.data.status === 'stopped'
-const dataOf = (events: readonly ConveneEvent[]) =>
-  events.filter((event) => !isStop(event)).map(({ type, data }) => ({ type, data }))
+const dataOf = (events: readonly ConveneEvent[]) => events.map(({ type, data }) => ({ type, data }))
 
 const everything = `discussion:
   rounds: 1
@@ -72,17 +88,15 @@ describe('an agenda with discussion, debate and poll', () => {
       expect(text).toContain(each)
   })
 
-  it('stopped after any event, goes on to the very same record', { timeout: 120_000 }, async () => {
+  it('killed after any event, goes on to the very same record', { timeout: 60_000 }, async () => {
     const agenda = { ...agendaWith(everything), poll: { rule: 'plurality', quorum: '1/2', ties: [] } }
-    const people = () => ({ participants: ['ann', 'bob', 'cyd'].map((name) => panelist(name)) })
+    const people = () => ['ann', 'bob', 'cyd'].map((name) => panelist(name))
     await using straight = await createNode({ name: 'alpha' })
-    const whole = await run(straight, agenda, people())
-    for (let until = 1; until < whole.events.length; until++) {
-      await using node = await createNode({ name: 'alpha' })
-      const first = await run(node, agenda, people(), until)
-      const again = await run(node, agenda, people())
-      expect(first.events.length).toBeGreaterThanOrEqual(until)
-      expect(dataOf(again.events), `stopped after ${until} events`).toEqual(dataOf(whole.events))
+    const whole = await run(straight, agenda, { participants: people() })
+    for (let count = 1; count < whole.events.length; count++) {
+      await using node = await nodeAfter(whole.events, count)
+      const again = await run(node, agenda, { participants: people() })
+      expect(dataOf(again.events), `killed after ${count} events`).toEqual(dataOf(whole.events))
     }
   })
 
@@ -178,29 +192,40 @@ describe('the poll of an agenda', () => {
   })
 
   it.each(['secret', 'pseudonymous', 'public'])(
-    '%s and sealed, goes on after any event and asks nobody twice',
+    '%s and sealed, killed after any event, goes on and asks nobody twice',
     async (secrecy) => {
       const agenda = agendaWith(
         `discussion: { rounds: 0 }\npoll: { rule: plurality, sealed: true, secrecy: ${secrecy} }\n`,
       )
-      const folder = await mkdtemp(join(tmpdir(), 'colloquy-road-'))
-      folders.push(folder)
-      const asked: string[] = []
-      const participants = ['ann', 'bob', 'cyd'].map((name) =>
-        panelist(name, { cast: () => (asked.push(name), vote('Serve tea')) }),
-      )
-      let counted: ConveneEvent[] = []
-      // Every run is a process of its own: the key comes from the folder.
-      while (counted.every(isOpen)) {
-        await using node = await createNode({ name: 'alpha', data: folder })
-        counted = (await run(node, agenda, { participants }, 1)).events
+      const people = () => ['ann', 'bob', 'cyd'].map((name) => panelist(name))
+      await using straight = await createNode({ name: 'alpha', entropy: keyed(0) })
+      const whole = await run(straight, agenda, { participants: people() })
+      for (let count = 1; count < whole.events.length; count++) {
+        await using node = await nodeAfter(whole.events, count)
+        const participants = people()
+        const again = await run(node, agenda, { participants })
+        const isSealed = ({ data }: ConveneEvent) => (data as { item?: unknown }).item === 'sealed'
+        const before = whole.events.slice(0, count).filter(isSealed).length
+        expect(participants.filter(({ motions }) => motions.length > 0)).toHaveLength(3 - before)
+        expect(again.events.filter(isSealed)).toHaveLength(3)
+        expect(again.concluded.outcome).toEqual(whole.concluded.outcome)
+        // Salts are drawn anew for who is asked; once all are in, every byte is the same.
+        const shown = before === 3 ? dataOf(whole.events) : dataOf(again.events)
+        expect(dataOf(again.events)).toEqual(shown)
       }
-      expect(counted.at(-1)?.data).toMatchObject({ status: 'decided', winners: ['Serve tea'] })
-      const sealed = counted.filter(({ data }) => (data as { item?: unknown }).item === 'sealed')
-      expect(sealed).toHaveLength(3)
-      expect((await stat(join(folder, 'poll.key'))).mode & 0o077).toBe(0)
     },
   )
+
+  it('keeps its key in the data folder, for its owner alone, and finds it again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'colloquy-road-'))
+    folders.push(folder)
+    await using first = await createNode({ name: 'alpha', data: folder })
+    const sealed = (await first.sealer()).seal('{}', 'x')
+    expect((await stat(join(folder, 'poll.key'))).mode & 0o077).toBe(0)
+    await first.stop()
+    await using second = await createNode({ name: 'alpha', data: folder })
+    expect((await second.sealer()).open(sealed, 'x')).toBe('{}')
+  })
 
   it('takes delegations where it says so', async () => {
     const to = vote('', { ballot: { kind: 'abstain' }, delegate: 'ann' })
@@ -214,8 +239,6 @@ describe('the poll of an agenda', () => {
     expect(minutes(events)).toContain('lets ann vote')
   })
 })
-
-const isOpen = (event: ConveneEvent) => event.type !== 'colloquy.convene.concluded' || event.data.status === 'stopped'
 
 describe('what an agenda says of its stages', () => {
   it('is refused with its place and the mend', () => {

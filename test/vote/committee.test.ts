@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { settleCommittees } from '../../src/vote/committee.ts'
 import { add, by, compare, equalShares, pav, rational, seeded, tally } from '../../src/vote/index.ts'
-import type { CastBallot, Election, EqualSharesCompletion, Outcome, Rational } from '../../src/vote/index.ts'
+import type { CastBallot, Election, EqualSharesCompletion, Outcome, Rational, TieBreak } from '../../src/vote/index.ts'
 import { names, sorted } from './support.ts'
 
 function approvals(candidates: string, ...lines: [weight: number, approves: string][]): Election {
@@ -253,5 +253,34 @@ describe('tied committees', () => {
       [2, 4],
       [3, 4],
     ])
+  })
+})
+
+describe('committees that leave seats empty', () => {
+  const ballots = [['C', 'D'], ['B'], ['B', 'C'], ['D']].map((approves, at) => ({
+    voter: `v${at}`,
+    ballot: { kind: 'approval' as const, approves },
+  }))
+  const outcome = (seats: number, ties: TieBreak[] = []) =>
+    tally(equalShares({ seats, completion: 'none' }), { candidates: ['A', 'B', 'C', 'D'], ballots }, { ties })
+
+  it('are tied with larger ones unless something declared tells them apart', () => {
+    expect(outcome(2)).toMatchObject({ status: 'tied', committees: [['B', 'D'], ['C']] })
+    expect(outcome(2, [seeded(1)]).tieSteps.length).toBeGreaterThan(0)
+    expect(outcome(2, [seeded(1)])).toMatchObject({ status: 'decided' })
+  })
+
+  it('are tied with one that holds them whole', () => {
+    expect(outcome(3)).toMatchObject({
+      status: 'tied',
+      committees: [
+        ['B', 'C', 'D'],
+        ['B', 'D'],
+      ],
+    })
+  })
+
+  it('are no victory when they are empty', () => {
+    expect(outcome(1)).toMatchObject({ status: 'no-winner', winners: [], committees: [[]] })
   })
 })
