@@ -11,6 +11,7 @@ import { fenceOf } from './fence.ts'
 import type { Fence } from './fence.ts'
 import type { Contribution, Draft } from './participant.ts'
 import type { PassageHit, PassageIndex } from './passage-index.ts'
+import type { ToolUse } from './tool.ts'
 
 export interface Persona {
   readonly name: string
@@ -26,6 +27,8 @@ export interface Occasion {
   readonly random: Random
   /** A text under work. */
   readonly draft?: Draft
+  /** What tools found in this turn. */
+  readonly found?: readonly ToolUse[]
 }
 
 export interface PromptLimits {
@@ -55,7 +58,7 @@ export function buildPrompt(
   const system = rules(self, fence, limits.replyTokensMax)
   const question = questionText(occasion)
   const count = (text: string) => model.countTokens(text)
-  const draft = draftText(occasion.draft, fence)
+  const draft = [draftText(occasion.draft, fence), foundText(occasion.found ?? [], fence)].filter(Boolean).join('\n\n')
   const fixed = count(system) + count(question) + count(draft) + count(task) + framesTokens
   const room = limits.inputTokensMax - fixed
   if (room < 0) throw new LimitExceeded('contextTokensMax', limits.inputTokensMax, fixed)
@@ -155,6 +158,15 @@ function showEvidence(
 function draftText(draft: Draft | undefined, fence: Fence): string {
   if (!draft) return ''
   return `${fence.open(`draft version ${draft.version}`)}\n${fence.clean(draft.text)}\n${fence.close}`
+}
+
+function foundText(uses: readonly ToolUse[], fence: Fence): string {
+  return uses
+    .map(
+      ({ tool, input, output }) =>
+        `${fence.open(`result of ${tool}`)}\n${fence.clean(`${input}\n${output}`)}\n${fence.close}`,
+    )
+    .join('\n')
 }
 
 const contributionLengthMax = 4000

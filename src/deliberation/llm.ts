@@ -5,18 +5,22 @@
  *
  * It keeps nothing between turns but prepared text for checking quotes, which is a cache.
  */
-import { ColloquyError } from '../base/error.ts'
+import type { Clock } from '../base/clock.ts'
+import { ColloquyError, InvalidArgument } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
+import { systemClock } from '../base/system-clock.ts'
 import { ModelObjectInvalid } from '../model/error.ts'
 import { generate, generateObject } from '../model/generate.ts'
 import type { ModelRetry } from '../model/generate.ts'
 import type { Model, ModelReply } from '../model/model.ts'
 import { cleanText } from './clean.ts'
+import { totalUsage } from './core/spending.ts'
 import type { Document } from './document.ts'
 import { ballotSchema, ballotTask, readVote } from './llm-ballot.ts'
 import { buildPrompt, framesTokens } from './llm-prompt.ts'
 import type { Occasion, Persona, Prompt, PromptLimits } from './llm-prompt.ts'
 import { readQuotes } from './llm-quotes.ts'
+import { readToolChoice, toolNote, toolSchema, toolTask } from './llm-tools.ts'
 import { readPosition, turnTask } from './llm-turn.ts'
 import type {
   Bid,
@@ -34,6 +38,8 @@ import type { PassageIndex } from './passage-index.ts'
 import { BallotRefused } from './poll.ts'
 import { quoteFinder } from './quote.ts'
 import type { QuoteFinder } from './quote.ts'
+import { checkToolLimits, tool, useTool } from './tool.ts'
+import type { Tool, ToolLimits, ToolUse } from './tool.ts'
 
 export interface LlmOptions {
   readonly name: string
@@ -51,6 +57,11 @@ export interface LlmOptions {
   readonly turnTokensMax?: number
   /** Passages shown in one call. Default 20. */
   readonly passagesMax?: number
+  /** What it may use before it speaks. Default: nothing. */
+  readonly tools?: readonly Tool[]
+  readonly toolLimits?: ToolLimits
+  /** For the deadlines of tools. Default: the system's. */
+  readonly clock?: Clock
   /** Default: the provider's own. */
   readonly temperature?: number
   /** One call of the model, its retries included. Default: the driver's. The discussion's deadline holds besides. */
@@ -91,6 +102,7 @@ class LlmParticipant implements Participant {
   readonly #model: Model
   readonly #options: LlmOptions
   readonly #limits: PromptLimits
+  readonly #toolLimits: Required<ToolLimits>
   readonly #finder: QuoteFinder
   readonly #sources: readonly string[]
 
@@ -106,13 +118,17 @@ class LlmParticipant implements Participant {
       passagesMax: wholeNumber('passagesMax', options.passagesMax ?? 20, 0, 1000),
       replyTokensMax,
     }
+    this.#toolLimits = checkToolLimits(options.toolLimits ?? {})
+    const names = (options.tools ?? []).map((each) => tool(each).name)
+    if (new Set(names).size !== names.length) throw new InvalidArgument('tools', 'must have names of their own')
     this.#finder = quoteFinder(options.documents)
     this.#sources = options.documents.map((document) => document.source)
   }
 
   async contribute(turn: Turn, signal: AbortSignal): Promise<Speech> {
-    const prompt = this.#prompt(turn, turnTask(turn))
     const notes: string[] = []
+    const { found, usage: spent } = await this.#useTools(turn, signal, notes)
+    const prompt = this.#prompt({ ...turn, ...(found.length > 0 && { found }) }, turnTask(turn))
     const preview = new Preview(turn.preview)
     const reply = await generate(this.#model, this.#request(prompt, turn), {
       ...this.#call(signal, notes),
@@ -127,7 +143,7 @@ class LlmParticipant implements Participant {
     if (reply.finishReason === 'content-filter') notes.push('the provider cut the reply by its content filter')
     const said = {
       text,
-      usage: usageOf(reply.usage),
+      usage: totalUsage([...spent, usageOf(reply.usage)]),
       ...(position && { position }),
       ...(notes.length > 0 && { notes }),
     }
@@ -168,9 +184,15 @@ class LlmParticipant implements Participant {
   estimate(turn: Turn): Estimate {
     const { messages } = this.#prompt(turn, turnTask(turn))
     const input = messages.reduce((sum, { content }) => sum + this.#model.countTokens(content), framesTokens)
-    const usage = { inputTokens: input, outputTokens: this.#limits.replyTokensMax }
+    const { tools = [] } = this.#options
+    // Each use of a tool is a call besides, with all that was found before it; an answer that is asked again is not counted.
+    const { stepsMax, outputMaxLength } = this.#toolLimits
+    const steps = tools.length === 0 ? 0 : stepsMax
+    const found = (steps * (steps + 1) * outputMaxLength) / 2
+    const calls = steps + 1
+    const usage = { inputTokens: calls * input + found, outputTokens: calls * this.#limits.replyTokensMax }
     const usd = this.#model.costOf?.(usage)
-    return { tokens: input + this.#limits.replyTokensMax, ...(usd !== undefined && { usd }) }
+    return { tokens: usage.inputTokens + usage.outputTokens, ...(usd !== undefined && { usd }) }
   }
 
   async bid(turn: Turn, signal: AbortSignal): Promise<Bid> {
@@ -195,6 +217,33 @@ class LlmParticipant implements Participant {
       return { speaker: name, reason: typeof reason === 'string' ? reason : '' }
     })
     return { ...value, usage }
+  }
+
+  /** Uses that the model asks for, one after the other, until it is ready or may no more. */
+  async #useTools(
+    turn: Turn,
+    signal: AbortSignal,
+    notes: string[],
+  ): Promise<{ readonly found: readonly ToolUse[]; readonly usage: readonly Usage[] }> {
+    const { tools = [], clock = systemClock } = this.#options
+    const found: ToolUse[] = []
+    const usage: Usage[] = []
+    for (let left = tools.length === 0 ? 0 : this.#toolLimits.stepsMax; left > 0; left--) {
+      const occasion = { ...turn, ...(found.length > 0 && { found }), random: turn.random.split(`tool ${left}`) }
+      const chosen = await generateObject(
+        this.#model,
+        { ...this.#request(this.#prompt(occasion, toolTask(tools, left)), occasion), schema: toolSchema },
+        (value) => readToolChoice(value, tools),
+        this.#call(signal, notes),
+      )
+      usage.push(usageOf(chosen.usage))
+      const { tool: wanted, input } = chosen.value
+      if (!wanted) break
+      const used = await useTool(wanted, input, this.#toolLimits, clock, signal)
+      found.push(used)
+      notes.push(toolNote(used))
+    }
+    return { found, usage }
   }
 
   async #decide<T>(
