@@ -14,7 +14,7 @@ import { crashSeed, killsOf } from './crash-kit.ts'
 import { Clients, Cluster, dumpOf, freePorts, names } from './raft-crash-kit.ts'
 import type { Name } from './raft-crash-kit.ts'
 
-const faults = killsOf(8, 40)
+const faults = killsOf(6, 16)
 const seed = crashSeed('raft-crash-1')
 
 /** One fault, from its beginning to the moment when all members run again and calls are answered. */
