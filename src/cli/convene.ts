@@ -13,6 +13,7 @@ import { createNode } from '../node/node.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
 import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
+import { personsOf } from './persons.ts'
 import { headLine, renderer } from './render.ts'
 import type { Renderer } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
@@ -35,7 +36,8 @@ Options:
                         a finished one is shown again (default: in memory, gone at the end)
   --new                 start afresh although this convening is recorded already
   --model NAME          for participants whose agenda entry names none: extractive (default; plain
-                        code, no network) or openai:<model>; the key is read from OPENAI_API_KEY
+                        code, no network) or openai:<model>; the key is read from OPENAI_API_KEY;
+                        an entry with model: person is asked at this terminal
   --base-url URL        a server with the chat-completions API (https, or http on this machine)
   --seed N              in place of the agenda's seed
   --turn-timeout TIME   how long one turn or ballot may take, as in 90s (default: 2m)
@@ -87,10 +89,12 @@ export const conveneCommand: Command = {
       models: baseUrl === undefined ? {} : { baseUrl },
     })
     await openCommitGroup(node, agenda)
+    using persons = personsOf(agenda, context.stderr, turnTimeout)
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
     live.show([`indexing ${evidence.documents.length} documents`])
     const convening = convene(node, agenda, {
       evidence,
+      participants: persons.participants,
       durable: data !== undefined,
       fresh: values['new'] === true,
       signal: context.signal,

@@ -78,9 +78,9 @@ const model = z
   .overwrite((text) => text.trim())
   .check(
     says((text) =>
-      text === 'extractive' || (/^openai:\S{1,200}$/.test(text) && !hasControl(text))
+      text === 'extractive' || text === 'person' || (/^openai:\S{1,200}$/.test(text) && !hasControl(text))
         ? undefined
-        : "is no model; write extractive, or openai:<model> such as 'openai:gpt-5-mini'",
+        : "is no model; write extractive, person, or openai:<model> such as 'openai:gpt-5-mini'",
     ),
   )
 

@@ -142,3 +142,15 @@ export class NoDebate extends ColloquyError {
     super(`${what}; add a debate section with format and sides`, options)
   }
 }
+
+/** A seat is a person's, and no participant of that name was handed in. */
+export class NobodyThere extends ColloquyError {
+  override readonly code = 'convene.nobody_there'
+  readonly participant: string
+  constructor(participant: string) {
+    super(
+      `the seat of ${participant} is a person's, and nobody was handed in for it; convene at a terminal, or pass human({ name }) among the participants`,
+    )
+    this.participant = participant
+  }
+}

@@ -10,6 +10,7 @@ import { passageIndex } from '../deliberation/passage-index.ts'
 import type { Model } from '../model/model.ts'
 import type { Node } from '../node/node.ts'
 import type { Agenda, AgendaParticipant } from './agenda.ts'
+import { NobodyThere } from './error.ts'
 import type { Evidence } from './evidence.ts'
 
 export interface Panel {
@@ -99,5 +100,6 @@ function byName(own: readonly Participant[]): ReadonlyMap<string, Participant> {
 }
 
 function modelOf(node: Node, seat: AgendaParticipant): Model | undefined {
+  if (seat.model === 'person') throw new NobodyThere(seat.name)
   return seat.model === undefined || seat.model === 'extractive' ? undefined : node.model(seat.model)
 }
