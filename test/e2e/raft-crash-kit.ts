@@ -55,9 +55,9 @@ export class Cluster {
 
   start(name: Name): Member {
     const port = String(this.#ports[names.indexOf(name)])
-    const words = [...this.#command(name), process.execPath, program, name, join(this.#folder, name), port]
-    const [command, ...args] = [...words, JSON.stringify(this.#addresses)]
-    const member = memberOf(name, spawn(command as string, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
+    const own = [program, name, join(this.#folder, name), port, JSON.stringify(this.#addresses)]
+    const [command = process.execPath, ...args] = [...this.#command(name), process.execPath, ...own]
+    const member = memberOf(name, spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }))
     this.members.set(name, member)
     return member
   }

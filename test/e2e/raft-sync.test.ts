@@ -18,8 +18,17 @@ const hasStrace = requirement(
 
 /** One file a thread, so that no call is torn apart by another's. */
 const tracing = (file: string): readonly string[] => [
-  ...['strace', '-ff', '-ttt', '-T', '-s', '200000', '-o', file],
-  ...['-e', 'trace=openat,pwrite64,pwritev,write,fdatasync,fsync', '--'],
+  'strace',
+  '-ff',
+  '-ttt',
+  '-T',
+  '-s',
+  '200000',
+  '-o',
+  file,
+  '-e',
+  'trace=openat,pwrite64,pwritev,write,fdatasync,fsync',
+  '--',
 ]
 
 interface SystemCall {
