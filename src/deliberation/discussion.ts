@@ -340,12 +340,8 @@ class DiscussionRun {
     try {
       const answer = await escalate!(reason, this.#signal)
       if (answer.decision === 'more' && answer.budget) checkPlan({ ...this.#plan, budget: answer.budget })
-      await this.#add({
-        item: 'escalation',
-        reason,
-        ...answer,
-        ...(answer.decision === 'more' && !answer.budget && { decision: 'conclude' }),
-      })
+      const isHeld = answer.decision === 'stop' || givesMore(budgetOf(this.#plan, this.#record), reason, answer)
+      await this.#add({ ...answer, item: 'escalation', reason, ...(!isHeld && { decision: 'conclude' }) })
     } catch (error) {
       if (this.#signal.aborted) throw new Aborted('the discussion', { cause: this.#signal.reason })
       await this.#add({ item: 'escalation', reason, decision: 'conclude', by: `nobody: ${messageOf(error)}` })
@@ -405,6 +401,18 @@ function estimateOf(participant: Participant, turn: Turn): Estimate | undefined 
     // Who cannot tell what it costs is asked all the same; what it costs is counted.
     return undefined
   }
+}
+
+/** Whether a person gave more of what is used up; else the same would be asked again for ever. */
+function givesMore(
+  now: Budget,
+  reason: DiscussionEnd,
+  { decision, budget }: Pick<Escalation, 'decision' | 'budget'>,
+): boolean {
+  const part = reason === 'time' ? 'timeMs' : reason
+  if (decision !== 'more' || (part !== 'timeMs' && part !== 'turns' && part !== 'tokens' && part !== 'usd'))
+    return false
+  return (budget?.[part] ?? 0) > (now[part] ?? Infinity)
 }
 
 function keyOf({ participant, round, act }: CallInFlight): string {

@@ -286,6 +286,19 @@ describe('budgets', () => {
       { decision: 'conclude', by: 'nobody: asleep' },
     ])
   })
+
+  it.each([{ tokens: 20 }, { usd: 9 }])('a person who gives no more of what is used up concludes: %j', async (more) => {
+    let asked = 0
+    const { record, ended } = await talk([priced('ann', 10), priced('bob', 10)], {
+      budget: { tokens: 20, onExceed: 'escalate' },
+      escalate: async () => {
+        if (++asked > 3) throw new Error('asked again and again')
+        return { decision: 'more', budget: more, by: 'sam' }
+      },
+    })
+    expect([asked, ended]).toEqual([1, 'tokens'])
+    expect(record.at(-1)).toMatchObject({ item: 'escalation', decision: 'conclude', by: 'sam' })
+  })
 })
 
 describe('a discussion that is called off, or goes on elsewhere', () => {

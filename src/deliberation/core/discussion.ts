@@ -61,10 +61,11 @@ export function exceed(plan: DiscussionPlan, reason: DiscussionEnd): DiscussionS
   return onExceed === 'stop' ? { kind: 'end', reason } : ended(plan, reason)
 }
 
-/** The budget that holds now: a person may have given more. */
+/** The budget that holds now: a person may have given more, of one part and later of another. */
 export function budgetOf(plan: DiscussionPlan, record: readonly DiscussionItem[]): Budget {
-  const { budget } = lastOf(record, 'escalation') ?? {}
-  return { ...plan.budget, ...budget }
+  const budget = { ...plan.budget }
+  for (const item of record) if (!isContribution(item) && item.item === 'escalation') Object.assign(budget, item.budget)
+  return budget
 }
 
 function ended(plan: DiscussionPlan, reason: DiscussionEnd, detail?: string): DiscussionStep {

@@ -49,8 +49,9 @@ export function nextInRound(
   const ask = (name: string): FloorStep => ({ kind: 'ask', participants: [name], sealed: false })
   if (candidates.length === 1) return ask(only as string)
   if (floor.kind === 'mention') return ask(mentioned(plan, contributionsOf(record), candidates))
-  const last = record.at(-1)
-  if (last && !isContribution(last) && last.item === 'choice') return ask(last.speaker)
+  // A person who was asked for more budget since has not undone the choice.
+  const last = record.findLast((item) => isContribution(item) || item.item === 'choice')
+  if (last && !isContribution(last) && last.item === 'choice' && last.round === round) return ask(last.speaker)
   return { kind: 'choose', by: floor.kind, candidates }
 }
 

@@ -150,7 +150,10 @@ export function checkPlan(plan: DiscussionPlan): DiscussionPlan {
   return plan
 }
 
+const floors: readonly Floor['kind'][] = ['round-robin', 'together', 'mention', 'bids', 'selector', 'moderator']
+
 function checkFloor(floor: Floor, participants: readonly string[]): void {
+  checkOneOf('floor.kind', floor.kind, floors)
   if (floor.kind === 'moderator' && participants.includes(floor.moderator))
     throw new InvalidArgument('floor.moderator', `${floor.moderator} takes turns and cannot give them out`)
   if ('repeatsMax' in floor && floor.repeatsMax !== undefined) wholeNumber('floor.repeatsMax', floor.repeatsMax, 1)
@@ -178,6 +181,8 @@ function checkTopology(topology: Topology, participants: readonly string[]): voi
       return
     case 'all':
     default:
+      // With a slip in the kind everybody would hear everybody.
+      checkOneOf('topology.kind', topology.kind, ['all', 'ring', 'star', 'regular', 'custom'])
   }
 }
 
@@ -197,6 +202,7 @@ function checkStop(stop: Stop, participants: readonly string[], depth: number): 
       wholeNumber('stop.consensus.rounds', stop.rounds, 1)
       return
     case 'stable':
+      checkOneOf('stop.stable.measure', stop.measure, ['options', 'confidence'])
       wholeNumber('stop.stable.rounds', stop.rounds, 1)
       return checkShare('stop.stable.threshold', stop.threshold)
     case 'no-new':
@@ -218,14 +224,24 @@ function checkStop(stop: Stop, participants: readonly string[], depth: number): 
 
 function checkBudget(budget: Budget): void {
   checkKeys('budget', budget, ['turns', 'tokens', 'usd', 'timeMs', 'perParticipant', 'onExceed'])
+  checkKeys('budget.perParticipant', budget.perParticipant ?? {}, ['turns', 'tokens', 'usd'])
+  if (budget.timeMs !== undefined && !(typeof budget.timeMs === 'number' && budget.timeMs >= 0))
+    throw new InvalidArgument('budget.timeMs', 'must be a number of milliseconds, 0 or more')
+  checkOneOf('budget.onExceed', budget.onExceed ?? 'conclude', ['conclude', 'stop', 'escalate'])
   for (const [at, spend] of [
     ['budget', budget] as const,
     ['budget.perParticipant', budget.perParticipant ?? {}] as const,
   ]) {
     if (spend.turns !== undefined) wholeNumber(`${at}.turns`, spend.turns, 0)
     if (spend.tokens !== undefined) wholeNumber(`${at}.tokens`, spend.tokens, 0)
-    if (spend.usd !== undefined && !(spend.usd >= 0)) throw new InvalidArgument(`${at}.usd`, 'must be 0 or more')
+    if (spend.usd !== undefined && !(typeof spend.usd === 'number' && spend.usd >= 0))
+      throw new InvalidArgument(`${at}.usd`, 'must be 0 or more')
   }
+}
+
+function checkOneOf(name: string, value: string, known: readonly string[]): void {
+  if (!known.includes(value))
+    throw new InvalidArgument(name, `must be one of ${known.join(', ')}; it is ${JSON.stringify(value)}`)
 }
 
 function checkShare(name: string, value: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { draftOf, heardBefore, nextStep, talkedMs } from '../../../src/deliberation/core/discussion.ts'
-import type { DiscussionPlan } from '../../../src/deliberation/core/plan.ts'
+import type { Budget, DiscussionPlan } from '../../../src/deliberation/core/plan.ts'
 import { totalUsage } from '../../../src/deliberation/core/spending.ts'
 import type { Contribution } from '../../../src/deliberation/participant.ts'
 import type { DiscussionItem } from '../../../src/deliberation/record.ts'
@@ -182,6 +182,25 @@ describe('what a person decides on a budget', () => {
     expect(nextStep(poor, [...record, more, said('bob', 0)], 0)).toEqual({ kind: 'escalate', reason: 'turns' })
     expect(nextStep(poor, [...record, { ...more, decision: 'stop' }], 0)).toEqual({ kind: 'end', reason: 'stopped' })
     expect(nextStep(poor, [...record, { ...more, decision: 'conclude' }], 0)).toEqual({ kind: 'end', reason: 'turns' })
+  })
+
+  it('adds to what was given before of another part', () => {
+    const both: DiscussionPlan = { ...plan, budget: { turns: 1, tokens: 20, onExceed: 'escalate' } }
+    const more = (reason: 'turns' | 'tokens', budget: Budget): DiscussionItem => {
+      return { item: 'escalation', reason, decision: 'more', budget, by: 'sam' }
+    }
+    const record = [said('ann', 0), more('turns', { turns: 9 }), said('bob', 0), more('tokens', { tokens: 100 })]
+    expect(nextStep(both, record, 0)).toMatchObject({ kind: 'ask', participants: ['cyd'] })
+  })
+
+  it('does not undo a choice of who speaks that was made before', () => {
+    const chosen: DiscussionPlan = { ...plan, drafts: false, floor: { kind: 'selector' } }
+    const usage = { inputTokens: 0, outputTokens: 0 }
+    const record: DiscussionItem[] = [
+      { item: 'choice', round: 1, by: 'selector', speaker: 'cyd', usage },
+      { item: 'escalation', reason: 'tokens', decision: 'more', budget: { tokens: 99 }, by: 'sam' },
+    ]
+    expect(nextStep(chosen, record, 0)).toMatchObject({ kind: 'ask', participants: ['cyd'] })
   })
 
   it('is not asked where the plan says stop: then nothing follows', () => {

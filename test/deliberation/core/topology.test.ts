@@ -111,6 +111,14 @@ describe('a plan that cannot be held', () => {
     ['budget.tokens', { budget: { tokens: -1 } }],
     ['budget.perParticipant.usd', { budget: { perParticipant: { usd: -1 } } }],
     ['budget', { budget: Object.fromEntries([['token', 1]]) }],
+    ['budget.perParticipant', { budget: { perParticipant: Object.fromEntries([['timeMs', 1]]) } }],
+    ['budget.timeMs', { budget: { timeMs: Number.NaN } }],
+    ['budget.timeMs', { budget: { timeMs: '5m' as never } }],
+    ['budget.usd', { budget: { usd: '0.5' as never } }],
+    ['budget.onExceed', { budget: { onExceed: 'ask' as never } }],
+    ['floor.kind', { floor: { kind: 'round_robin' as never } }],
+    ['topology.kind', { topology: { kind: 'rign' as never } }],
+    ['stop.stable.measure', { stop: { kind: 'stable' as const, measure: 'option' as never, rounds: 1, threshold: 0 } }],
   ])('is refused with what is wrong: %s', (argument, wrong) => {
     expect(() => checkPlan({ ...plan, ...wrong })).toThrow(
       expect.objectContaining({ code: 'base.invalid_argument', argument }),
