@@ -31,6 +31,8 @@ export async function readCassette(file: string): Promise<CassetteRead> {
   // Only the last line can be torn, and it has no end then.
   const wholeBytes = bytes.lastIndexOf(10) + 1
   const lines = bytes.subarray(0, wholeBytes).toString('utf8').split('\n').slice(0, -1)
+  // With no whole line it is the header that was torn, or a file of somebody else, which must not be written over.
+  if (wholeBytes === 0 && !headerLine().startsWith(bytes.toString('latin1'))) throw new CassetteDamaged(file, 1)
   let sum = ''
   const takes = lines.map((line, at): unknown => {
     const read = readLine(line, sum)
@@ -46,6 +48,11 @@ function readLine(line: string, before: string): { readonly sum: string; readonl
   const text = line.slice(65)
   if (line[64] !== ' ' || sum !== sumOf(before, text)) return undefined
   return { sum, body: JSON.parse(text) as unknown }
+}
+
+function headerLine(): string {
+  const text = canonicalJson(format)
+  return `${sumOf('', text)} ${text}\n`
 }
 
 function sumOf(before: string, text: string): string {

@@ -159,6 +159,18 @@ describe('the file of a cassette', () => {
     await refused(file2([lines[1], lines[2]]))
   })
 
+  it('is not written over a file of something else, and goes on where its first line was torn', async () => {
+    const file = await place()
+    await writeFile(file, '{"notes":"of a day"}')
+    await expect(talk(file, 'auto', ['a'])).rejects.toMatchObject({ code: 'model.cassette_damaged', line: 1 })
+    expect(await readFile(file, 'utf8')).toBe('{"notes":"of a day"}')
+    const other = `${file}.torn`
+    await talk(other, 'record', [])
+    await writeFile(other, (await readFile(other)).subarray(0, 30))
+    await talk(other, 'auto', ['a'])
+    expect((await talk(other, 'replay', ['a'])).unused).toBe(0)
+  })
+
   it('goes on behind a line that a crash tore', async () => {
     const file = await place()
     await talk(file, 'record', ['a', 'b'])
