@@ -84,7 +84,7 @@ async function read(file: string): Promise<string> {
 /** Only what is quoted is read; a source that is not there is told by the check of quotes. */
 async function quotedDocuments(text: string, folder: string, signal: AbortSignal): Promise<readonly Document[]> {
   const sources = new Set(
-    Array.from(text.matchAll(/"source":("(?:[^"\\]|\\.)*")/g), ([, source]) => JSON.parse(source ?? '""') as string),
+    Array.from(text.matchAll(/"source":("(?:[^"\\]|\\.)*")/g), ([, source = '']) => textOf(source)),
   )
   // A name with the signs of a glob in it would be one; it is left out, and its quotes are told as not at hand.
   const globs = [...sources].filter((source) => source !== '' && !/[*?[\]{}!]/.test(source))
@@ -99,6 +99,15 @@ async function quotedDocuments(text: string, folder: string, signal: AbortSignal
     }
   }
   return documents
+}
+
+/** The text that a JSON string stands for; empty for what is none, whose line the check of the record refuses. */
+function textOf(json: string): string {
+  try {
+    return JSON.parse(json) as string
+  } catch {
+    return ''
+  }
 }
 
 const colours = { ok: 'green', failed: 'red', unanchored: 'yellow', 'not checked': 'yellow' } as const satisfies Record<

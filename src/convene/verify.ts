@@ -227,7 +227,7 @@ function ballotsCheck(items: readonly TranscriptItem[], started: Started): Check
   const ballots = dataOf(items, conveneTypes.ballot)
   const seen = new Set<string>()
   for (const { participant, weight, status, ballot } of ballots) {
-    if (weights.get(participant) !== weight)
+    if (!weights.has(participant) || weights.get(participant) !== weight)
       return { name, status: 'failed', detail: `${participant} has no vote of weight ${weight}` }
     if (seen.has(participant)) return { name, status: 'failed', detail: `${participant} voted twice` }
     seen.add(participant)

@@ -55,6 +55,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 describe('colloquy verify', () => {
+  it('says of a file with an escape that is none that it does not hold', async () => {
+    await writeFile(at('odd.ndjson'), '{"format":"colloquy-transcript/1"}\n{"source":"\\q"}\n')
+    const { code, stdout } = await run(verifyCommand, at('odd.ndjson'), '--evidence-root', folder)
+    expect(code).toBe(1)
+    expect(stdout).toContain('this record does not hold')
+  })
+
   it('checks what convene wrote against the head of the minutes, the key and the evidence', async () => {
     const head = /head `([0-9a-f]{64})`/.exec(await readFile(at('minutes.md'), 'utf8'))![1]!
     const { code, stdout } = await run(

@@ -107,6 +107,7 @@ describe('a transcript', () => {
     expect(failing(with1('contribution', () => ({ quotes: [{ ...quote, source: 'nowhere.md' }] })))).toEqual(['quotes'])
     expect(failing(with1('ballot', ({ weight }: { weight: number }) => ({ weight: weight + 1 })))).toContain('ballots')
     expect(failing(with1('ballot', () => ({ participant: 'nobody' })))).toContain('ballots')
+    expect(failing(with1('ballot', () => ({ participant: 'nobody', weight: undefined })))).toContain('ballots')
     expect(failing(with1('ballot', () => ({ ballot: { kind: 'ranked', ranking: [['no option']] } })))).toContain(
       'ballots',
     )
