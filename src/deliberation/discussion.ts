@@ -284,7 +284,7 @@ class DiscussionRun {
       rounds: this.#plan.rounds,
       act,
       ...(task !== undefined && { task }),
-      ...(draft && { draft }),
+      ...(draft && { draft: this.#labels.get(name)?.showDraft(draft) ?? draft }),
       transcript: this.#transcriptOf(name, heardBefore({ round, sealed }, this.#record)),
       random: random.split(`turn ${round} ${name}`),
       preview: (text) => onPreview?.(name, round, text),

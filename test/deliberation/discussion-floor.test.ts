@@ -162,6 +162,19 @@ describe('who hears whom', () => {
     }
     expect(transcript[3]!.text).toMatch(/^@(bob|cyd) is right/)
   })
+
+  it('hides the name of the editor of a draft, and of whoever failed to speak, in all that is shown', async () => {
+    const ann = panelist('ann', { contribute: () => speech('this is the text of ann') })
+    const cyd = panelist('cyd', { contribute: () => Promise.reject(new Error('cyd is away')) })
+    const bob = panelist('bob', { contribute: () => speech('this is of another', { notes: ['bob was asked twice'] }) })
+    const people = [ann, bob, cyd]
+    const { transcript } = await talk(people, { anonymous: true, editor: 'ann', acts: ['critique'], rounds: 1 })
+    expect(bob.turns.at(-1)!.draft).toMatchObject({ version: 1, by: expect.stringMatching(/^speaker-/) })
+    for (const each of people)
+      for (const other of people.filter((person) => person !== each))
+        expect(JSON.stringify(each.turns)).not.toContain(other.name)
+    expect(transcript[2]!.reason).toBe('cyd is away')
+  })
 })
 
 describe('what a discussion makes', () => {

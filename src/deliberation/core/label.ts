@@ -5,11 +5,13 @@
  * It hides names and nothing else: whoever writes in a way of its own may be known by it.
  */
 import type { Random } from '../../base/random.ts'
-import type { Contribution } from '../participant.ts'
+import type { Contribution, Draft } from '../participant.ts'
 
 export interface Labels {
   /** What the viewer sees in place of a contribution. */
   show(contribution: Contribution): Contribution
+  /** What the viewer sees in place of a shared draft. */
+  showDraft(draft: Draft): Draft
   /** What the viewer said, with real names in place of its labels. */
   tell(text: string): string
 }
@@ -22,11 +24,15 @@ export function labelsOf(viewer: string, participants: readonly string[], random
   const hide = replacer(labels)
   const reveal = replacer(names)
   return {
-    show: (contribution) => ({
+    show: ({ reason, notes, ...contribution }) => ({
       ...contribution,
       participant: labels.get(contribution.participant) ?? contribution.participant,
       text: hide(contribution.text),
+      // Why somebody was not heard may hold its name: that its turn was too long, for one.
+      ...(reason !== undefined && { reason: hide(reason) }),
+      ...(notes && { notes: notes.map(hide) }),
     }),
+    showDraft: ({ by, text, ...draft }) => ({ ...draft, by: labels.get(by) ?? by, text: hide(text) }),
     tell: reveal,
   }
 }
