@@ -89,7 +89,11 @@ function firstNamed(text: string, candidates: readonly string[]): string | undef
   const lower = text.toLowerCase()
   let best: { readonly at: number; readonly name: string } | undefined
   for (const name of candidates) {
-    const at = lower.indexOf(`@${name.toLowerCase()}`)
+    const mark = `@${name.toLowerCase()}`
+    let at = lower.indexOf(mark)
+    // A name may be the beginning of another, who may not speak now.
+    while (at !== -1 && /^[\p{L}\p{N}_]/u.test(lower.slice(at + mark.length, at + mark.length + 2)))
+      at = lower.indexOf(mark, at + 1)
     if (at === -1) continue
     if (!best || at < best.at || (at === best.at && name.length > best.name.length)) best = { at, name }
   }

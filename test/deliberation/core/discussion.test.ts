@@ -121,6 +121,22 @@ describe('the plan of a discussion', () => {
   })
 })
 
+describe('the floor by mention', () => {
+  it.each([
+    ['as @anna said', 'cyd'],
+    ['as @anna said, and @ann, too', 'ann'],
+    ["that is @ANN's matter", 'ann'],
+  ])('goes to a whole name alone: %s', (text, next) => {
+    const mention: DiscussionPlan = {
+      ...plan,
+      participants: ['ann', 'anna', 'cyd'],
+      drafts: false,
+      floor: { kind: 'mention' },
+    }
+    expect(nextStep(mention, [said('anna', 1, { text })], 0)).toMatchObject({ kind: 'ask', participants: [next] })
+  })
+})
+
 describe('what follows the talk', () => {
   const drafts = plan.participants.map((name) => said(name, 0))
   const whole: DiscussionPlan = { ...plan, rounds: 0, synthesis: { by: 'bob' }, polls: { last: true } }
