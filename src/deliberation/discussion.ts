@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { Aborted, InvalidArgument, messageOf } from '../base/error.ts'
+import { wholeNumber } from '../base/limit.ts'
 import type { Random } from '../base/random.ts'
 import { scoped } from '../base/scope.ts'
 import { budgetOf, draftOf, exceed, heardBefore, nextStep } from './core/discussion.ts'
@@ -131,6 +132,7 @@ class DiscussionRun {
   #contributions: number
 
   constructor(options: DiscussionOptions, signal: AbortSignal) {
+    checkLimits(options)
     this.#options = options
     this.#signal = signal
     this.#speakers = indexByName(options)
@@ -384,6 +386,12 @@ function planOf(options: DiscussionOptions, participants: readonly string[]): Di
     ...(stop && { stop }),
     ...(detect !== undefined && { detect }),
   })
+}
+
+function checkLimits({ turnTimeoutMs, limits: { textMaxLength, quotesMax } = {} }: DiscussionOptions): void {
+  if (turnTimeoutMs !== undefined) wholeNumber('turnTimeoutMs', turnTimeoutMs, 1)
+  if (textMaxLength !== undefined) wholeNumber('limits.textMaxLength', textMaxLength, 1)
+  if (quotesMax !== undefined) wholeNumber('limits.quotesMax', quotesMax, 0)
 }
 
 function indexByName({ participants }: DiscussionOptions): Map<string, Participant> {

@@ -128,6 +128,9 @@ describe('the floor', () => {
     ['moderator', { floor: { kind: 'moderator', moderator: 'chair' } as const }],
     ['selector', { floor: { kind: 'selector' } as const }],
     ['escalate', { budget: { onExceed: 'escalate' as const } }],
+    ['turnTimeoutMs', { turnTimeoutMs: Number.NaN }],
+    ['limits.textMaxLength', { limits: { textMaxLength: -1 } }],
+    ['limits.quotesMax', { limits: { quotesMax: 0.5 } }],
   ])('is refused without what it needs: %s', async (argument, more) => {
     await expect(talk([panelist('ann'), panelist('bob')], more)).rejects.toMatchObject({
       code: 'base.invalid_argument',
