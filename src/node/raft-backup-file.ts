@@ -2,7 +2,7 @@
  * A backup of a raft group as a file: written beside its place until it is whole and on the disk, read only after its hash was checked.
  * Unlike backup-format.ts it knows files and nothing of what is in them.
  */
-import { existsSync } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Entropy } from '../base/entropy.ts'
@@ -81,11 +81,14 @@ export interface BackupFile extends AsyncDisposable {
 
 /** Rejects with `node.raft_backup_invalid`. */
 export async function readBackupFile(path: string): Promise<BackupFile> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
+  // A pipe that nobody writes to would hold the opening, and the process, for ever.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw new BackupInvalid(path, `cannot be read: ${messageOf(cause)}`, { cause })
   })
   try {
-    const { size } = await file.stat()
+    const stat = await file.stat()
+    if (!stat.isFile()) throw new BackupInvalid(path, 'is no regular file')
+    const { size } = stat
     const read = async (offset: number, length: number): Promise<Uint8Array> => {
       const bytes = Buffer.alloc(length)
       let at = 0
