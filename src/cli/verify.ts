@@ -1,7 +1,7 @@
 /** `colloquy verify`: checks a transcript offline. It changes nothing, and needs neither journal nor model. */
-import { open } from 'node:fs/promises'
-import { LimitExceeded, ColloquyError, messageOf } from '../base/error.ts'
+import { ColloquyError } from '../base/error.ts'
 import { loadEvidence } from '../convene/evidence.ts'
+import { readRegularFile } from '../convene/regular-file.ts'
 import { transcriptMaxBytes, verifyTranscript } from '../convene/verify.ts'
 import type { CheckStatus, Verification } from '../convene/verify.ts'
 import type { Document } from '../deliberation/document.ts'
@@ -69,16 +69,10 @@ export const verifyCommand: Command = {
 }
 
 async function read(file: string): Promise<string> {
-  try {
-    await using handle = await open(file)
-    const { size } = await handle.stat()
-    if (size > transcriptMaxBytes) throw new LimitExceeded('transcriptMaxBytes', transcriptMaxBytes, size)
-    // Bytes that are no UTF-8 become signs that no canonical line holds.
-    return await handle.readFile('utf8')
-  } catch (cause) {
-    if (cause instanceof LimitExceeded) throw cause
-    throw new TranscriptUnreadable(`${file} cannot be read: ${messageOf(cause)}`, { cause })
-  }
+  const found = await readRegularFile(file, { sizeMaxBytes: transcriptMaxBytes, limit: 'the most for a transcript' })
+  if ('reason' in found) throw new TranscriptUnreadable(`${file} cannot be read: ${found.reason}`)
+  // Bytes that are no UTF-8 become signs that no canonical line holds.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(found.bytes)
 }
 
 /** Only what is quoted is read; a source that is not there is told by the check of quotes. */

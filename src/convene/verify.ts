@@ -80,7 +80,12 @@ export function verifyTranscript(text: string, options: VerifyOptions = {}): Ver
     checks.push(guarded('ballots', () => ballotsCheck(items, started)))
     if (concluded) checks.push(guarded('tally', () => tallyCheck(items, started, concluded)))
     if (concluded?.audit) checks.push(guarded('audit', () => auditCheck(concluded)))
-  }
+  } else if (concluded)
+    checks.push({
+      name: 'tally',
+      status: 'failed',
+      detail: 'a conclusion stands in it, and nothing that began: what was voted on is not told',
+    })
   return { holds: checks.every(({ status }) => status !== 'failed'), head, checks }
 }
 

@@ -105,6 +105,8 @@ describe('colloquy verify', () => {
     expect((await run(verifyCommand)).code).toBe('cli.usage')
     expect((await run(verifyCommand, at('record.ndjson'), '--head', 'abc')).code).toBe('cli.usage')
     expect((await run(verifyCommand, at('nothing'))).code).toBe('cli.transcript_unreadable')
+    expect((await run(verifyCommand, folder)).code).toBe('cli.transcript_unreadable')
+    expect((await run(verifyCommand, '/dev/zero')).code).toBe('cli.transcript_unreadable')
     expect((await run(verifyCommand, at('record.ndjson'), '--key', at('tea.md'))).code).toBe('cli.key_unusable')
     expect((await run(conveneCommand, at('agenda.yaml'), '--sign', at('key.pem'))).code).toBe('cli.usage')
     await chmod(at('key.pem'), 0o644)

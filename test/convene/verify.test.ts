@@ -115,6 +115,7 @@ describe('a transcript', () => {
       failing(with1('concluded', ({ winners }: { winners: string[] }) => ({ winners: [...winners, 'and me'] }))),
     ).toEqual(['tally'])
     expect(failing(with1('concluded', () => ({ status: 'no-quorum' })))).toEqual(['tally'])
+    expect(failing(rewritten((item, at) => (at === 0 ? undefined : item)))).toEqual(['tally'])
   })
 
   it('is signed by an ed25519 key, and by no other', () => {
