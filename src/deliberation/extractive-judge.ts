@@ -4,7 +4,8 @@
  * nothing: it cannot tell a good argument from a bad one that quotes as well. It is the same in every order and on every run.
  */
 import { Aborted, InvalidArgument } from '../base/error.ts'
-import { plainName } from '../base/limit.ts'
+import { checkKeys, plainName } from '../base/limit.ts'
+import { noveltyOf, shinglesOf } from './core/novelty.ts'
 import { coverage, stemsOf } from './core/terms.ts'
 import { sentenceEnds } from './core/sentence.ts'
 import type { HeardSide, HeardSpeech, Hearing, Judge, Judgement } from './judge.ts'
@@ -12,8 +13,8 @@ import { passagesAbout, viewOf, weighable } from './extractive-evidence.ts'
 import type { PassageIndex } from './passage-index.ts'
 
 /**
- * What it can measure. `evidence`: different quotes that verify, more for those that bear the side's way, less for those that
- * do not verify. `rebuttal`: how many of the others' speeches are answered, by id or by quotes on the same words. `coverage`:
+ * What it can measure. `evidence`: different quotes that verify, slices of one counted once, more for those that bear the side's way, less for those that
+ * do not verify. `rebuttal`: how many of the others' speeches are answered, named and in some of their words, or by quotes on the same words. `coverage`:
  * how many of the motion's and the position's words the side uses. `clarity`: how many of its sentences have 25 words or fewer.
  */
 export type Measure = 'evidence' | 'rebuttal' | 'coverage' | 'clarity'
@@ -30,6 +31,7 @@ export interface ExtractiveJudgeOptions {
 
 /** Throws `base.invalid_argument` for a name or a measure that is none. */
 export function extractiveJudge(options: ExtractiveJudgeOptions): Judge {
+  checkKeys('options', options, ['name', 'measures', 'index'])
   const name = plainName('name', options.name, 200)
   const chosen = new Map(Object.entries(options.measures ?? {}))
   for (const measure of chosen.values())
@@ -89,18 +91,38 @@ function countsOf(hearing: Hearing, side: HeardSide): Counts {
   const quotes = new Map(
     own.flatMap((speech) => speech.quotes.map((quote) => [`${quote.source} ${quote.text}`, quote])),
   )
-  const verified = [...quotes.values()].filter((quote) => quote.verified)
+  const verified = apart([...quotes.values()].filter((quote) => quote.verified))
   const ways = verified.map((quote) => wayOf(side, quote.bearing))
   return {
     verified: verified.length,
     helping: ways.filter((way) => way > 0).length,
     hurting: ways.filter((way) => way < 0).length,
-    unverified: quotes.size - verified.length,
+    unverified: [...quotes.values()].filter((quote) => !quote.verified).length,
     answered: others.filter((speech) => isAnswered(speech, own)).length,
     answerable: others.length,
     covered: coveredBy(hearing, side, own),
     clear: clarityOf(own),
   }
+}
+
+/** A sentence quoted in slices is one quote: the longest first, and of the others those that say mostly something else. */
+function apart<Quoted extends { readonly source: string; readonly text: string }>(
+  quotes: readonly Quoted[],
+): readonly Quoted[] {
+  const kept: Quoted[] = []
+  const known = new Map<string, Set<string>>()
+  for (const quote of quotes.toSorted((a, b) => b.text.length - a.text.length)) {
+    const words = new Set(quote.text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])
+    const runs = shinglesOf(quote.text)
+    const said = known.get(quote.source) ?? new Set<string>()
+    known.set(quote.source, said)
+    // Of one or two words there is no run of three; they are somebody's words where those have been quoted.
+    const fresh = words.size < 3 ? noveltyOf(words, said) : noveltyOf(runs, said)
+    if (fresh <= 0.5) continue
+    kept.push(quote)
+    for (const each of [...runs, ...words]) said.add(each)
+  }
+  return kept
 }
 
 /** 1: the quote bears the way that the side argues; -1 the other way; 0 neither. */
@@ -119,7 +141,9 @@ const sharedMin = 0.25
 
 function isAnswered(speech: HeardSpeech, own: readonly HeardSpeech[]): boolean {
   const later = own.filter((each) => each.number > speech.number)
-  if (later.some((each) => each.answers.includes(speech.id))) return true
+  // To name a speech answers nothing: words on the same matter must come with it.
+  const said = stemsOf(speech.text)
+  if (later.some((each) => each.answers.includes(speech.id) && isOnPoint(said, stemsOf(each.text)))) return true
   const points = speech.quotes.map((quote) => stemsOf(quote.text))
   const replies = later.flatMap((each) =>
     each.quotes.filter((quote) => quote.verified).map((quote) => stemsOf(quote.text)),

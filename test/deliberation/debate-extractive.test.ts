@@ -135,10 +135,13 @@ describe('an extractive judge', () => {
     expect(await score(flood)).toBeLessThanOrEqual(10)
   })
 
-  it('counts an answer by id or by shared words, and none that came before', async () => {
+  it('counts an answer that is named and in the same words, or quotes on them, and none that came before', async () => {
     const rebuttal = async (speeches: readonly HeardSpeech[]) =>
       (await judge.judge(hearing(speeches), signal)).scores!['B']!['rebuttal']
-    expect(await rebuttal([spoke(1, 'A'), spoke(2, 'B', { answers: ['c1'] })])).toBe(10)
+    const said = spoke(1, 'A', { text: 'The segment log is scanned by every query.' })
+    const answer = { text: 'No query scans the whole segment log.', answers: ['c1'] }
+    expect(await rebuttal([said, spoke(2, 'B', answer)])).toBe(10)
+    expect(await rebuttal([said, spoke(2, 'B', { ...answer, text: 'I answer all of it.' })])).toBe(0)
     expect(await rebuttal([spoke(1, 'A'), spoke(2, 'B')])).toBe(0)
     expect(await rebuttal([spoke(2, 'A'), spoke(1, 'B', { answers: ['c2'] })])).toBe(0)
     const point = quoted('the segment log is scanned by every query')

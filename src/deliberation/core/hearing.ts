@@ -97,10 +97,20 @@ export function shownText(item: Pick<SpokenItem, 'text' | 'struck'>): string {
 function withoutQuote(text: string, quote: Quote): string {
   const words = quote.text.split(/\s+/).filter((word) => word !== '')
   if (words.length === 0) return text
-  // Between two words may stand a line end, the mark of a block quote and those of emphasis.
-  const pattern = new RegExp(words.map(escaped).join(String.raw`[\s>*_\x60]+`), 'gu')
-  return text.replace(pattern, struckMark)
+  // Between two words may stand a line end, the mark of a block quote and those of emphasis. A word is not cut: a struck “a” is that word.
+  const [before, after] = [
+    edge.test(quote.text) ? String.raw`(?<![\p{L}\p{N}])` : '',
+    endEdge.test(quote.text) ? String.raw`(?![\p{L}\p{N}])` : '',
+  ]
+  const pattern = new RegExp(before + words.map(escaped).join(String.raw`[\s>*_\x60]+`) + after, 'gu')
+  let struck = 0
+  // Only the first says why: a short quote may stand in a text a thousand times.
+  return text.replace(pattern, () => (struck++ === 0 ? struckMark : '[struck]'))
 }
+
+/** Begins, or ends, with a letter or digit of a script that sets words apart. */
+const edge = /^\s*(?![\p{Ideographic}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}])[\p{L}\p{N}]/u
+const endEdge = /(?![\p{Ideographic}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}])[\p{L}\p{N}]\s*$/u
 
 /** A contribution as opponents and the audience see it; undefined when nothing of it is shown. */
 export function shownTo(item: SpokenItem): Contribution | undefined {

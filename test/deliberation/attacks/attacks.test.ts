@@ -91,4 +91,60 @@ describe('attacks on the judge of plain code', () => {
     expect(plain.scores?.['A']?.['evidence']).toBeGreaterThan(plain.scores?.['B']?.['evidence'] ?? Infinity)
     expect(turned).toEqual([])
   })
+
+  it('are counted against all of its measures, and the count is told', async () => {
+    const judge = extractiveJudge({ name: 'judge' })
+    const signal = new AbortController().signal
+    const rubric = ['evidence', 'rebuttal', 'coverage', 'clarity'].map((name) => ({
+      name,
+      description: name,
+      weight: 1,
+    }))
+    const sums = async (text: string, more: Partial<HeardSpeech> = {}) => {
+      const asked = hearing(text)
+      const [first, second] = asked.speeches as [HeardSpeech, HeardSpeech]
+      const { scores = {} } = await judge.judge({ ...asked, rubric, speeches: [first, { ...second, ...more }] }, signal)
+      return ['A', 'B'].map((side) => Object.values(scores[side] ?? {}).reduce((sum, each) => sum + each, 0)) as [
+        number,
+        number,
+      ]
+    }
+    const [a, b] = await sums('')
+    const moved: string[] = []
+    const turned: string[] = []
+    const note = (name: string, [now, other]: readonly [number, number]) => {
+      if (now !== a || other !== b) moved.push(name)
+      if (Math.sign(now - other) !== Math.sign(a - b)) turned.push(name)
+    }
+    for (const [name, text] of Object.entries(attacks)) note(name, await sums(text))
+    note('names every speech as answered', await sums('', { answers: ['c1'] }))
+    note('fills up with short sentences', await sums('Yes. So it is. Quite so. '.repeat(200)))
+    console.log(
+      `extractive judge, four measures: ${moved.length} of ${Object.keys(attacks).length + 2} attacks move a score, ${turned.length} turn the verdict${turned.length > 0 ? `: ${turned.join(', ')}` : ''}`,
+    )
+    expect(a).toBeGreaterThan(b)
+    // What counts words can be moved by words; who quotes nothing still does not win by them.
+    expect(turned.filter((name) => name in attacks)).toEqual([])
+  })
+
+  it('gain nothing by quoting one sentence in slices', async () => {
+    const judge = extractiveJudge({ name: 'judge' })
+    const sentence = 'SQLite costs nothing to license and comes with the runtime, so installing stays simple for all.'
+    const words = sentence.split(' ')
+    const slices = Array.from({ length: 8 }, (_, at) => words.slice(at, at + 8).join(' '))
+    const evidence = async (texts: readonly string[]) => {
+      const asked = hearing('')
+      const [first, second] = asked.speeches as [HeardSpeech, HeardSpeech]
+      const quotes = texts.map((text) => evidenceQuote(text))
+      const { scores } = await judge.judge(
+        { ...asked, speeches: [first, { ...second, quotes }] },
+        new AbortController().signal,
+      )
+      return scores?.['B']?.['evidence']
+    }
+    expect(await evidence([sentence, ...slices, 'SQLite', 'costs'])).toBe(await evidence([sentence]))
+    expect(await evidence([sentence, 'Another thing stands in the very same page.'])).toBeGreaterThan(
+      (await evidence([sentence]))!,
+    )
+  })
 })
