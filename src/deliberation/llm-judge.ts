@@ -187,9 +187,9 @@ function debateText(
 }
 
 function speechText(speech: HeardSpeech, fence: Fence, lengthMax: number): string {
-  const { number, label, seat, phase, act, text, quotes } = speech
+  const { number, label, seat, act, text, quotes } = speech
   const cut = text.length > lengthMax ? `${text.slice(0, lengthMax).toWellFormed()} [cut]` : text
   const doubtful = quotes.filter((quote) => !quote.verified).length
   const warning = doubtful > 0 ? `\n(${doubtful} of its quotes are not verified.)` : ''
-  return fence.clean(`#${number} ${label}${seat}, ${phase}, ${act}: ${cut}${warning}`)
+  return fence.clean(`#${number} ${label}${seat}, ${act}: ${cut}${warning}`)
 }
