@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { readBackupFile } from '../../src/node/raft-backup-file.ts'
 import { readLogForRecovery } from '../../src/raft/log-segments.ts'
 import { filesDisk } from '../../src/store/disk-files.ts'
@@ -54,6 +54,8 @@ function member(args: Readonly<Record<string, string | boolean>>): Member {
   )
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   endsWithUs(child)
+  // Whatever the test left running; one that ended before hears nothing of it.
+  onTestFinished(() => void child.kill('SIGKILL'))
   const lines: Said[] = []
   const waits = new Set<() => void>()
   let stderr = ''
