@@ -36,6 +36,7 @@ export class ClientSession {
 
   /** How many answers the log may have to keep for it. */
   get spread(): number {
+    this.acknowledged()
     return this.#next - this.#floor
   }
 

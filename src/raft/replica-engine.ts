@@ -360,7 +360,6 @@ export class ReplicaEngine<State, Command, Result> {
     const nowMs = clock.monotonicMs()
     this.proposals.ticked(nowMs)
     this.reads.ticked(nowMs)
-    this.members.ticked(nowMs)
     if (nowMs - this.#leaderlessMs > electionTimeoutMs * 3 && silentQuorum(this.facts()).length > 0) {
       this.proposals.refuseQueued(() => this.whyNot())
       this.reads.refuseWaiting(() => this.whyNot())

@@ -18,12 +18,11 @@ export type ChangeOperation = Operation & { readonly op: 'change' }
 
 interface Asked {
   readonly operation: ChangeOperation
-  readonly dueMs: number
-  readonly timeoutMs: number
   /** When it was last asked for; undefined: at the next chance. */
   askedMs: number | undefined
-  /** The last answer; undefined while it may be in the log. */
-  reason: Refusal | undefined
+  /** Times that it was given to a leader, less the refusals: above 0 it may be in the log, whatever a later answer says. */
+  attempts: number
+  reason: Refusal
   readonly resolve: () => void
   readonly reject: (error: Error) => void
   readonly release: () => void
@@ -72,6 +71,7 @@ export class ReplicaMembers {
   readonly #asked = new Map<string, Asked>()
   /** Who has said hello and is no member: what is known of its store. */
   readonly #strangers = new Map<string, { readonly token: string; readonly address: string }>()
+  #closed: (() => Error) | undefined
 
   constructor(host: MembersHost) {
     this.#host = host
@@ -84,20 +84,26 @@ export class ReplicaMembers {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#closed())
     return new Promise((resolve, reject) => {
+      const { clock } = this.#host
       const nonce = this.#host.nonce()
       const onAbort = () => this.#end(nonce)?.reject(new Aborted(`a change of ${name}`, { cause: signal?.reason }))
       if (signal?.aborted) return reject(new Aborted(`a change of ${name}`, { cause: signal.reason }))
       signal?.addEventListener('abort', onAbort, { once: true })
+      // Of its own: a member that does not take part has no ticks.
+      const timer = clock.timer(timeoutMs, () => this.#expire(nonce, timeoutMs))
       this.#asked.set(nonce, {
         operation: { op: 'change', nonce, kind, name, address },
-        dueMs: this.#host.clock.monotonicMs() + timeoutMs,
-        timeoutMs,
         askedMs: undefined,
+        attempts: 0,
         reason: 'not_leader',
         resolve,
         reject,
-        release: () => signal?.removeEventListener('abort', onAbort),
+        release: () => {
+          timer.cancel()
+          signal?.removeEventListener('abort', onAbort)
+        },
       })
       this.#host.wake()
     })
@@ -109,40 +115,34 @@ export class ReplicaMembers {
     const nowMs = this.#host.clock.monotonicMs()
     for (const asked of this.#asked.values()) {
       if (asked.askedMs !== undefined && nowMs - asked.askedMs < this.#host.electionTimeoutMs) continue
+      if (!give(asked.operation)) continue
       asked.askedMs = nowMs
-      asked.reason = undefined
-      if (!give(asked.operation)) {
-        asked.reason = 'not_leader'
-        asked.askedMs = undefined
-      }
+      asked.attempts++
     }
   }
 
   answered(nonce: string, reason: Refusal): void {
     const asked = this.#asked.get(nonce)
     if (asked === undefined) return
+    if (reason === 'done') return this.#end(nonce)?.resolve()
     asked.reason = reason
-    if (reason === 'done') this.#end(nonce)?.resolve()
-    else if (final.has(reason)) this.#end(nonce)?.reject(this.#refusal(asked))
+    asked.attempts = Math.max(0, asked.attempts - 1)
+    if (final.has(reason) && asked.attempts === 0) this.#end(nonce)?.reject(this.#refusal(asked))
   }
 
   #refusal({ operation, reason }: Asked): Error {
-    const known = reason ?? 'busy'
-    return new ChangeRefused(operation.name, reasons[known], mends[known] ?? 'look at diagnose(), and try again')
+    return new ChangeRefused(operation.name, reasons[reason], mends[reason] ?? 'look at diagnose(), and try again')
   }
 
   applied(change: MemberChange | undefined): void {
     if (change !== undefined) this.#end(change.nonce)?.resolve()
   }
 
-  ticked(nowMs: number): void {
-    for (const [nonce, asked] of this.#asked) {
-      if (nowMs < asked.dueMs) continue
-      const { name } = asked.operation
-      this.#end(nonce)?.reject(
-        asked.reason === undefined ? new TimedOut(`the change of ${name}`, asked.timeoutMs) : this.#refusal(asked),
-      )
-    }
+  #expire(nonce: string, timeoutMs: number): void {
+    const asked = this.#end(nonce)
+    asked?.reject(
+      asked.attempts > 0 ? new TimedOut(`the change of ${asked.operation.name}`, timeoutMs) : this.#refusal(asked),
+    )
   }
 
   leaderChanged(): void {
@@ -150,6 +150,7 @@ export class ReplicaMembers {
   }
 
   close(error: () => Error): void {
+    this.#closed ??= error
     for (const nonce of this.#asked.keys()) this.#end(nonce)?.reject(error())
   }
 

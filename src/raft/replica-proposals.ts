@@ -114,12 +114,13 @@ export class ReplicaProposals {
   }
 
   /** Resolves with the id of a new session. */
-  register(idleTimeoutMs: number, timeoutMs: number, signal?: AbortSignal): Promise<number> {
-    return this.#add(timeoutMs, signal, (ends) => ({
-      kind: 'register',
-      ...ends,
-      timeoutMs: idleTimeoutMs,
-    })) as Promise<number>
+  register(idleTimeoutMs: number, timeoutMs: number, signal?: AbortSignal, own = false): Promise<number> {
+    return this.#add(
+      timeoutMs,
+      signal,
+      (ends) => ({ kind: 'register', ...ends, timeoutMs: idleTimeoutMs, own }),
+      own,
+    ) as Promise<number>
   }
 
   /** The bookkeeping of a session whose id is known. */
@@ -146,12 +147,14 @@ export class ReplicaProposals {
     timeoutMs: number,
     signal: AbortSignal | undefined,
     make: (ends: Omit<Pending, 'kind'>) => Pending,
+    beyondBacklog = false,
   ): Promise<unknown> {
     const { clock, backlogMax, backlogMaxBytes } = this.#settings
     if (this.#closed) return Promise.reject(this.#closed())
     if (signal?.aborted) return Promise.reject(new Aborted('a proposal', { cause: signal.reason }))
-    if (this.#count >= backlogMax) return Promise.reject(new BacklogFull('backlogMax', backlogMax))
-    if (this.#bytes >= backlogMaxBytes) return Promise.reject(new BacklogFull('backlogMaxBytes', backlogMaxBytes))
+    if (this.#count >= backlogMax && !beyondBacklog) return Promise.reject(new BacklogFull('backlogMax', backlogMax))
+    if (this.#bytes >= backlogMaxBytes && !beyondBacklog)
+      return Promise.reject(new BacklogFull('backlogMaxBytes', backlogMaxBytes))
     return new Promise((resolve, reject) => {
       const onAbort = signal && (() => this.#giveUp(pending, () => new Aborted('a proposal', { cause: signal.reason })))
       const pending = make({
@@ -200,11 +203,6 @@ export class ReplicaProposals {
     if (pending.queued) return
     pending.queued = true
     this.#queue.push(pending)
-  }
-
-  /** Something waits to be given away. */
-  get hasQueued(): boolean {
-    return this.#queue.length > 0
   }
 
   /** Gives away what waits: to the log of this leader when `leading`, else to the leader. */
@@ -273,14 +271,16 @@ export class ReplicaProposals {
 
   async #begin(sessionTimeoutMs: number): Promise<void> {
     try {
-      const id = await this.register(sessionTimeoutMs, sessionTimeoutMs)
+      // A full backlog waits for this session: it must not be refused for that backlog.
+      const id = await this.register(sessionTimeoutMs, sessionTimeoutMs, undefined, true)
       this.#ownUsedMs = this.#settings.clock.monotonicMs()
       this.#own = this.sessionOf(id)
+      this.#registering = false
+      if (!this.#closed) this.#host.wake()
     } catch {
-      // Whoever waits for a session has a deadline of its own, and the next one asks again.
+      // Whoever waits has a deadline of its own; a session is asked for again with the next tick, never at once.
+      this.#registering = false
     }
-    this.#registering = false
-    if (!this.#closed) this.#host.wake()
   }
 
   #retire(own: ClientSession): void {

@@ -253,6 +253,7 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
     if (to !== undefined && !this.members().some(({ name, role }) => name === to && role === 'voter'))
       throw new TransferFailed(to, 'it is no voter')
     for (;;) {
+      engine.checkOpen()
       const restMs = dueMs - clock.monotonicMs()
       if (restMs <= 0) throw new TransferFailed(to, `it did not happen in ${timeoutMs} ms`)
       engine.transfer(to ?? '')
