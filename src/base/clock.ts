@@ -79,6 +79,16 @@ export function deadline(clock: Clock, what: string, timeoutMs: number, parent?:
   }
 }
 
+/** The work, or the signal's reason as soon as it is aborted: not every work minds its signal. What comes later is dropped. */
+export function unlessAborted<T>(signal: AbortSignal, work: PromiseLike<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).then(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
 /**
  * Waits for `work`, but not past `timeoutMs` nor past the parent's abort: then it rejects with `base.timeout` or
  * `base.aborted`, whether or not the work heeds its signal. A late result or error of the work is dropped.

@@ -7,7 +7,7 @@
  * ArkType) before the tool runs; what does not is told to the model, and costs the step. A tool that throws, is late or says too much
  * delays nobody: its step says so.
  */
-import { deadline } from '../base/clock.ts'
+import { deadline, unlessAborted } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { InvalidArgument, messageOf } from '../base/error.ts'
 import { plainName, wholeNumber } from '../base/limit.ts'
@@ -89,14 +89,4 @@ export async function useTool(
     signal.throwIfAborted()
     return done(`it failed: ${messageOf(error)}`, true)
   }
-}
-
-/** Not every tool minds its signal. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

@@ -8,7 +8,7 @@
  * Source: packages/provider of the AI SDK, `LanguageModelV2`, `V3`, `V4`: call options, stream parts, finish reasons, usage.
  */
 import type { Clock } from '../base/clock.ts'
-import { deadline } from '../base/clock.ts'
+import { deadline, unlessAborted } from '../base/clock.ts'
 import { Aborted, InvalidArgument, messageOf } from '../base/error.ts'
 import { checkKeys, wholeNumber } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
@@ -99,16 +99,6 @@ async function* stream(
     if (limit.expired) throw limit.signal.reason
     throw error instanceof ModelTruncated ? error : failureOf(name, error, request)
   }
-}
-
-/** The work, or the signal's reason as soon as it is aborted: not every model minds its signal. */
-function unlessAborted<T>(signal: AbortSignal, work: PromiseLike<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).then(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 /** The request in the words of the SDK. A text of a system message is text there; of the others it is a list of parts. */
