@@ -7,6 +7,7 @@ import type { CloudEvent } from '../../src/base/envelope.ts'
 import type { CommandContext, Output } from '../../src/cli/command.ts'
 import { debateCommand } from '../../src/cli/debate.ts'
 import { replayCommand } from '../../src/cli/replay.ts'
+import { held } from './bus-kit.ts'
 
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'colloquy-debate-'))))
@@ -145,20 +146,13 @@ describe('colloquy debate', () => {
 
   it('is shown again by replay, from the journal alone', async () => {
     const data = join(folder, 'data')
-    const held = await run(agenda, '--json', '--data', data)
+    const first = await run(agenda, '--json', '--data', data)
     const replayed = await run(agenda, '--json', '--data', data)
-    let out = ''
-    const output: Output = {
-      isTTY: false,
-      columns: 80,
-      colour: false,
-      write: (piece) => void (out += String(piece)),
-      room: () => undefined,
-    }
-    const context: CommandContext = { stdout: output, stderr: output, signal: new AbortController().signal }
+    const output = held()
+    const context = { stdout: output, stderr: output, signal: new AbortController().signal }
     expect(await replayCommand.run([data, '--json'], context)).toBe(0)
-    expect(out).toBe(held.out)
-    expect(replayed.out).toBe(held.out)
+    expect(output.text).toBe(first.out)
+    expect(replayed.out).toBe(first.out)
   })
 
   it.each([

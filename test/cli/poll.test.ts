@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { CommandContext, Output } from '../../src/cli/command.ts'
 import { pollCommand } from '../../src/cli/poll.ts'
 import { sha256 } from '../../src/deliberation/poll-plan.ts'
 import { SealedPoll, auditRecord, commitmentTo } from '../../src/vote/index.ts'
+import { held } from './bus-kit.ts'
 
 let folder: string
 beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'colloquy-poll-'))))
@@ -14,17 +14,10 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 async function run(text: string | undefined, ...args: string[]): Promise<{ code: number; out: string }> {
   const path = join(folder, 'poll.yaml')
   if (text !== undefined) await writeFile(path, text)
-  let out = ''
-  const output: Output = {
-    isTTY: false,
-    columns: 80,
-    colour: false,
-    write: (piece) => void (out += String(piece)),
-    room: () => undefined,
-  }
-  const context: CommandContext = { stdout: output, stderr: output, signal: new AbortController().signal }
+  const output = held()
+  const context = { stdout: output, stderr: output, signal: new AbortController().signal }
   const code = await pollCommand.run(text === undefined ? args : [path, ...args], context)
-  return { code, out }
+  return { code, out: output.text }
 }
 
 const committee = `options: [A, B, C]

@@ -4,6 +4,7 @@ import { systemEntropy } from '../../src/base/entropy.ts'
 import { systemClock } from '../../src/base/system-clock.ts'
 import type { DemoAnswer, DemoCluster, DemoMember } from '../../src/cli/raft-demo-cluster.ts'
 import { demoCommand } from '../../src/cli/raft-demo.ts'
+import { held } from './bus-kit.ts'
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -86,19 +87,12 @@ class FakeCluster implements DemoCluster {
 
 async function demo(faults: Faults, ...args: string[]) {
   const cluster = new FakeCluster(faults)
-  let out = ''
-  const stdout = {
-    isTTY: false,
-    columns: 80,
-    colour: false,
-    write: (text: string | Uint8Array) => void (out += String(text)),
-    room: () => undefined,
-  }
+  const stdout = held()
   const world = { clock: systemClock, entropy: systemEntropy }
   const command = demoCommand(world, () => Promise.resolve(cluster))
   const context = { stdout, stderr: stdout, signal: new AbortController().signal }
   const code = await command.run(args, context).catch((error: unknown) => (error as { code: string }).code)
-  return { code, out, cluster }
+  return { code, out: stdout.text, cluster }
 }
 
 const few = ['--proposals', '40', '--kills', '0'] as const

@@ -5,27 +5,18 @@ import { join } from 'node:path'
 import { beforeAll, afterAll, describe, expect, it } from 'vitest'
 import { conveneCommand } from '../../src/cli/convene.ts'
 import { verifyCommand } from '../../src/cli/verify.ts'
-import type { Command, Output } from '../../src/cli/command.ts'
+import type { Command } from '../../src/cli/command.ts'
 import { codeOf } from '../../src/base/error.ts'
+import { held } from './bus-kit.ts'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
 
-function output(into: string[]): Output {
-  return {
-    isTTY: false,
-    columns: 80,
-    colour: false,
-    write: (text) => void into.push(String(text)),
-    room: () => undefined,
-  }
-}
-
 async function run(command: Command, ...args: string[]) {
-  const [stdout, stderr]: [string[], string[]] = [[], []]
-  const context = { stdout: output(stdout), stderr: output(stderr), signal: new AbortController().signal }
+  const stdout = held()
+  const context = { stdout, stderr: held(), signal: new AbortController().signal }
   const code = await command.run(args, context).catch((error: unknown) => codeOf(error))
-  return { code, stdout: stdout.join('') }
+  return { code, stdout: stdout.text }
 }
 
 beforeAll(async () => {
