@@ -4,7 +4,6 @@
  * `node/bus-context.ts`.
  */
 import { InvalidArgument } from '../base/error.ts'
-import { nearest } from '../base/nearest.ts'
 import { absoluteLogin, checkFiles, contextStore } from '../node/bus-context.ts'
 import type { ContextStore, ServerContext } from '../node/bus-context.ts'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import { jsonLine } from './bus-show.ts'
 import type { BusWorld } from './bus-world.ts'
 import { UsageError, exitCode, parseCommandLine } from './command.ts'
 import type { Command, CommandContext } from './command.ts'
+import { noSubcommand } from './subcommand.ts'
 import { painter, printable } from './terminal.ts'
 
 const help = `colloquy bus context add|ls|show|rm|select [name] [options]
@@ -72,12 +72,7 @@ export function contextCommand(world: BusWorld): Command {
         return exitCode.usage
       }
       const action = Object.hasOwn(actions, name) ? actions[name] : undefined
-      if (!action) {
-        const meant = nearest(name, Object.keys(actions))
-        throw new UsageError(
-          `there is no command ${JSON.stringify(name)} of bus context${meant === undefined ? '' : `; did you mean ${meant}?`}`,
-        )
-      }
+      if (!action) throw noSubcommand(name, 'bus context', Object.keys(actions))
       await action(rest, context, world, contextStore(world.env))
       return exitCode.ok
     },

@@ -3,19 +3,15 @@
  * was recorded is said here for all of them.
  */
 import { Aborted } from '../base/error.ts'
-import { nearest } from '../base/nearest.ts'
 import { inOptions } from './bus-words.ts'
 import { realWorld } from './bus-world.ts'
 import type { BusWorld } from './bus-world.ts'
-import { UsageError, exitCode } from './command.ts'
+import { exitCode } from './command.ts'
 import type { Command } from './command.ts'
+import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import type { Subcommand } from './subcommand.ts'
 
-interface Subcommand {
-  readonly summary: string
-  readonly load: (world: BusWorld) => Promise<Command>
-}
-
-const subcommands = new Map<string, Subcommand>([
+const subcommands = new Map<string, Subcommand<BusWorld>>([
   [
     'serve',
     {
@@ -84,7 +80,7 @@ Examples:
   colloquy bus req time.now --timeout 2s
 
 Commands:
-${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+${subcommandLines(subcommands)}
 
 colloquy bus <command> --help says more.
 `
@@ -92,8 +88,12 @@ colloquy bus <command> --help says more.
 /** The command that the arguments name; for none, or an unknown one, a command that says so. */
 export async function busCommand(args: readonly string[], world: BusWorld = realWorld): Promise<Command> {
   const [name, ...rest] = args
-  const found = name === undefined ? undefined : subcommands.get(name)
-  if (!found) return unfound(name)
+  if (name === undefined) return overview('bus', help, true)
+  const found = subcommands.get(name)
+  if (!found) {
+    const refusal = noSubcommand(name, 'bus', subcommands.keys())
+    return { name: 'bus', help, run: () => Promise.reject(refusal) }
+  }
   const command = await found.load(world)
   return {
     name: command.name,
@@ -106,23 +106,6 @@ export async function busCommand(args: readonly string[], world: BusWorld = real
         context.stderr.write(`colloquy ${command.name}: stopped\n`)
         return exitCode.stopped
       }
-    },
-  }
-}
-
-function unfound(name: string | undefined): Command {
-  return {
-    name: 'bus',
-    help,
-    async run(_args, { stderr }) {
-      if (name !== undefined) {
-        const meant = nearest(name, subcommands.keys())
-        throw new UsageError(
-          `there is no command ${JSON.stringify(name)} of bus${meant === undefined ? '' : `; did you mean ${meant}?`}`,
-        )
-      }
-      stderr.write(help)
-      return exitCode.usage
     },
   }
 }

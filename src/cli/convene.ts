@@ -1,16 +1,11 @@
 /** `colloquy convene`: the main road from the command line. It reads, shows and writes; `src/convene/` does the work. */
-import { dirname } from 'node:path'
-import { parseDuration } from '../base/duration.ts'
-import { readAgenda, withDefaults } from '../convene/agenda.ts'
-import type { Agenda } from '../convene/agenda.ts'
 import { openCommitGroup } from '../convene/commit-group.ts'
 import { convene } from '../convene/convene.ts'
 import type { ConveningOrigin } from '../convene/convene.ts'
 import type { Concluded, ConveneEvent } from '../convene/event.ts'
-import { loadEvidence } from '../convene/evidence.ts'
-import type { Evidence } from '../convene/evidence.ts'
 import { createNode } from '../node/node.ts'
-import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
+import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, turnTimeoutOf } from './agenda-arguments.ts'
+import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
 import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
 import { personsOf } from './persons.ts'
@@ -18,7 +13,7 @@ import { headLine, renderer } from './render.ts'
 import type { Renderer } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
 import type { LiveBlock } from './terminal.ts'
-import { signingKey, transcriptOptions, writeTranscript } from './transcript-file.ts'
+import { signingKey, writeTranscript } from './transcript-file.ts'
 
 const help = `colloquy convene <agenda.yaml> [options]
 
@@ -54,18 +49,7 @@ Exit codes: 0 decided, 3 tied or no quorum, 4 stopped, 2 usage, 1 failure, or it
 the outcome was committed: run it again.
 `
 
-const options = {
-  data: { type: 'string' },
-  model: { type: 'string' },
-  'base-url': { type: 'string' },
-  seed: { type: 'string' },
-  new: { type: 'boolean' },
-  json: { type: 'boolean' },
-  out: { type: 'string' },
-  'evidence-root': { type: 'string' },
-  'turn-timeout': { type: 'string' },
-  ...transcriptOptions,
-} as const
+const options = { ...agendaOptions, out: { type: 'string' } } as const
 
 export const conveneCommand: Command = {
   name: 'convene',
@@ -73,21 +57,23 @@ export const conveneCommand: Command = {
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
-    const turnTimeout = timeoutOf(textOption(values, 'turn-timeout'))
+    const turnTimeout = turnTimeoutOf(values)
     const out = textOption(values, 'out')
     if (out !== undefined) await checkMinutesFile(out)
     const transcript = textOption(values, 'transcript')
     const key = await signingKey(textOption(values, 'sign'), transcript)
-    const agenda = await agendaFrom(file, textOption(values, 'model'), textOption(values, 'seed'))
+    const agenda = await agendaFrom(file, values)
     const live = liveBlock(values['json'] === true ? { ...context.stderr, isTTY: false } : context.stderr)
-    const evidence = await evidenceFor(agenda, file, textOption(values, 'evidence-root'), live, context)
-    const baseUrl = textOption(values, 'base-url')
+    const evidence = await evidenceFor(
+      agenda,
+      file,
+      values,
+      context,
+      live,
+      ({ documents, bytes }) => `reading evidence: ${documents} documents, ${Math.ceil(bytes / 1024)} KiB`,
+    )
     const data = textOption(values, 'data')
-    await using node = await createNode({
-      name: 'colloquy',
-      ...(data !== undefined && { data }),
-      models: baseUrl === undefined ? {} : { baseUrl },
-    })
+    await using node = await createNode(nodeOptionsOf(values))
     await openCommitGroup(node, agenda)
     using persons = personsOf(agenda, context.stderr, turnTimeout)
     const view = values['json'] === true ? jsonView(context) : terminalView(context, live)
@@ -113,49 +99,6 @@ export const conveneCommand: Command = {
     if (values['json'] !== true) context.stdout.write(headLine(events))
     return codeOf(concluded)
   },
-}
-
-async function agendaFrom(file: string, model: string | undefined, seed: string | undefined): Promise<Agenda> {
-  const agenda = await readAgenda(file)
-  return withDefaults(agenda, {
-    ...(model !== undefined && { model }),
-    ...(seed !== undefined && { seed: seedOf(seed) }),
-  })
-}
-
-function timeoutOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  try {
-    const ms = parseDuration(text)
-    if (ms > 0) return ms
-  } catch {
-    // Told below, in the words of this option.
-  }
-  throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
-}
-
-function seedOf(text: string): number | string {
-  return /^-?\d{1,15}$/.test(text) ? Number(text) : text
-}
-
-async function evidenceFor(
-  agenda: Agenda,
-  file: string,
-  root: string | undefined,
-  live: LiveBlock,
-  context: CommandContext,
-): Promise<Evidence> {
-  const evidence = await loadEvidence({
-    folder: dirname(file),
-    globs: agenda.evidence,
-    ...(root !== undefined && { root }),
-    signal: context.signal,
-    onProgress: ({ documents, bytes }) =>
-      live.show([`reading evidence: ${documents} documents, ${Math.ceil(bytes / 1024)} KiB`]),
-  })
-  live.clear()
-  for (const warning of evidence.warnings) context.stderr.write(`warning: ${printable(warning)}\n`)
-  return evidence
 }
 
 interface View {

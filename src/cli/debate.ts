@@ -1,18 +1,15 @@
 /** `colloquy debate`: the debate of an agenda from the command line. It reads and shows; `src/convene/debate.ts` does the work. */
-import { dirname } from 'node:path'
-import { parseDuration } from '../base/duration.ts'
 import { Aborted } from '../base/error.ts'
-import { readAgenda, withDefaults } from '../convene/agenda.ts'
 import { holdDebate } from '../convene/debate.ts'
 import type { DebateConcluded, DebateEvent } from '../convene/debate-event.ts'
-import { loadEvidence } from '../convene/evidence.ts'
 import { createNode } from '../node/node.ts'
-import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
+import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, turnTimeoutOf } from './agenda-arguments.ts'
+import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, ExitCode } from './command.ts'
 import { debateRenderer } from './debate-render.ts'
 import { headLine } from './render.ts'
 import { liveBlock, printable } from './terminal.ts'
-import { signingKey, transcriptOptions, writeTranscript } from './transcript-file.ts'
+import { signingKey, writeTranscript } from './transcript-file.ts'
 
 const help = `colloquy debate <agenda.yaml> [options]
 
@@ -40,50 +37,29 @@ Options:
 Exit codes: 0 decided, 3 tied or open, 4 stopped, 2 usage, 1 failure.
 `
 
-const options = {
-  data: { type: 'string' },
-  model: { type: 'string' },
-  'base-url': { type: 'string' },
-  seed: { type: 'string' },
-  new: { type: 'boolean' },
-  json: { type: 'boolean' },
-  'evidence-root': { type: 'string' },
-  'turn-timeout': { type: 'string' },
-  ...transcriptOptions,
-} as const
-
 export const debateCommand: Command = {
   name: 'debate',
   help,
   async run(args, context) {
-    const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
+    const { values, positionals } = parseCommandLine(args, agendaOptions, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
-    const text = (name: string) => textOption(values, name)
-    const turnTimeoutMs = timeoutOf(text('turn-timeout'))
-    const transcript = text('transcript')
-    const key = await signingKey(text('sign'), transcript)
-    const [model, seed, root, baseUrl, data] = ['model', 'seed', 'evidence-root', 'base-url', 'data'].map(text)
-    const agenda = withDefaults(await readAgenda(file), {
-      ...(model !== undefined && { model }),
-      ...(seed !== undefined && { seed: /^-?\d{1,15}$/.test(seed) ? Number(seed) : seed }),
-    })
+    const turnTimeoutMs = turnTimeoutOf(values)
+    const transcript = textOption(values, 'transcript')
+    const key = await signingKey(textOption(values, 'sign'), transcript)
+    const agenda = await agendaFrom(file, values)
     const { stdout, stderr, signal } = context
     const json = values['json'] === true
     const live = liveBlock(json ? { ...stderr, isTTY: false } : stderr)
-    const evidence = await loadEvidence({
-      folder: dirname(file),
-      globs: agenda.evidence,
-      ...(root !== undefined && { root }),
-      signal,
-      onProgress: ({ documents }) => live.show([`reading evidence: ${documents} documents`]),
-    })
-    live.clear()
-    for (const warning of evidence.warnings) stderr.write(`warning: ${printable(warning)}\n`)
-    await using node = await createNode({
-      name: 'colloquy',
-      ...(data !== undefined && { data }),
-      models: baseUrl === undefined ? {} : { baseUrl },
-    })
+    const evidence = await evidenceFor(
+      agenda,
+      file,
+      values,
+      context,
+      live,
+      ({ documents }) => `reading evidence: ${documents} documents`,
+    )
+    const data = textOption(values, 'data')
+    await using node = await createNode(nodeOptionsOf(values))
     const show = debateRenderer(stdout)
     const events: DebateEvent[] = []
     const print = (event: DebateEvent) => {
@@ -113,17 +89,6 @@ export const debateCommand: Command = {
       return exitCode.stopped
     }
   },
-}
-
-function timeoutOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  try {
-    const ms = parseDuration(text)
-    if (ms > 0) return ms
-  } catch {
-    // Told below, in the words of this option.
-  }
-  throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
 }
 
 function codeOf({ verdict }: DebateConcluded): ExitCode {

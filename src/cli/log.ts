@@ -5,22 +5,19 @@
 import { existsSync } from 'node:fs'
 import { Aborted } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
-import { UsageError, exitCode } from './command.ts'
-import type { Command } from './command.ts'
+import { exitCode } from './command.ts'
+import type { Command, UsageError } from './command.ts'
 import { realLogWorld } from './log-world.ts'
 import type { LogWorld } from './log-world.ts'
+import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import type { Subcommand } from './subcommand.ts'
 
-interface Subcommand {
-  readonly summary: string
-  readonly load: (world: LogWorld) => Promise<Command>
-}
-
-const show: Subcommand = {
+const show: Subcommand<LogWorld> = {
   summary: 'list and filter events',
   load: async (world) => (await import('./log-show.ts')).showCommand(world),
 }
 
-const subcommands = new Map<string, Subcommand>([
+const subcommands = new Map<string, Subcommand<LogWorld>>([
   ['ls', { summary: 'list the streams', load: async (world) => (await import('./log-ls.ts')).lsCommand(world) }],
   ['show', show],
   [
@@ -101,7 +98,7 @@ Examples:
   colloquy log backup ./data ./copy
 
 Commands:
-${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+${subcommandLines(subcommands)}
 
 colloquy log <data> is colloquy log show <data>; colloquy log <command> --help
 says more.
@@ -110,7 +107,7 @@ says more.
 /** The command that the arguments name; for none a command that says what there is. */
 export async function logCommand(args: readonly string[], world: LogWorld = realLogWorld): Promise<Command> {
   const [name, ...rest] = args
-  if (name === undefined || name === '--help' || name === '-h') return overview(name === undefined)
+  if (name === undefined || name === '--help' || name === '-h') return overview('log', help, name === undefined)
   const found = subcommands.get(name)
   const refusal = found ? undefined : refusalOf(name, rest)
   if (refusal) return { name: 'log', help, run: () => Promise.reject(refusal) }
@@ -138,21 +135,9 @@ function refusalOf(name: string, rest: readonly string[]): UsageError | undefine
   if (/[-/\\.:]/.test(name) || existsSync(name)) return undefined
   const meant = nearest(name, subcommands.keys())
   if (meant === undefined && (rest[0] === undefined || rest[0].startsWith('-'))) return undefined
-  const mend = meant === undefined ? '' : `; did you mean ${meant}?`
-  return new UsageError(`there is no command ${JSON.stringify(name.slice(0, 40))} of log${mend}`)
+  return noSubcommand(name.slice(0, 40), 'log', subcommands.keys())
 }
 
 function nobodyReads({ reason }: AbortSignal): boolean {
   return reason instanceof Error && 'code' in reason && reason.code === 'EPIPE'
-}
-
-function overview(missing: boolean): Command {
-  return {
-    name: 'log',
-    help,
-    async run(_args, { stdout, stderr }) {
-      ;(missing ? stderr : stdout).write(help)
-      return missing ? exitCode.usage : exitCode.ok
-    },
-  }
 }

@@ -3,18 +3,14 @@
  * them.
  */
 import { Aborted } from '../base/error.ts'
-import { nearest } from '../base/nearest.ts'
-import { UsageError, exitCode } from './command.ts'
+import { exitCode } from './command.ts'
 import type { Command } from './command.ts'
 import { realRaftWorld } from './raft-world.ts'
 import type { RaftWorld } from './raft-world.ts'
+import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import type { Subcommand } from './subcommand.ts'
 
-interface Subcommand {
-  readonly summary: string
-  readonly load: (world: RaftWorld) => Promise<Command>
-}
-
-const subcommands = new Map<string, Subcommand>([
+const subcommands = new Map<string, Subcommand<RaftWorld>>([
   [
     'demo',
     {
@@ -78,7 +74,7 @@ Examples:
   colloquy raft backup ./data ops.backup
 
 Commands:
-${[...subcommands].map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+${subcommandLines(subcommands)}
 
 colloquy raft <command> --help says more.
 `
@@ -86,12 +82,10 @@ colloquy raft <command> --help says more.
 /** The command that the arguments name; for none a command that says what there is. */
 export async function raftCommand(args: readonly string[], world: RaftWorld = realRaftWorld): Promise<Command> {
   const [name, ...rest] = args
-  if (name === undefined || name === '--help' || name === '-h') return overview(name === undefined)
+  if (name === undefined || name === '--help' || name === '-h') return overview('raft', help, name === undefined)
   const found = subcommands.get(name)
   if (found === undefined) {
-    const meant = nearest(name, subcommands.keys())
-    const mend = meant === undefined ? '' : `; did you mean ${meant}?`
-    const refusal = new UsageError(`there is no command ${JSON.stringify(name.slice(0, 40))} of raft${mend}`)
+    const refusal = noSubcommand(name.slice(0, 40), 'raft', subcommands.keys())
     return { name: 'raft', help, run: () => Promise.reject(refusal) }
   }
   const command = await found.load(world)
@@ -106,17 +100,6 @@ export async function raftCommand(args: readonly string[], world: RaftWorld = re
         context.stderr.write(`colloquy ${command.name}: stopped\n`)
         return exitCode.stopped
       }
-    },
-  }
-}
-
-function overview(missing: boolean): Command {
-  return {
-    name: 'raft',
-    help,
-    async run(_args, { stdout, stderr }) {
-      ;(missing ? stderr : stdout).write(help)
-      return missing ? exitCode.usage : exitCode.ok
     },
   }
 }
