@@ -3,6 +3,7 @@
  * answers what it was asked, and closes by counting what was quoted. Unlike its speech in a discussion its stance is its side's,
  * whatever its own. It argues nothing: between the quotes stand figures and places only.
  */
+import { wayOf } from './core/side.ts'
 import { speak } from './extractive-speech.ts'
 import type { Said, Voice } from './extractive-speech.ts'
 import type { Contribution, Quote, Turn } from './participant.ts'
@@ -70,8 +71,9 @@ function closing(turn: Turn): Said {
   if (quotes.length === 0) return nothing
   const answered = new Set(own.flatMap((each) => each.answers))
   const open = others.filter((each) => !answered.has(each.id)).length
-  const best = quotes.toSorted((a, b) => worth(turn, b) - worth(turn, a)).slice(0, closingQuotesMax)
-  const helping = quotes.filter((quote) => worth(turn, quote) > 0).length
+  const way = ({ bearing }: Quote) => (turn.side ? wayOf(turn.side, bearing) : 0)
+  const best = quotes.toSorted((a, b) => way(b) - way(a)).slice(0, closingQuotesMax)
+  const helping = quotes.filter((quote) => way(quote) > 0).length
   return {
     lines: [
       `In sum: ${count(quotes.length, 'quote')} of the evidence for my side, ${helping} of them with words that bear its way; ${count(open, 'speech')} of the others with quotes that we did not answer.`,
@@ -90,13 +92,4 @@ function count(number: number, what: string): string {
 function distinct(said: readonly Contribution[]): readonly Quote[] {
   const quotes = said.flatMap((each) => each.quotes).filter(({ verified }) => verified)
   return [...new Map(quotes.map((quote) => [`${quote.source} ${quote.text}`, quote])).values()]
-}
-
-/** 1: bears the side's way; -1: the other way; 0: neither. */
-function worth({ side }: Turn, { bearing }: Quote): number {
-  if (!bearing || !side) return 0
-  const option = side.bearing?.option ?? side.position
-  const direction = side.bearing?.direction ?? 'for'
-  if (bearing.option !== option) return direction === 'for' && bearing.direction === 'against' ? 1 : 0
-  return bearing.direction === direction ? 1 : -1
 }

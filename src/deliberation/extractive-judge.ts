@@ -5,9 +5,11 @@
  */
 import { Aborted, InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName } from '../base/limit.ts'
+import { polarityMin } from './core/bearing.ts'
 import { noveltyOf, shinglesOf } from './core/novelty.ts'
 import { coverage, stemsOf } from './core/terms.ts'
 import { sentenceEnds } from './core/sentence.ts'
+import { wayOf } from './core/side.ts'
 import type { HeardSide, HeardSpeech, Hearing, Judge, Judgement } from './judge.ts'
 import { passagesAbout, viewOf, weighable } from './extractive-evidence.ts'
 import type { PassageIndex } from './passage-index.ts'
@@ -125,17 +127,6 @@ function apart<Quoted extends { readonly source: string; readonly text: string }
   return kept
 }
 
-/** 1: the quote bears the way that the side argues; -1 the other way; 0 neither. */
-function wayOf(side: HeardSide, bearing: HeardSide['bearing']): number {
-  if (!bearing) return 0
-  const option = side.bearing?.option ?? side.position
-  const direction = side.bearing?.direction ?? 'for'
-  const same = bearing.option === option
-  // To speak against another option is to speak for one's own, where one is for something.
-  if (!same) return direction === 'for' && bearing.direction === 'against' ? 1 : 0
-  return bearing.direction === direction ? 1 : -1
-}
-
 /** Shared words of two quotes that make one an answer to the other, as a share of the shorter. */
 const sharedMin = 0.25
 
@@ -224,7 +215,7 @@ function beforeTalk(hearing: Hearing, plan: Planned, index: PassageIndex | undef
     const option = places[at]!
     const polarities = weighable(view, passagesAbout(view, option)).map((finding) => finding.bearings[option]!.polarity)
     const sign = side.bearing?.direction === 'against' ? -1 : 1
-    return { label: side.label, helping: polarities.filter((polarity) => polarity * sign >= 0.25).length }
+    return { label: side.label, helping: polarities.filter((polarity) => polarity * sign >= polarityMin).length }
   })
   const scores = Object.fromEntries(
     found.map(({ label, helping }) => [
