@@ -8,7 +8,7 @@
  */
 import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
-import { totalUsage } from '../deliberation/core/discussion.ts'
+import { totalUsage } from '../deliberation/core/spending.ts'
 import type { Recorded } from '../journal/journal.ts'
 import type { Node } from '../node/node.ts'
 import { ruleFrom } from '../vote/rule-from.ts'

@@ -8,7 +8,7 @@
  * two leading options are argued for by one each, whoever holds them best, and of a debate that its audience decides the others are that.
  */
 import { assert } from '../base/error.ts'
-import { totalUsage } from '../deliberation/core/discussion.ts'
+import { totalUsage } from '../deliberation/core/spending.ts'
 import type { DebateItem } from '../deliberation/core/debate-record.ts'
 import { shownTo } from '../deliberation/core/hearing.ts'
 import { runDebate } from '../deliberation/debate.ts'

@@ -3,7 +3,8 @@
  * talks, it knows the journal: what was recorded is not asked again, and once anything came after the talk it grows no more.
  */
 import { seededRandom } from '../base/random.ts'
-import { endOf, talkedMs, totalUsage } from '../deliberation/core/discussion.ts'
+import { endOf, talkedMs } from '../deliberation/core/discussion.ts'
+import { totalUsage } from '../deliberation/core/spending.ts'
 import { runDiscussion } from '../deliberation/discussion.ts'
 import type { DiscussionResult } from '../deliberation/discussion.ts'
 import { contributionsOf, isContribution } from '../deliberation/record.ts'

@@ -13,7 +13,7 @@ import type { DebateItem, JudgementItem } from './core/debate-record.ts'
 import { hearingOf, labelOf } from './core/hearing.ts'
 import { judgementProblem } from './core/rubric.ts'
 import type { Rubric } from './core/rubric.ts'
-import { totalUsage } from './core/discussion.ts'
+import { totalUsage } from './core/spending.ts'
 import type { Hearing, Judge, Judgement } from './judge.ts'
 import type { Usage } from './participant.ts'
 

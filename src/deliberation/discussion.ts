@@ -117,6 +117,13 @@ export function startDiscussion(options: DiscussionOptions): Discussion {
 
 type Step<Kind extends DiscussionStep['kind']> = Extract<DiscussionStep, { readonly kind: Kind }>
 
+/** One that is to be asked: the turn is made once, for a model's estimate counts the whole prompt. */
+interface Asked {
+  readonly name: string
+  readonly turn: Turn
+  readonly estimate: Estimate | undefined
+}
+
 class DiscussionRun {
   readonly #options: DiscussionOptions
   readonly #signal: AbortSignal
@@ -164,7 +171,7 @@ class DiscussionRun {
       else if (step.kind === 'choose') await this.#choose(step)
       else if (step.kind === 'poll') await this.#poll(step)
       else if (step.kind === 'escalate') await this.#escalate(step)
-      else await this.#askAll(step)
+      else await this.#askAll(step.asked)
     }
   }
 
@@ -172,19 +179,19 @@ class DiscussionRun {
     return (this.#options.elapsedMs ?? 0) + this.#options.clock.monotonicMs() - this.#startedMs
   }
 
-  #next(): DiscussionStep {
+  #next(): Exclude<DiscussionStep, Step<'ask'>> | { readonly kind: 'ask'; readonly asked: readonly Asked[] } {
     const step = nextStep(this.#plan, this.#record, this.#elapsedMs())
-    const talks = step.kind === 'ask' || step.kind === 'choose'
-    if (!talks || this.#isOver()) return step
-    if (this.#options.stopSignal?.aborted) return { kind: 'over', reason: 'signal' }
-    const passed = step.kind === 'ask' ? this.#wouldPass(step) : undefined
-    return passed ? exceed(this.#plan, passed) : step
-  }
-
-  /** Kept for all who would be asked, before the first is: a call for which nothing is left is not made. */
-  #wouldPass(step: Step<'ask'>): 'tokens' | 'usd' | undefined {
-    const estimates = step.participants.map((name) => estimateOf(this.#speaker(name), this.#turnOf(name, step)))
-    return wouldPass(budgetOf(this.#plan, this.#record), spentOf(this.#record), estimates)
+    const talks = (step.kind === 'ask' || step.kind === 'choose') && !this.#isOver()
+    if (talks && this.#options.stopSignal?.aborted) return { kind: 'over', reason: 'signal' }
+    if (step.kind !== 'ask') return step
+    const asked = step.participants.map((name) => {
+      const turn = this.#turnOf(name, step)
+      return { name, turn, estimate: estimateOf(this.#speaker(name), turn) }
+    })
+    // Kept for all who would be asked, before the first is: a call for which nothing is left is not made.
+    const estimates = asked.map(({ estimate }) => estimate)
+    const passed = talks && wouldPass(budgetOf(this.#plan, this.#record), spentOf(this.#record), estimates)
+    return passed ? exceed(this.#plan, passed) : { kind: 'ask', asked }
   }
 
   #isOver(): boolean {
@@ -230,19 +237,14 @@ class DiscussionRun {
     return this.#hears.get(viewer)?.has(participant) ?? true
   }
 
-  async #askAll(step: Step<'ask'>): Promise<void> {
-    const turns = new Map(step.participants.map((name) => [name, this.#turnOf(name, step)]))
+  async #askAll(asked: readonly Asked[]): Promise<void> {
     const budget = budgetOf(this.#plan, this.#record)
-    const estimates = new Map(
-      step.participants.map((name) => [name, estimateOf(this.#speaker(name), turns.get(name)!)]),
-    )
-    const asked = step.participants.map((name) => this.#ask(name, turns.get(name)!, budget, estimates.get(name)))
-    for (const answer of asked) answer.catch(() => {})
+    const calls = asked.map((each) => ({ ...each, answer: this.#ask(each, budget) }))
+    for (const { answer } of calls) answer.catch(() => {})
     // In speaking order whoever is fastest, so that the same run gives the same record.
-    for (const [at, answer] of asked.entries()) {
+    for (const { name, estimate, answer } of calls) {
       const offered = await answer
-      const name = step.participants[at] as string
-      const overshoot = overshootOf(name, estimates.get(name), offered.usage)
+      const overshoot = overshootOf(name, estimate, offered.usage)
       if (overshoot) this.#overshoots.push(overshoot)
       const number = ++this.#contributions
       await this.#add({ id: `c${number}`, number, ...offered })
@@ -250,7 +252,7 @@ class DiscussionRun {
     }
   }
 
-  async #ask(name: string, turn: Turn, budget: Budget, estimate: Estimate | undefined): Promise<Offered> {
+  async #ask({ name, turn, estimate }: Asked, budget: Budget): Promise<Offered> {
     const used = usedUp(budget, spentOf(this.#record, name), estimate)
     const noUsage = { inputTokens: 0, outputTokens: 0 }
     if (used) return absent(name, turn, `its budget of ${used} is used up`, noUsage)

@@ -12,7 +12,7 @@ import type { AskedKind, Ballot } from '../vote/ballot.ts'
 import { checkBallot } from '../vote/check.ts'
 import type { Grading } from '../vote/grading.ts'
 import { cleanNotes, cleanText, cleanUsage, usageOfFailure } from './clean.ts'
-import { totalUsage } from './core/discussion.ts'
+import { totalUsage } from './core/spending.ts'
 import type { CastVote, Contribution, Motion, Participant, Usage, Vote } from './participant.ts'
 
 export interface PollOptions {

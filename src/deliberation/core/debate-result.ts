@@ -12,7 +12,7 @@ import type { DebateEnd, DebatePlan } from './debate.ts'
 import type { AudienceItem, DebateItem, JudgementItem, SpokenItem } from './debate-record.ts'
 import { panelVerdict } from './debate-verdict.ts'
 import type { JudgeVote, PanelVerdict, VerdictTerms } from './debate-verdict.ts'
-import { totalUsage } from './discussion.ts'
+import { totalUsage } from './spending.ts'
 import { shownText } from './hearing.ts'
 import { parseRational, toNumber } from '../../vote/rational.ts'
 

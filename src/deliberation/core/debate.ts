@@ -8,7 +8,7 @@
 import type { Act, Side } from '../participant.ts'
 import type { AudiencePhase, CrossPhase, DebateFormat, SeatRef, SpeechPhase, TurnBounds } from './debate-format.ts'
 import type { AudienceItem, DebateItem, JudgementItem, SpokenItem } from './debate-record.ts'
-import { totalUsage } from './discussion.ts'
+import { totalUsage } from './spending.ts'
 
 export interface DebateBudget {
   /** Contributions in all, absences included. */

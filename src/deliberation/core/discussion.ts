@@ -55,7 +55,7 @@ export function nextStep(plan: DiscussionPlan, record: readonly DiscussionItem[]
 }
 
 /** What a used-up part of the budget leads to. */
-export function exceed(plan: DiscussionPlan, reason: DiscussionEnd): DiscussionStep {
+export function exceed(plan: DiscussionPlan, reason: DiscussionEnd): Exclude<DiscussionStep, { readonly kind: 'ask' }> {
   const { onExceed = 'conclude' } = plan.budget
   if (onExceed === 'escalate') return { kind: 'escalate', reason }
   return onExceed === 'stop' ? { kind: 'end', reason } : ended(plan, reason)
@@ -68,7 +68,11 @@ export function budgetOf(plan: DiscussionPlan, record: readonly DiscussionItem[]
   return budget
 }
 
-function ended(plan: DiscussionPlan, reason: DiscussionEnd, detail?: string): DiscussionStep {
+function ended(
+  plan: DiscussionPlan,
+  reason: DiscussionEnd,
+  detail?: string,
+): Exclude<DiscussionStep, { readonly kind: 'ask' }> {
   const more = plan.synthesis !== undefined || plan.polls?.last === true
   return { kind: more ? 'over' : 'end', reason, ...(detail !== undefined && { detail }) }
 }
@@ -220,5 +224,3 @@ export function talkedMs(startedAtMs: number, recordedAtMs: readonly number[], t
   }
   return total
 }
-
-export { totalUsage } from './spending.ts'
