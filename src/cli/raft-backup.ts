@@ -3,7 +3,7 @@ import { Aborted } from '../base/error.ts'
 import { goToDoor } from '../node/raft-door-client.ts'
 import { DoorBroken, MemberRefused, NotRunning } from '../node/raft-error.ts'
 import { readBackupFile, writeBackupFile } from '../node/raft-backup-file.ts'
-import { backupFolder, chosenGroup, groupsIn } from '../node/raft-folder.ts'
+import { backupFolder, chosenGroup, groupMeant } from '../node/raft-folder.ts'
 import { lookAtGroups } from '../node/raft-look.ts'
 import { jsonLine } from './bus-show.ts'
 import { exitCode, parseCommandLine } from './command.ts'
@@ -97,8 +97,7 @@ async function piecesOf(
 ): Promise<{ readonly pieces: AsyncIterable<Uint8Array>; readonly source: 'member' | 'log' }> {
   const seen = await lookAtGroups(data, { ...world, signal })
   if (seen.source === 'log') {
-    const meant = chosenGroup(await groupsIn(data), group)
-    return { pieces: backupFolder(data, meant, world), source: 'log' }
+    return { pieces: backupFolder(data, await groupMeant(data, group), world), source: 'log' }
   }
   const meant = chosenGroup(
     seen.groups.map(({ status }) => status.group),

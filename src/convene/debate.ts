@@ -78,7 +78,7 @@ export async function holdDebate(node: Node, agenda: Agenda, options: HoldDebate
       await log.append(debateTypes.item, item, agentOf(item))
       return item
     }
-    const elapsedMs = talkedMs(log.timesMs[0] ?? 0, log.timesMs, seated.turnTimeoutMs ?? 120_000)
+    const elapsedMs = talkedMs(log.timesMs, seated.turnTimeoutMs ?? 120_000)
     const run = { ...seated, record, recorded: log.items, elapsedMs }
     debatePlan(run)
     if (log.version === 0)

@@ -82,5 +82,5 @@ function talked(record: ConveneRecord | undefined, turnTimeoutMs: number): numbe
     if (event.time) runs.at(-1)?.push(Date.parse(event.time))
     if (event.type === conveneTypes.concluded) runs.push([])
   }
-  return runs.reduce((sum, times) => sum + talkedMs(times[0] ?? 0, times.slice(1), turnTimeoutMs), 0)
+  return runs.reduce((sum, times) => sum + talkedMs(times, turnTimeoutMs), 0)
 }

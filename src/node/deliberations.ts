@@ -168,7 +168,7 @@ async function openLog<Item>(home: Home, kind: Kind, name: string, about: object
   return {
     stream,
     items,
-    elapsedMs: (turnTimeoutMs = 120_000) => talkedMs(times[0] ?? 0, times.slice(1), turnTimeoutMs),
+    elapsedMs: (turnTimeoutMs = 120_000) => talkedMs(times, turnTimeoutMs),
     append: (item) => append(deliberationTypes.item, item),
   }
 }

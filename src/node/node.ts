@@ -219,6 +219,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const store = await openStore(options, clock, logger)
   let opened: Bus | undefined
   try {
+    const data = options.data === undefined ? undefined : dataFolder(options.data)
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
     if (owned) opened = bus
     const journal = storeJournal(store, { clock, inline: options.inline ?? [] })
@@ -240,7 +241,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     const raft = new RaftGroups({
       ...world,
       realm,
-      data: options.data === undefined ? undefined : dataFolder(options.data),
+      data,
       bus,
       transport: options.raft?.transport,
       door: options.raft?.door ?? true,
@@ -253,7 +254,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       random,
       logger,
       telemetry,
-      data: options.data === undefined ? undefined : dataFolder(options.data),
+      data,
       store,
       bus: traced,
       journal,

@@ -88,7 +88,8 @@ export async function checkFolder(folder: string): Promise<void> {
   if (hasModes && (mode & 0o022) !== 0) throw new NotPrivate(folder, 'may be written to by others', '700')
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes it last what stands in the folder under which name. */
+export async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open a folder; there the rename is all there is.
   if (!hasModes) return
   await using handle = await open(folder, 'r')

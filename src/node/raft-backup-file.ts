@@ -10,7 +10,7 @@ import { messageOf } from '../base/error.ts'
 import { type BackupHeader, readBackup } from '../raft/backup-format.ts'
 import { InvalidFrame } from '../raft/error.ts'
 import type { LogContent } from '../raft/log-survey.ts'
-import { asUnusable } from './private-file.ts'
+import { asUnusable, syncFolder } from './private-file.ts'
 import { AlreadyThere, BackupInvalid } from './raft-error.ts'
 
 export interface WriteBackupOptions {
@@ -65,12 +65,6 @@ async function written(
 
 function taken(path: string): AlreadyThere {
   return new AlreadyThere(path, 'name another file, or say --force to replace it')
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  await using handle = await open(folder, 'r')
-  await handle.sync()
 }
 
 export interface BackupFile extends AsyncDisposable {

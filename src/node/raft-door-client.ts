@@ -164,7 +164,7 @@ export async function askMember(data: string, question: Question, options: AskOp
 }
 
 /** The door of a member that must be there. Rejects with `node.raft_not_running`. */
-export async function openDoorOf(data: string, options: AskOptions): Promise<OpenDoor> {
+async function openDoorOf(data: string, options: AskOptions): Promise<OpenDoor> {
   const door = await goToDoor(data, options)
   if (door.door === 'open') return door
   throw new NotRunning(data, whyClosed(door))

@@ -206,12 +206,8 @@ class Door implements RaftDoor {
 }
 
 function viewOf(raft: AnyRaft): GroupView {
-  const { leader, transport: _transport, ...status } = raft.status()
-  return {
-    status: { ...status, followers: [...status.followers], ...(leader !== undefined && { leader }) },
-    members: [...raft.members()],
-    findings: raft.diagnose().map((finding) => ({ ...finding, members: [...finding.members] })),
-  }
+  const { transport: _transport, ...status } = raft.status()
+  return { status, members: raft.members(), findings: raft.diagnose() }
 }
 
 async function changed(

@@ -10,7 +10,7 @@
  * | `raft/<group>.before-<time>` | what a recovery put aside |
  */
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'
@@ -21,7 +21,8 @@ import { type LogContent, type LogSurvey, surveyLog } from '../raft/log-survey.t
 import { newGroupOf } from '../raft/new-group.ts'
 import { filesDisk } from '../store/disk-files.ts'
 import { lockFolder, readOwnerPid } from '../store/lock.ts'
-import { asUnusable } from './private-file.ts'
+import { processRuns } from '../store/system-error.ts'
+import { asUnusable, syncFolder } from './private-file.ts'
 import { AlreadyThere, GroupUnknown, RecoveryUnfinished } from './raft-error.ts'
 import { readBackupFile } from './raft-backup-file.ts'
 
@@ -98,13 +99,7 @@ async function bytesIn(folder: string): Promise<number> {
 
 function livingOwner(data: string): number | undefined {
   const pid = readOwnerPid(join(data, 'owner.json'))
-  if (pid === undefined) return undefined
-  try {
-    process.kill(pid, 0)
-    return pid
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined
-  }
+  return pid !== undefined && processRuns(pid) ? pid : undefined
 }
 
 /** The backup of a group that does not run. Rejects with `store.locked`, and as the log does. */
@@ -173,9 +168,7 @@ export async function recoverFolder(
     const place = join(data, 'raft', group)
     const interrupted = isInterrupted(await readdir(join(data, 'raft')), group)
     const aside = interrupted ? await newestAside(data, group) : asideOf(place, world.clock.now())
-    const made = interrupted
-      ? await madeBefore(data, group)
-      : await makeBeside(data, await memberIn(data, group), await contentIn(data, group), world)
+    const made = interrupted ? await madeBefore(data, group) : await madeAnew(data, group, world)
     // From here to the second rename there is no folder of this name; checkRecovered keeps members from founding one.
     if (!interrupted) await rename(place, aside)
     await syncFolder(join(data, 'raft'))
@@ -187,9 +180,9 @@ export async function recoverFolder(
   }
 }
 
-async function memberIn(data: string, group: string): Promise<{ readonly group: string; readonly member: string }> {
-  const { identity } = await contentIn(data, group)
-  return { group: identity.group, member: identity.member }
+async function madeAnew(data: string, group: string, world: FolderWorld): Promise<Made> {
+  const content = await contentIn(data, group)
+  return makeBeside(data, content.identity, content, world)
 }
 
 function asideOf(place: string, nowMs: number): string {
@@ -239,15 +232,11 @@ function hexOf(entropy: Entropy): string {
   return Buffer.from(entropy.bytes(16)).toString('hex')
 }
 
-function checkedGroup(name: string): string {
-  if (!groupName.test(name)) throw new InvalidArgument('group', 'must be 1 to 64 of a-z, A-Z, 0-9, - and _')
+/** Throws `base.invalid_argument`. */
+export function checkedGroup(name: unknown): string {
+  if (typeof name !== 'string' || !groupName.test(name))
+    throw new InvalidArgument('group', 'must be 1 to 64 of a-z, A-Z, 0-9, - and _')
   return name
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  await using handle = await open(folder, 'r')
-  await handle.sync()
 }
 
 /** A member must not begin anew where a recovery was interrupted. Rejects with `node.raft_recovery_unfinished`. */

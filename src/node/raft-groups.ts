@@ -7,7 +7,6 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'
-import { InvalidArgument } from '../base/error.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -22,7 +21,7 @@ import type { Transport } from '../raft/transport.ts'
 import { filesDisk } from '../store/disk-files.ts'
 import { NodeStopped } from './error.ts'
 import { type AnyRaft, type RaftDoor, openRaftDoor } from './raft-door.ts'
-import { checkRecovered } from './raft-folder.ts'
+import { checkRecovered, checkedGroup } from './raft-folder.ts'
 
 /** What the node knows by itself when it takes part in a group. */
 type OfNode = 'group' | 'member' | 'log' | 'transport' | 'clock' | 'random' | 'entropy' | 'logger'
@@ -73,8 +72,7 @@ export class RaftGroups {
   ): Promise<Raft<State, Command, Result>> {
     const { node, clock, random, entropy, logger } = this.#parts
     if (this.#stopped) throw new NodeStopped(node)
-    if (typeof group !== 'string' || !/^[\w-]{1,64}$/.test(group))
-      throw new InvalidArgument('group', 'must be 1 to 64 of a-z, A-Z, 0-9, - and _')
+    checkedGroup(group)
     const member = options.member ?? node
     const log = await this.#open(group, member)
     try {

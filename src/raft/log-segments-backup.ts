@@ -29,14 +29,11 @@ export interface LogPlace {
   readonly folder?: string
 }
 
-/** What a folder holds of a member. */
-export type RecoveredLog = LogContent
-
 /**
  * Reads a member's folder and changes nothing. Undefined when there is no log. Rejects with `raft.log_corrupt`, and the errors
  * of the Disk.
  */
-export async function readLogForRecovery(place: LogPlace): Promise<RecoveredLog | undefined> {
+export async function readLogForRecovery(place: LogPlace): Promise<LogContent | undefined> {
   checkKeys('place', place, ['disk', 'folder'])
   const { disk, folder = '' } = place
   const replay = new LogReplay()

@@ -11,6 +11,7 @@ import { emptyConfState } from './core/message.ts'
 import { RawNode } from './core/raw-node.ts'
 import type { Compaction } from './log-codec.ts'
 import type { LogIdentity, StoredSnapshot } from './log-store.ts'
+import type { MemberRow } from './command-envelope.ts'
 import type { MemberInfo } from './raft.ts'
 import { decodeCaptured } from './replicated-snapshot.ts'
 import { Replicated } from './replicated.ts'
@@ -97,7 +98,7 @@ export async function surveyLog(content: LogContent, upTo: 'committed' | 'all' =
     member: identity.member,
     groupId: replicated.groupId ?? '',
     id: own?.id ?? 0,
-    members: rows.map(({ id, name, address }) => ({ id, name, address, role: roleIn(id, confState) })),
+    members: memberInfos(rows, confState),
     nextId: replicated.members.nextId,
     term: hardState.term,
     commitIndex,
@@ -120,7 +121,12 @@ function configured(metadata: SnapshotMetadata | undefined): RawNode {
   return new RawNode({ id: 1, electionTick: 10, heartbeatTick: 1, storage, random: seededRandom(0) })
 }
 
-export function roleIn(id: number, { voters, learners }: ConfState): MemberInfo['role'] {
+/** The members by name, with what the configuration makes of each. */
+export function memberInfos(rows: readonly MemberRow[], confState: ConfState): readonly MemberInfo[] {
+  return rows.map(({ id, name, address }) => ({ id, name, address, role: roleIn(id, confState) }))
+}
+
+function roleIn(id: number, { voters, learners }: ConfState): MemberInfo['role'] {
   if (voters.includes(id)) return 'voter'
   return learners.includes(id) ? 'learner' : 'leaving'
 }

@@ -339,7 +339,7 @@ export class ReplicaEngine<State, Command, Result> {
   }
 
   #changed(): void {
-    const { leader } = this.#node!.raw.basicStatus()
+    const { leader } = this.#node!.raw
     if (leader !== 0) this.#leaderlessMs = Infinity
     else if (this.#leaderlessMs === Infinity) this.#leaderlessMs = this.settings.clock.monotonicMs()
     this.#leader.changed()
@@ -364,7 +364,7 @@ export class ReplicaEngine<State, Command, Result> {
       this.proposals.refuseQueued(() => this.whyNot())
       this.reads.refuseWaiting(() => this.whyNot())
     }
-    const { role, leadTransferee } = node.raw.basicStatus()
+    const { role, leadTransferee } = node.raw
     if (role !== 'StateLeader' || leadTransferee !== 0 || node.saveAgeMs <= electionTimeoutMs) return
     logger.warn({ saveAgeMs: node.saveAgeMs }, 'the log of a raft leader stands still; leadership is handed over')
     this.transferTo('')
@@ -401,7 +401,7 @@ export class ReplicaEngine<State, Command, Result> {
   }
 
   #forward(operations: Parameters<ConstructorParameters<typeof ReplicaProposals>[1]['forward']>[0]): boolean {
-    const to = this.routes.nameOf(this.#node?.raw.basicStatus().leader ?? 0)
+    const to = this.routes.nameOf(this.#node?.raw.leader ?? 0)
     if (to === undefined) return false
     return this.#send(to, encodeControl({ type: 'forward', groupId: this.#groupId, operations }))
   }

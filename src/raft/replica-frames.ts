@@ -139,5 +139,5 @@ export class ReplicaFrames implements Receiver {
 }
 
 function leads(node: ReplicaNode): boolean {
-  return node.raw.basicStatus().role === 'StateLeader'
+  return node.raw.role === 'StateLeader'
 }

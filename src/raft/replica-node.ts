@@ -111,7 +111,7 @@ export class ReplicaNode {
       stepDownOnRemoval: true,
       observe: (event) => host.observe(event),
     })
-    this.#term = this.raw.basicStatus().term
+    this.#term = this.raw.term
   }
 
   /** Saves that have not resolved. */

@@ -69,7 +69,7 @@ export class ReplicaSender {
     const node = this.#node()
     if (id === undefined || id === 0 || node === undefined) return
     const { raw } = node
-    if (raw.basicStatus().role !== 'StateLeader' || !raw.status().progress.has(id)) return
+    if (raw.role !== 'StateLeader' || !raw.status().progress.has(id)) return
     raw.reportUnreachable(id)
     node.wake()
   }

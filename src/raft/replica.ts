@@ -13,6 +13,7 @@ import type { ClientSession } from './client-session.ts'
 import { decodeEnvelope } from './command-envelope.ts'
 import { type ConfState, emptyConfState } from './core/message.ts'
 import type { StoredSnapshot } from './log-store.ts'
+import { memberInfos } from './log-survey.ts'
 import type {
   AddMemberOptions,
   CallOptions,
@@ -300,9 +301,7 @@ class Replica<State, Command, Result> implements Raft<State, Command, Result> {
 
   members(): readonly MemberInfo[] {
     const { replicated, confState } = this.#engine
-    return replicated.members
-      .rows()
-      .map(({ id, name, address }) => ({ id, name, address, role: roleOf(id, confState) }))
+    return memberInfos(replicated.members.rows(), confState)
   }
 
   status(): RaftStatus {
@@ -345,9 +344,4 @@ function timeoutOf(
   { timeoutMs }: { readonly timeoutMs?: number },
 ): number {
   return wholeNumber('timeoutMs', timeoutMs ?? settings.timeoutMs, 1, delayMaxMs)
-}
-
-function roleOf(id: number, { voters, learners }: ConfState): MemberInfo['role'] {
-  if (voters.includes(id)) return 'voter'
-  return learners.includes(id) ? 'learner' : 'leaving'
 }

@@ -171,9 +171,11 @@ function put(bytes: Uint8Array, at: number, data: Uint8Array): number {
   return to
 }
 
-/** What a sector is: never written, right, or neither. */
-/** `unsealed`: begun by a write that failed, which leaves a part of what it was to write, and zeros where the seal was to end. */
-export type SectorState = 'empty' | 'unsealed' | 'good' | 'damaged'
+/**
+ * What a sector is: `empty` when it was never written, or begun by a write that failed, which leaves a part of what it was to write, and
+ * zeros where the seal was to end; right; or neither.
+ */
+export type SectorState = 'empty' | 'good' | 'damaged'
 
 export function sectorState(
   bytes: Uint8Array,
@@ -184,11 +186,11 @@ export function sectorState(
 ): SectorState {
   const at = sector * sectorBytes
   const seal = viewOf(bytes).getUint32(at + carriedBytes, true)
-  if (seal === 0) return isEmpty(bytes, at) ? 'empty' : 'unsealed'
+  if (seal === 0) return 'empty'
   const right = sealOf(bytes, at, seed, sector, batch, first)
   if (seal === right) return 'good'
   // Its first bytes alone are there, the lowest.
-  return [0xff, 0xffff, 0xffffff].some((part) => seal === (right & part)) ? 'unsealed' : 'damaged'
+  return [0xff, 0xffff, 0xffffff].some((part) => seal === (right & part)) ? 'empty' : 'damaged'
 }
 
 export function isEmpty(bytes: Uint8Array, at: number, length: number = sectorBytes): boolean {

@@ -194,7 +194,7 @@ class Scan {
     const known = this.#last !== undefined || segment.number === 1
     const number = known ? (this.#last?.number ?? 0) + 1 : (head?.number ?? 0)
     const state = sectorState(bytes, seed, sector, number, true)
-    if (state === 'empty' || state === 'unsealed') return undefined
+    if (state === 'empty') return undefined
     // The beginning is erased and the rest is not: an opening that erased what nobody was told of has failed half-way.
     if (state === 'damaged' && isEmpty(bytes, sector * sectorBytes, numberBytes)) return undefined
     if (state === 'damaged' || head === undefined) throw corrupt(sector, `this is not how batch ${number} begins`)
@@ -204,7 +204,7 @@ class Scan {
     let damaged: number | undefined
     for (let at = sector + 1; at < sector + count; at++) {
       const each = sectorState(bytes, seed, at, number, false)
-      if (each === 'empty' || each === 'unsealed') return undefined
+      if (each === 'empty') return undefined
       if (each === 'damaged') damaged ??= at
     }
     if (damaged !== undefined) throw corrupt(damaged, `a sector of batch ${number} is not what was written`)

@@ -212,12 +212,12 @@ export function endOf(plan: DiscussionPlan, record: readonly DiscussionItem[]): 
 }
 
 /**
- * Time spent talking in one run, from the times at which its events were recorded. A gap counts as one turn at most: the
- * rest of it lay between a process that died and the next.
+ * Time spent talking in one run, from the times at which its events were recorded, the first of which began it. A gap counts as one turn
+ * at most: the rest of it lay between a process that died and the next.
  */
-export function talkedMs(startedAtMs: number, recordedAtMs: readonly number[], turnTimeoutMs: number): number {
+export function talkedMs(recordedAtMs: readonly number[], turnTimeoutMs: number): number {
   let total = 0
-  let previousMs = startedAtMs
+  let previousMs = recordedAtMs[0] ?? 0
   for (const atMs of recordedAtMs) {
     total += Math.min(Math.max(atMs - previousMs, 0), turnTimeoutMs)
     previousMs = atMs

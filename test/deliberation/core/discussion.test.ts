@@ -269,8 +269,8 @@ describe('usage and time', () => {
   })
 
   it('counts a gap between two runs as one turn at most', () => {
-    expect(talkedMs(0, [1000, 3000], 5000)).toBe(3000)
-    expect(talkedMs(0, [1000, 90_000_000], 5000)).toBe(6000)
-    expect(talkedMs(5000, [1000], 5000)).toBe(0)
+    expect(talkedMs([0, 1000, 3000], 5000)).toBe(3000)
+    expect(talkedMs([0, 1000, 90_000_000], 5000)).toBe(6000)
+    expect(talkedMs([5000, 1000], 5000)).toBe(0)
   })
 })
