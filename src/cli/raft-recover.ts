@@ -3,8 +3,7 @@
  * command it may lose what was acknowledged, and says so before it does anything.
  */
 import { goToDoor } from '../node/raft-door-client.ts'
-import { chosenGroup, recoverFolder } from '../node/raft-folder.ts'
-import { lookAtGroups } from '../node/raft-look.ts'
+import { groupMeant, recoverFolder } from '../node/raft-folder.ts'
 import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
@@ -61,12 +60,7 @@ export function recoverCommand(world: RaftWorld): Command {
         await door[Symbol.asyncDispose]()
         throw new UsageError(`process ${door.pid} runs the members of this folder; stop it first`)
       }
-      const seen = await lookAtGroups(data, { ...world, signal })
-      const group = chosenGroup(
-        seen.groups.map(({ status }) => status.group),
-        groupOf(values),
-      )
-      const found = seen.groups.find(({ status }) => status.group === group)
+      const group = await groupMeant(data, groupOf(values))
       if (values['unsafe'] !== true)
         throw new UsageError(
           `this may lose what was acknowledged, and makes ${group} a new group without its other members; read the help, then say --unsafe --confirm ${group}`,
@@ -75,7 +69,7 @@ export function recoverCommand(world: RaftWorld): Command {
         throw new UsageError(
           `--confirm must be the name of the group, ${JSON.stringify(group)}, to show that it is meant`,
         )
-      const made = await recoverFolder(data, group, world)
+      const { others, ...made } = await recoverFolder(data, group, world)
       if (values['json'] === true) stdout.write(jsonLine(made))
       else {
         const { member, index, commitIndex, groupId, aside } = made
@@ -83,10 +77,9 @@ export function recoverCommand(world: RaftWorld): Command {
           `${printable(member)} is the only member of ${printable(group)} now, in the new group ${groupId}\n`,
         )
         stderr.write(`it holds all of its log, up to ${index}${unsure(index, commitIndex)}\n`)
-        const others = (found?.members ?? []).filter(({ name }) => name !== member).map(({ name }) => printable(name))
         if (others.length > 0)
           stderr.write(
-            `${others.join(', ')}: empty their folders, start them with join, then colloquy raft members add\n`,
+            `${others.map(printable).join(', ')}: empty their folders, start them with join, then colloquy raft members add\n`,
           )
         stderr.write(`the old log is kept at ${printable(aside)}\n`)
       }

@@ -11,7 +11,7 @@
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'
 import { InvalidArgument } from '../base/error.ts'
@@ -73,7 +73,10 @@ export interface FolderView extends LogSurvey {
   readonly ownerPid?: number
 }
 
-/** What the log of a group says. It locks nothing: a process that writes it may be ahead. Rejects with `raft.log_corrupt`. */
+/**
+ * What the log of a group says. It locks nothing: a process that writes it may be ahead. Rejects with `raft.log_corrupt`, and
+ * `node.raft_recovery_unfinished` where there is none until a recovery is ended.
+ */
 export async function surveyFolder(data: string, group: string): Promise<FolderView> {
   const survey = await surveyLog(await contentIn(data, group))
   const ownerPid = livingOwner(data)
@@ -82,12 +85,12 @@ export async function surveyFolder(data: string, group: string): Promise<FolderV
 
 async function contentIn(data: string, group: string, folder = group): Promise<LogContent> {
   const content = await readLogForRecovery({ disk: filesDisk({ folder: data }), folder: `raft/${folder}` })
-  if (content === undefined)
-    throw new GroupUnknown(
-      group,
-      (await groupsIn(data)).filter((each) => each !== group),
-    )
-  return content
+  if (content !== undefined) return content
+  await checkRecovered(data, group)
+  throw new GroupUnknown(
+    group,
+    (await groupsIn(data)).filter((each) => each !== group),
+  )
 }
 
 async function bytesIn(folder: string): Promise<number> {
@@ -154,35 +157,37 @@ export async function restoreFolder(
   }
 }
 
+export interface Recovered extends Made {
+  /** Where the old log is kept. */
+  readonly aside: string
+  /** Who else was in the old group, as far as this log knows. */
+  readonly others: readonly string[]
+}
+
 /**
  * Makes the member of this folder the only one of a new group, with all that its log holds. Run again after an interruption it goes
  * on. Rejects with `store.locked`, `raft.nothing_to_recover`, `raft.log_corrupt`.
  */
-export async function recoverFolder(
-  data: string,
-  group: string,
-  world: FolderWorld,
-): Promise<Made & { readonly aside: string }> {
+export async function recoverFolder(data: string, group: string, world: FolderWorld): Promise<Recovered> {
   const lock = lockFolder(data, world.clock.now())
   try {
     const place = join(data, 'raft', group)
     const interrupted = isInterrupted(await readdir(join(data, 'raft')), group)
     const aside = interrupted ? await newestAside(data, group) : asideOf(place, world.clock.now())
-    const made = interrupted ? await madeBefore(data, group) : await madeAnew(data, group, world)
+    const old = await contentIn(data, group, basename(interrupted ? aside : place))
+    const { member, members, commitIndex } = await surveyLog(old)
+    const made = interrupted ? await madeBefore(data, group) : await makeBeside(data, old.identity, old, world)
     // From here to the second rename there is no folder of this name; checkRecovered keeps members from founding one.
     if (!interrupted) await rename(place, aside)
     await syncFolder(join(data, 'raft'))
     await rename(`${place}.new`, place)
     await syncFolder(join(data, 'raft'))
-    return { ...made, aside }
+    const others = members.map(({ name }) => name).filter((name) => name !== member)
+    // What the old log knew to be committed: in the new one all is.
+    return { ...made, commitIndex, aside, others }
   } finally {
     lock.release()
   }
-}
-
-async function madeAnew(data: string, group: string, world: FolderWorld): Promise<Made> {
-  const content = await contentIn(data, group)
-  return makeBeside(data, content.identity, content, world)
 }
 
 function asideOf(place: string, nowMs: number): string {
@@ -198,10 +203,10 @@ async function newestAside(data: string, group: string): Promise<string> {
   return join(data, 'raft', names.at(-1) ?? `${group}.before`)
 }
 
-async function madeBefore(data: string, group: string): Promise<Made> {
+async function madeBefore(data: string, group: string): Promise<Omit<Made, 'commitIndex'>> {
   const content = await contentIn(data, group, `${group}.new`)
-  const { groupId, member, lastIndex, commitIndex } = await surveyLog(content, 'all')
-  return { group, member, groupId, index: lastIndex, commitIndex }
+  const { groupId, member, lastIndex } = await surveyLog(content, 'all')
+  return { group, member, groupId, index: lastIndex }
 }
 
 /** Writes the new group's log to its place beside, whole and synced. What an earlier attempt left there goes. */

@@ -1,6 +1,6 @@
 /** `colloquy raft` in this process: what is refused as wrong use, and what is printed for people and for programs. */
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -136,6 +136,27 @@ describe('colloquy raft', () => {
     await using again = await createNode({ name: 'one', data: to })
     const ops = await again.raft('again', { members: ['one'], machine, ...quick })
     expect(await ops.read((state) => state)).toBe(4)
+  })
+
+  it('ends a recovery that was interrupted, and says so to everything else that is asked meanwhile', async () => {
+    const { data, node } = await solo('ops')
+    await node.stop()
+    const first = await raft('recover', data, '--unsafe', '--confirm', 'ops', '--json')
+    // As it is between the two renames.
+    await rename(join(data, 'raft', 'ops'), join(data, 'raft', 'ops.new'))
+    for (const asked of [
+      ['status', data],
+      ['diagnose', data],
+      ['members', data],
+      ['backup', data, join(data, 'ops.backup')],
+    ]) {
+      const { code, err } = await raft(...asked)
+      expect(code).toBe('node.raft_recovery_unfinished')
+      expect(err).toContain(`colloquy raft recover ${data} --group ops --unsafe --confirm ops`)
+    }
+    const ended = await raft('recover', data, '--group', 'ops', '--unsafe', '--confirm', 'ops', '--json')
+    expect(ended).toEqual(first)
+    expect(await raft('status', data)).toMatchObject({ code: 0 })
   })
 
   it('lists members in columns that names of any script and length fit, with nothing in them that a terminal obeys', () => {
