@@ -29,6 +29,8 @@ export interface CloudEvent<Data = unknown> {
   readonly causationid?: string
   /** How many causes lie before this event; 0 for the first. */
   readonly hop?: number
+  /** The rules and sagas that this event came through, the first first, divided by spaces; see `pathThrough`. */
+  readonly path?: string
   readonly domain?: string
   readonly criticality?: Criticality
   /** W3C Trace Context. */
@@ -62,6 +64,8 @@ export interface EventInput<Data> {
   readonly traceparent?: string
   /** The message that was handled when this one was made. */
   readonly cause?: CloudEvent
+  /** Who handled it, where that is a rule or a saga: `rule:refund`. It becomes the last of the path. */
+  readonly via?: string
 }
 
 export interface EventSource {
@@ -71,8 +75,9 @@ export interface EventSource {
 
 /** Makes an event with a fresh id and the current time, tied to its cause if there is one. */
 export function makeEvent<Data>(input: EventInput<Data>, from: EventSource): CloudEvent<Data> {
-  const { cause, subject, domain, criticality, traceparent } = input
+  const { cause, subject, domain, criticality, traceparent, via } = input
   const id = from.id()
+  const path = pathThrough(cause?.path, via)
   return {
     specversion: '1.0',
     id,
@@ -84,11 +89,25 @@ export function makeEvent<Data>(input: EventInput<Data>, from: EventSource): Clo
     correlationid: cause?.correlationid ?? cause?.id ?? id,
     ...(cause && { causationid: cause.id }),
     hop: cause ? (cause.hop ?? 0) + 1 : 0,
+    ...(path !== undefined && { path }),
     ...(domain !== undefined && { domain }),
     ...(criticality !== undefined && { criticality }),
     ...(traceparent !== undefined && { traceparent }),
     data: input.data,
   }
+}
+
+/** The path with one more at its end. Where it would be longer than an attribute may be, the oldest give way to `...`. */
+export function pathThrough(path: string | undefined, via: string | undefined): string | undefined {
+  if (via === undefined) return path
+  let longer = path === undefined ? via : `${path} ${via}`
+  while (longer.length > envelopeLimits.attributeMaxLength) {
+    const rest = longer.startsWith('... ') ? longer.slice(4) : longer
+    const next = rest.indexOf(' ')
+    if (next === -1) return rest.slice(-envelopeLimits.attributeMaxLength)
+    longer = `... ${rest.slice(next + 1)}`
+  }
+  return longer
 }
 
 /** RFC 3339 in UTC with milliseconds. */
@@ -145,6 +164,7 @@ const knownNames: ReadonlySet<string> = new Set([
   'correlationid',
   'causationid',
   'hop',
+  'path',
   'domain',
   'criticality',
   'traceparent',
@@ -207,6 +227,7 @@ function checkAttribute(name: string, value: unknown): void {
     case 'dataschema':
     case 'correlationid':
     case 'causationid':
+    case 'path':
     case 'domain':
     case 'traceparent':
       checkText(name, value)

@@ -9,6 +9,7 @@ import {
   fromBinary,
   isoTime,
   makeEvent,
+  pathThrough,
   toBinary,
 } from '../../src/base/envelope.ts'
 import { idSource, isUuidV7 } from '../../src/base/id.ts'
@@ -55,6 +56,19 @@ describe('makeEvent', () => {
         }
       }),
     )
+  })
+
+  it('says through which rules and sagas an event came, and leaves out the oldest of too many', () => {
+    const first = makeEvent({ type: 't', source: '/n/a', data: null, via: 'rule:a' }, from)
+    expect(first.path).toBe('rule:a')
+    const second = makeEvent({ type: 't', source: '/n/b', data: null, cause: first, via: 'saga:b' }, from)
+    expect(second.path).toBe('rule:a saga:b')
+    expect(makeEvent({ type: 't', source: '/n/b', data: null, cause: second }, from).path).toBe('rule:a saga:b')
+    let cause: CloudEvent = second
+    for (let link = 0; link < 100; link++)
+      cause = makeEvent({ type: 't', source: '/n/b', data: null, cause, via: `rule:${'x'.repeat(60)}${link}` }, from)
+    expect(checkEvent(cause).path).toMatch(/^\.\.\. rule:x{60}\d+ .*rule:x{60}99$/)
+    expect(pathThrough('a', 'x'.repeat(2000))).toBe('x'.repeat(envelopeLimits.attributeMaxLength))
   })
 
   it('takes the id of a cause from outside that has no correlation', () => {
