@@ -51,7 +51,7 @@ export async function startPostgres(servers: Servers, programs: string): Promise
   }
   const asUser = { cwd: servers.folder, ...user }
   const cluster = ['-D', data, '-U', 'bench', '-A', 'trust', '-E', 'UTF8', '--locale', 'C', '--no-sync']
-  await run(join(programs, 'initdb'), cluster, asUser)
+  await servers.run('initdb', join(programs, 'initdb'), cluster, asUser)
   const [port] = await freePorts(1)
   const settings = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '' }
   const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])

@@ -26,6 +26,7 @@ export function temporaryFolder(): string {
 export class Servers {
   readonly folder: string = temporaryFolder()
   readonly #children: { readonly child: ChildProcess; readonly signal: NodeJS.Signals }[] = []
+  #closing = false
 
   /** What it prints goes to `<name>.log` in the folder. The signal is the one on which it stops in order. */
   start(
@@ -35,11 +36,18 @@ export class Servers {
     options: SpawnOptions,
     signal: NodeJS.Signals,
   ): ChildProcess {
+    if (this.#closing) throw new Error(`${name} is not started; the bench is gone`)
     const log = openSync(join(this.folder, `${name}.log`), 'a')
     const child = spawn(command, args, { ...options, stdio: ['ignore', log, log] })
     child.on('error', (error) => console.error(`${name}: ${error.message}`))
     this.#children.push({ child, signal })
     return child
+  }
+
+  /** A program that ends by itself; on a failure its log tells why. */
+  async run(name: string, command: string, args: readonly string[], options: SpawnOptions): Promise<void> {
+    const [code] = (await once(this.start(name, command, args, options, 'SIGTERM'), 'exit')) as [number | null]
+    if (code !== 0) throw new Error(`${name} failed: ${this.#log(name)}`)
   }
 
   /** Calls until it no longer rejects. A server that has ended will never answer; then its log tells why. */
@@ -61,6 +69,7 @@ export class Servers {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     await Promise.all(this.#children.map(({ child, signal }) => stop(child, signal)))
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -78,16 +87,22 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 /** The life of a peer's program: open, run what is ordered, close when the bench is gone. */
 export function obey(open: (servers: Servers) => Promise<RunSaga>): void {
   const servers = new Servers()
-  const tell = (word: PeerWord): void => void (process.connected && process.send?.(word))
+  // A channel whose other end was killed refuses; its closing is told apart, and all that follows is done there.
+  const tell = (word: PeerWord): void => void process.send?.(word, undefined, undefined, () => {})
   const fail = (error: unknown): void =>
     tell({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
   // An interrupt at the terminal goes to all processes at once; the bench's end is what ends this one, so that it can clean up.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
-  process.on('disconnect', () => {
+  const end = (code: number): void => {
     servers.close().then(
-      () => process.exit(0),
+      () => process.exit(code),
       () => process.exit(1),
     )
+  }
+  process.on('disconnect', () => end(0))
+  process.on('uncaughtException', (error) => {
+    console.error(error)
+    end(1)
   })
   const begin = async (): Promise<void> => {
     const saga = await open(servers)
