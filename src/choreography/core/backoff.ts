@@ -1,0 +1,15 @@
+/** Backoff: how long a failed attempt waits before the next. Unlike a pace it looks only at one thing's attempts. Pure; chance is given. */
+
+export interface Backoff {
+  readonly backoffMs: number
+  readonly backoffMaxMs: number
+  /** The share of the wait that chance may take away. */
+  readonly jitter: number
+}
+
+/** After so many failed attempts, from 1; `chance` is in [0, 1). */
+export function waitMs({ backoffMs, backoffMaxMs, jitter }: Backoff, attempts: number, chance: number): number {
+  // Beyond 2^52 the doubling says nothing more, and the bound holds long before.
+  const whole = Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(attempts - 1, 52))
+  return Math.round(whole * (1 - jitter * chance))
+}

@@ -1,0 +1,264 @@
+/**
+ * Taking in: what some events of the journal come to for the rules of a line, kept in one write with the place of the line. Unlike the
+ * intake, which reads the journal, it gets its events; unlike the tasks, it runs nothing. It is called by one at a time.
+ */
+import type { CloudEvent } from '../base/envelope.ts'
+import type { Position, Recorded } from '../journal/journal.ts'
+import { countUpTo, isPast } from '../journal/position-order.ts'
+import type { Arrived, Line, Member } from './line.ts'
+import type { OpenWait } from './open-waits.ts'
+import { digestOf, own, refOf } from './parts.ts'
+import type { Parts } from './parts.ts'
+import { doneKey } from './performer.ts'
+import type { OpenRow, Refs, TaskRow } from './rows.ts'
+import { takeIn } from './task-procedures.ts'
+import type { Entry, NewTask } from './task-procedures.ts'
+import type { Tasks } from './tasks.ts'
+
+/** Places kept without a task: whoever starts again looks at so many events again. */
+const placeEvery = 4096
+/** Events of rules that wait for others which are known when they come again. */
+const seenMax = 10_000
+
+interface Gathered {
+  readonly entries: { readonly entry: Entry; readonly events: readonly (readonly Recorded[])[] }[]
+  readonly opened: OpenRow[]
+  readonly ended: { readonly rule: string; readonly digest: string }[]
+}
+
+export class Taking {
+  readonly #parts: Parts
+  readonly #tasks: Tasks
+  readonly #seen = new Set<string>()
+  /** Rises with each wait that is opened. */
+  #place: number
+  /** Of all rules. */
+  open = 0
+  #unkept = 0
+
+  constructor(parts: Parts, tasks: Tasks) {
+    this.#parts = parts
+    this.#tasks = tasks
+    this.#place = 0
+  }
+
+  /** A wait that was kept before. */
+  restored(place: number): void {
+    this.open++
+    this.#place = Math.max(this.#place, place)
+  }
+
+  nextPlace(): number {
+    return ++this.#place
+  }
+
+  /**
+   * Takes in events from the first on, as long as there is room; returns how many. `end` is the place after the last of them. The line
+   * stands behind them then.
+   */
+  async take(line: Line, events: readonly Recorded[], end: Position, isMain: boolean): Promise<number> {
+    const skips = isMain ? await this.#promote(line, events, end) : undefined
+    const gathered: Gathered = { entries: [], opened: [], ended: [] }
+    let count = 0
+    let tasks = 0
+    while (count < events.length && (count === 0 || this.#tasks.size + tasks < this.#parts.heldMax)) {
+      const recorded = events[count] as Recorded
+      const rules = line.match(recorded.event).filter(({ rule }) => count >= (skips?.get(rule) ?? 0))
+      if (rules.length > 0) tasks += await this.#arrive({ recorded, rules }, gathered)
+      count++
+    }
+    const position = count === events.length ? end : (events[count - 1] as Recorded).position
+    this.#unkept += count
+    const { entries, opened, ended } = gathered
+    if (entries.length + opened.length + ended.length > 0 || this.#unkept >= placeEvery || !isMain)
+      await this.keep(gathered, position, isMain ? null : line)
+    line.position = position
+    return count
+  }
+
+  /** How many of these events each rule passes over that begins further on. */
+  async #promote(line: Line, events: readonly Recorded[], end: Position): Promise<Map<unknown, number> | undefined> {
+    let skips: Map<unknown, number> | undefined
+    for (const rule of line.rules) {
+      if (rule.after === undefined) continue
+      const { journal } = this.#parts
+      const past = await isPast(journal, end, rule.after)
+      ;(skips ??= new Map()).set(rule, past ? await countUpTo(journal, events, rule.after) : events.length)
+    }
+    return skips
+  }
+
+  async #arrive({ recorded, rules }: Arrived, gathered: Gathered): Promise<number> {
+    const { admits } = this.#parts
+    if (admits && !(await admits(recorded))) return 0
+    const { event } = recorded
+    const digest = digestOf(event)
+    const tasks: NewTask[] = []
+    const events: (readonly Recorded[])[] = []
+    for (const member of rules) {
+      const { definition, waits } = member.rule
+      if (waits) {
+        this.#wait(recorded, digest, member, gathered, tasks, events)
+        continue
+      }
+      const { name, keyOf } = definition
+      const key = keyOf(event) ?? null
+      if (await this.#isNew(name, digest)) {
+        tasks.push({ rule: name, digest, key, refs: { events: [refOf(recorded)], cause: 0 } })
+        events.push([recorded])
+      }
+    }
+    if (tasks.length > 0) gathered.entries.push({ entry: { ...aboutOf(event), tasks }, events })
+    return tasks.length
+  }
+
+  async #isNew(rule: string, digest: string): Promise<boolean> {
+    const { journal, name } = this.#parts
+    return !this.#tasks.has(rule, digest) && (await journal.appended(doneKey(name, { rule, digest }))) === undefined
+  }
+
+  #wait(
+    recorded: Recorded,
+    digest: string,
+    { rule, fits }: Member,
+    { opened, ended }: Gathered,
+    tasks: NewTask[],
+    events: (readonly Recorded[])[],
+  ): void {
+    const { definition, waits } = rule
+    const key = definition.keyOf(recorded.event)
+    if (!waits || key === undefined || this.#isSeen(`${definition.name}/${digest}`)) return
+    const atMs = this.#timeOf(recorded.event)
+    const dueMs = atMs + definition.withinMs
+    const refs: Refs = { events: [refOf(recorded)], cause: 0 }
+    const wait: OpenWait = {
+      rule: definition.name,
+      id: digest,
+      key,
+      fits,
+      atMs,
+      dueMs,
+      place: this.nextPlace(),
+      refs,
+      recorded,
+    }
+    const arrival = waits.arrive(wait)
+    this.open -= arrival.ended.length
+    for (const { id } of arrival.ended) ended.push({ rule: definition.name, digest: id })
+    if (arrival.partner) this.#pair(arrival.partner, wait, definition.kind === 'window', tasks, events)
+    if (!arrival.opened) return
+    if (this.open < this.#parts.openMax) {
+      this.open++
+      opened.push(openRowOf(wait))
+      return
+    }
+    waits.end(wait)
+    tasks.push({
+      rule: definition.name,
+      digest,
+      key,
+      refs: { ...refs, opening: { fits, atMs, dueMs } },
+      park: {
+        kind: 'open',
+        code: 'choreography.open_full',
+        reason: `${this.#parts.openMax} events wait for others already; raise openMax, or shorten withinMs`,
+      },
+    })
+    events.push([recorded])
+  }
+
+  #pair(partner: OpenWait, wait: OpenWait, isWindow: boolean, tasks: NewTask[], events: (readonly Recorded[])[]): void {
+    // In a window the event of the first pattern stands first, whichever came first.
+    const isTurned = isWindow && (partner.fits & 1) === 0
+    const both = isTurned ? [wait, partner] : [partner, wait]
+    const refs = both.map((each) => each.refs.events[0] as Refs['events'][number])
+    const digest = digestOf({ source: partner.id, id: wait.id })
+    tasks.push({ rule: wait.rule, digest, key: wait.key, refs: { events: refs, cause: isTurned ? 0 : 1 } })
+    events.push(both.flatMap(({ recorded }) => recorded ?? []))
+  }
+
+  #isSeen(key: string): boolean {
+    if (this.#seen.has(key)) return true
+    this.#seen.add(key)
+    if (this.#seen.size > seenMax) for (const oldest of this.#seen) return !this.#seen.delete(oldest)
+    return false
+  }
+
+  /** Its own time, but none that is to come: a clock that goes wrong elsewhere must not make a wait endless. */
+  #timeOf({ time }: CloudEvent): number {
+    const nowMs = Math.trunc(this.#parts.clock.now())
+    const saidMs = time === undefined ? nowMs : new Date(time).getTime()
+    return Number.isNaN(saidMs) ? nowMs : Math.min(saidMs, nowMs)
+  }
+
+  /** Waits that are over: of an absence each becomes a task. Their answers must have been looked at. */
+  async expire(over: readonly OpenWait[], isAbsence: (wait: OpenWait) => boolean, main: Line): Promise<void> {
+    const gathered: Gathered = { entries: [], opened: [], ended: [] }
+    for (const wait of over) {
+      const { rule, id: digest, key, refs, recorded } = wait
+      this.open--
+      gathered.ended.push({ rule, digest })
+      if (!isAbsence(wait) || !(await this.#isNew(rule, digest))) continue
+      const entry = { ...(await this.#aboutWait(wait)), tasks: [{ rule, digest, key, refs }] }
+      gathered.entries.push({ entry, events: [recorded ? [recorded] : []] })
+    }
+    await this.keep(gathered, main.position, null)
+  }
+
+  async #aboutWait({ recorded, refs }: OpenWait): Promise<Omit<Entry, 'tasks'>> {
+    if (recorded) return aboutOf(recorded.event)
+    const [{ stream, version, id }] = refs.events as readonly [Refs['events'][number]]
+    for await (const { event } of this.#parts.journal.read(stream, { fromVersion: version, limit: 1 }))
+      if (event.id === id) return aboutOf(event)
+    return { correlation: id, hop: 0 }
+  }
+
+  /** In one write; then the tasks can run. */
+  async keep({ entries, opened, ended }: Gathered, position: Position, side: Line | null): Promise<void> {
+    const { caps, countedMax, clock } = this.#parts
+    const results = await own(this.#parts, takeIn, {
+      entries: entries.map(({ entry }) => entry),
+      opened,
+      ended,
+      position,
+      rules: side && [...side.rules].map(({ definition }) => definition.name),
+      caps,
+      countedMax,
+      nowMs: Math.trunc(clock.now()),
+    })
+    if (!side) this.#unkept = 0
+    let parked = 0
+    for (const [at, { entry, events }] of entries.entries())
+      for (const [place, task] of entry.tasks.entries()) {
+        const taken = results[at]?.[place]
+        if (taken?.parked) parked++
+        if (!taken || taken.parked) continue
+        const { refs } = task
+        const row: TaskRow = {
+          ...task,
+          id: taken.id,
+          correlation: entry.correlation,
+          attempts: 0,
+          replays: 0,
+          dueMs: null,
+        }
+        const known = events[place] as readonly Recorded[]
+        this.#tasks.add(row, known.length === refs.events.length ? known : undefined)
+      }
+    if (parked > 0) this.#tasks.countParked(parked)
+    this.#tasks.pump()
+  }
+
+  /** Keeps the place, so that a start begins there. */
+  async keepPlace(position: Position): Promise<void> {
+    if (this.#unkept > 0) await this.keep({ entries: [], opened: [], ended: [] }, position, null)
+  }
+}
+
+function openRowOf({ rule, id: digest, key, fits, atMs, dueMs, place, refs }: OpenWait): OpenRow {
+  return { rule, digest, key, fits, atMs, dueMs, place, refs }
+}
+
+function aboutOf(event: CloudEvent): Omit<Entry, 'tasks'> {
+  return { correlation: event.correlationid ?? event.id, hop: event.hop ?? 0 }
+}
