@@ -13,8 +13,9 @@ import { StoreFailed, StoreUnavailable } from './error.ts'
 import { type Call, commitGroup, type Outcome } from './group.ts'
 import { type FolderLock, lockFolder } from './lock.ts'
 import { applicationId, migrate, refuseUnknown } from './migrate.ts'
-import { databaseFile, identityOf, logFile, makeDatabase, makeFolder } from './sqlite-file.ts'
+import { databaseFile, makeDatabase, makeFolder } from './sqlite-file.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
+import { Presence } from './sqlite-presence.ts'
 import type { Schema } from './store.ts'
 
 export interface WriterOptions {
@@ -98,7 +99,7 @@ class SqliteWriter implements Writer {
   readonly #lock: FolderLock
   readonly #file: string
   readonly #groupMaxMs: number
-  readonly #identity: string
+  readonly #presence: Presence
   #failure: unknown
 
   constructor(connection: Connection, lock: FolderLock, file: string, groupMaxMs: number) {
@@ -106,7 +107,7 @@ class SqliteWriter implements Writer {
     this.#lock = lock
     this.#file = file
     this.#groupMaxMs = groupMaxMs
-    this.#identity = this.#identities()
+    this.#presence = new Presence(file, systemClock)
   }
 
   commit(calls: readonly Call[]): Outcome[] {
@@ -117,16 +118,12 @@ class SqliteWriter implements Writer {
       enough: () => systemClock.monotonicMs() > untilMs,
     })
     for (const outcome of outcomes) if (!outcome.kept && isFatal(outcome.error)) this.#failure = outcome.error
-    if (this.#failure === undefined && this.#identities() === this.#identity) return outcomes
+    // A commit into a file that nobody can find again must not be acknowledged.
+    if (this.#failure === undefined && this.#presence.stands()) return outcomes
     this.#failure ??= new StoreFailed(this.#file, {
       cause: new Error('the database or its log was removed or replaced while it was open'),
     })
     return this.#refuse(calls)
-  }
-
-  /** A commit into a file that nobody can find again must not be acknowledged. */
-  #identities(): string {
-    return `${identityOf(this.#file)} ${identityOf(logFile(this.#file))}`
   }
 
   #refuse(calls: readonly Call[]): Outcome[] {
