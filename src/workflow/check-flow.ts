@@ -3,13 +3,15 @@
  * that come back to their parent. Unlike `step-node.ts` it looks at how the parts stand to each other.
  */
 import { messageOf } from '../base/error.ts'
-import { everyNode, mayPivot } from './core/definition.ts'
-import type { Definition, Node, StepNode } from './core/definition.ts'
+import { everyNode, surelyPivots } from './core/definition.ts'
+import type { BranchNode, Definition, Node, StepNode } from './core/definition.ts'
 import { ChildCycle, DefinitionInvalid } from './error.ts'
 
 const nameForm = /^[A-Za-z][\w-]{0,63}$/
 const nodesMax = 1000
 const depthMax = 16
+/** With all below: a run of it may come to each of them. */
+const totalMax = 10_000
 
 /** A name that may stand in keys, streams and pictures. Throws `workflow.definition_invalid`. */
 export function checkName(name: unknown): string {
@@ -20,14 +22,18 @@ export function checkName(name: unknown): string {
   )
 }
 
-/** Throws `workflow.definition_invalid`, `workflow.child_cycle`. */
-export function checkFlow(saga: string, nodes: readonly Node[]): void {
+/**
+ * `behind`: what comes before them, where they are the case of a branch, is past the pivot. Throws `workflow.definition_invalid`,
+ * `workflow.child_cycle`.
+ */
+export function checkFlow(saga: string, nodes: readonly Node[], behind: boolean): void {
   const names = new Set<string>()
   const all = [...everyNode(nodes)]
   if (all.length > nodesMax)
     throw new DefinitionInvalid(saga, `has ${all.length} parts; ${nodesMax} at most, move some into a child`)
   // The step of a list bears the name of the list.
   const items = new Set(all.flatMap((node) => (node.kind === 'each' ? [node.step] : [])))
+  const children: Definition[] = []
   for (const node of all) {
     if (node.kind === 'parallel') {
       for (const member of node.members) checkAside(member)
@@ -41,9 +47,15 @@ export function checkFlow(saga: string, nodes: readonly Node[]): void {
     if (names.has(node.name))
       throw new DefinitionInvalid(node.name, 'is the name of two parts; what a run gives is kept by name')
     names.add(node.name)
-    if (node.kind === 'child') checkChild(saga, node.definition, [node.name])
+    if (node.kind === 'child') {
+      checkChild(saga, node.name, node.definition)
+      children.push(node.definition)
+    }
   }
-  checkOrder(nodes, false)
+  const total = all.length + sum(children.map((child) => familyOf(child).parts))
+  if (total > totalMax)
+    throw new DefinitionInvalid(saga, `has ${total} parts with those of its children; ${totalMax} at most`)
+  checkOrder(nodes, behind)
 }
 
 function checkAside({ name, declaration }: StepNode): void {
@@ -54,27 +66,58 @@ function checkAside({ name, declaration }: StepNode): void {
     )
 }
 
-function checkChild(saga: string, child: Definition, path: readonly string[]): void {
-  if (child.name === saga || path.length > depthMax) throw new ChildCycle(saga, path)
-  for (const node of everyNode(child.nodes))
-    if (node.kind === 'child') checkChild(saga, node.definition, [...path, node.name])
+/** What is below a saga: the way to each name of a saga, and how many parts there are in all. */
+interface Family {
+  readonly ways: ReadonlyMap<string, readonly string[]>
+  readonly depth: number
+  readonly parts: number
 }
 
-/** Whether steps stand on the right side of the pivot; true when all that follows is behind it. */
-function checkOrder(nodes: readonly Node[], past: boolean): boolean {
+const families = new WeakMap<Definition, Family>()
+
+/** Each definition is looked at once, however often it is a child. */
+function familyOf(definition: Definition): Family {
+  const known = families.get(definition)
+  if (known) return known
+  const ways = new Map<string, readonly string[]>([[definition.name, []]])
+  let depth = 1
+  let parts = 0
+  for (const node of everyNode(definition.nodes)) {
+    parts++
+    if (node.kind !== 'child') continue
+    const below = familyOf(node.definition)
+    depth = Math.max(depth, below.depth + 1)
+    parts += below.parts
+    for (const [name, way] of below.ways) if (!ways.has(name)) ways.set(name, [node.name, ...way])
+  }
+  const family = { ways, depth, parts }
+  families.set(definition, family)
+  return family
+}
+
+function checkChild(saga: string, step: string, child: Definition): void {
+  const { ways, depth } = familyOf(child)
+  const way = ways.get(saga)
+  if (way) throw new ChildCycle(saga, [step, ...way])
+  if (depth > depthMax)
+    throw new DefinitionInvalid(step, `has children ${depth} deep below each other; ${depthMax} at most, end the chain`)
+}
+
+/** Whether steps stand on the right side of the pivot. */
+function checkOrder(nodes: readonly Node[], past: boolean): void {
   let behind = past
   for (const node of nodes) {
     const steps =
       node.kind === 'parallel' ? node.members : node.kind === 'each' ? [node.step] : node.kind === 'step' ? [node] : []
     for (const step of steps) checkSide(step, behind)
-    if (node.kind === 'step' && node.declaration === 'pivot') behind = true
-    if (node.kind === 'child' && mayPivot(node.definition.nodes)) behind = true
-    if (node.kind === 'branch' && node.cases.size > 0) {
-      const ends = [...node.cases.values()].map((inner) => checkOrder(inner, behind))
-      if (ends.every(Boolean)) behind = true
-    }
+    if (node.kind === 'branch') checkCases(node, behind)
+    behind ||= surelyPivots([node])
   }
-  return behind
+}
+
+function checkCases({ name, cases }: BranchNode, behind: boolean): void {
+  if (cases.size === 0) throw new DefinitionInvalid(name, 'is a branch without a case; give it one')
+  for (const inner of cases.values()) checkOrder(inner, behind)
 }
 
 function checkSide({ name, declaration }: StepNode, behind: boolean): void {
@@ -85,4 +128,8 @@ function checkSide({ name, declaration }: StepNode, behind: boolean): void {
     )
   if (declaration === 'irreversible' && behind)
     throw new DefinitionInvalid(name, 'is irreversible behind the pivot, where nothing is undone; say retriable')
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
 }

@@ -11,7 +11,7 @@ export class DefinitionInvalid extends ColloquyError {
   }
 }
 
-/** A saga that is its own child, or children below each other without an end. */
+/** A saga that is a child of itself, at once or through others. */
 export class ChildCycle extends ColloquyError {
   override readonly code = 'workflow.child_cycle'
   readonly saga: string

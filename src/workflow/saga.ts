@@ -15,10 +15,11 @@
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import type { StandardSchema } from '../journal/schema.ts'
-import { mayPivot } from './core/definition.ts'
+import { mayPivot, surelyPivots } from './core/definition.ts'
 import type { Before, BranchNode, Definition, EachNode, LockNeed, Node, Rate, WaitNode } from './core/definition.ts'
 import type { StepContext } from './core/step-context.ts'
 import { checkFlow, checkName } from './check-flow.ts'
+import { DefinitionInvalid } from './error.ts'
 import { hashOf } from './hash.ts'
 import { schemaCheck } from './schema-check.ts'
 import { stepNode } from './step-node.ts'
@@ -93,8 +94,12 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
   readonly definition: Definition
   declare readonly types: { readonly input: Input; readonly out: Out; readonly past: Past; readonly result: Result }
 
-  constructor(definition: Definition) {
+  /** True in the case of a branch that stands behind the pivot. */
+  readonly #behind: boolean
+
+  constructor(definition: Definition, behind = false) {
     this.definition = definition
+    this.#behind = behind
   }
 
   get name(): string {
@@ -170,9 +175,13 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     cases: Cases,
   ): SagaBuilder<Input, Out & Partial<OutOfCases<Cases>>, PastOfCases<Past, Cases>> {
     const inner = new Map<string, readonly Node[]>()
+    const behind = this.#behind || surelyPivots(this.definition.nodes)
     for (const [key, build] of Object.entries<AnyCase<Input, Out, Past>>(cases)) {
-      const empty = new SagaBuilder<Input, Out, Past>({ ...this.definition, nodes: [] })
-      inner.set(key, build(empty).definition.nodes)
+      const empty = new SagaBuilder<Input, Out, Past>({ ...this.definition, nodes: [] }, behind)
+      const built = build(empty).definition
+      if (built.output)
+        throw new DefinitionInvalid(name, `has the case ${key}, which says gives; only a whole saga gives`)
+      inner.set(key, built.nodes)
     }
     const node: BranchNode = { kind: 'branch', name, choose: choose as (before: Before) => string, cases: inner }
     return this.#with(node)
@@ -184,6 +193,8 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     options: EachOptions<Known<Input, Out>, Item, Output, Past>,
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: readonly Output[] }, Past> {
     checkKeys('forEach', options, ['items', 'concurrency', 'itemsMax', 'step'])
+    if ('input' in options.step)
+      throw new InvalidArgument(`step of ${name}`, 'has the item as its input; leave out input')
     const node: EachNode = {
       kind: 'each',
       name: checkName(name),
@@ -197,13 +208,16 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
 
   /** What the saga gives when it is complete. Default: the outputs of its steps by name. */
   gives<Made>(output: (before: Known<Input, Out>) => Made): SagaBuilder<Input, Out, Past, Made> {
-    return new SagaBuilder({ ...this.definition, output: output as (before: Before) => unknown })
+    return new SagaBuilder({ ...this.definition, output: output as (before: Before) => unknown }, this.#behind)
   }
 
   #with(node: Node): SagaBuilder<Input, never, never, never> {
+    const { name, output } = this.definition
+    if (output)
+      throw new DefinitionInvalid(node.name, 'comes after gives, which says what is given at the end; say gives last')
     const nodes = [...this.definition.nodes, node]
-    checkFlow(this.definition.name, nodes)
-    return new SagaBuilder({ ...this.definition, nodes, hash: hashOf(nodes) })
+    checkFlow(name, nodes, this.#behind)
+    return new SagaBuilder({ ...this.definition, nodes, hash: hashOf(nodes) }, this.#behind)
   }
 }
 
@@ -280,6 +294,8 @@ function waitNode(
   const { timeoutMs, onTimeout = 'fail', by, schema, approval = false } = options
   if (onTimeout !== 'fail' && onTimeout !== 'continue')
     throw new InvalidArgument('onTimeout', 'must be fail or continue')
+  if (approval && onTimeout === 'continue')
+    throw new InvalidArgument('onTimeout', 'must be fail for an approval, which nobody gave by saying nothing')
   return {
     kind: 'wait',
     name,

@@ -106,6 +106,8 @@ function pacing(name: string, retry: RetryOptions = {}, timeoutMs = 30_000, atte
 function retryPolicy(name: string, given: RetryOptions, attempts: number): RetryPolicy {
   checkKeys(`retry of ${name}`, given, ['max', 'backoffMs', 'factor', 'backoffMaxMs', 'jitter', 'unless'])
   const { factor = 2, jitter = 0.5, unless } = given
+  if (unless !== undefined && typeof unless !== 'function')
+    throw new InvalidArgument(`unless of ${name}`, 'must be a function of an error')
   if (!(factor >= 1 && factor <= 100)) throw new InvalidArgument(`factor of ${name}`, 'must be from 1 to 100')
   if (!(jitter >= 0 && jitter <= 1)) throw new InvalidArgument(`jitter of ${name}`, 'must be from 0 to 1')
   return {

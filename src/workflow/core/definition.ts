@@ -155,6 +155,15 @@ export function mayPivot(nodes: readonly Node[]): boolean {
   return false
 }
 
+/** True when every run of it that comes to its end has come past such a step, whatever its branches chose. */
+export function surelyPivots(nodes: readonly Node[]): boolean {
+  return nodes.some((node) => {
+    if (node.kind === 'step') return node.declaration === 'pivot'
+    if (node.kind === 'child') return surelyPivots(node.definition.nodes)
+    return node.kind === 'branch' && node.cases.size > 0 && [...node.cases.values()].every(surelyPivots)
+  })
+}
+
 /** What a run is pinned to: names, kinds and declarations in their order; no code, no times. */
 export function structureOf(nodes: readonly Node[]): unknown {
   return nodes.map((node) => {

@@ -45,7 +45,7 @@ export interface Entry {
   untilMs: number | undefined
   /** Rises with each that is done. */
   order: number
-  /** From 1; one more each time that it is done anew after an undo. */
+  /** 0 until it began, then 1; one more each time that it begins anew. */
   epoch: number
   /** False when it failed before it had begun, or left nothing. */
   standing: boolean
@@ -66,6 +66,16 @@ export function isUndoable(entry: Entry): boolean {
   const { node, status, standing } = entry
   if (!standing || status === 'undone' || status === 'left' || status === 'skipped') return false
   return node.kind === 'child' || (node.kind === 'step' && node.undo !== undefined)
+}
+
+/** True when it waits for an operator, or for its child. */
+export function isResting({ status }: Entry): boolean {
+  return status === 'undoFailed' || status === 'held'
+}
+
+/** True when what failed can be tried once more with what it began with; else it begins anew. */
+export function isRepeatable({ node, standing }: Entry): boolean {
+  return standing && (node.kind === 'step' || node.kind === 'child')
 }
 
 /** True when it has an output. */

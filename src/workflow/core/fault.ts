@@ -5,8 +5,7 @@ import type { Fault } from './record.ts'
 const messageMaxLength = 2000
 
 export function faultOf(thrown: unknown): Fault {
-  const { name } = toError(thrown)
-  return { code: codeOf(thrown), name: nameOf(name), message: cut(messageOf(thrown), messageMaxLength) }
+  return { code: codeOf(thrown), name: nameOf(thrown), message: cut(messageOf(thrown), messageMaxLength) }
 }
 
 /** A fault of the machine's own. */
@@ -14,8 +13,14 @@ export function fault(code: string, name: string, message: string): Fault {
   return { code, name, message: cut(message, messageMaxLength) }
 }
 
-function nameOf(name: unknown): string {
-  return typeof name === 'string' && name !== '' ? cut(name, 100) : 'Error'
+/** The getters of an error may throw; what is told of it must not. */
+function nameOf(thrown: unknown): string {
+  try {
+    const { name }: { name: unknown } = toError(thrown)
+    return typeof name === 'string' && name !== '' ? cut(name, 100) : 'Error'
+  } catch {
+    return 'Error'
+  }
 }
 
 /** What is cut may lie inside a pair of surrogates, of which half is no text. */

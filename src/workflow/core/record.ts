@@ -26,6 +26,7 @@ export type Why = 'failed' | 'cancelled' | 'deadline' | 'parent'
  * | `failed` | no attempt is left; `clean` when there is nothing to undo |
  * | `stopped` | it was given up because the saga was: it may have had its effect or not |
  * | `held` | its child rests in needs-attention |
+ * | `pivoted` of those two | the child is past its pivot, and so is this saga |
  * | `chosen`, `spread` | the case of a branch, the items of a list |
  * | `verdict` | from here on nothing begins; with `undo` what stands is undone |
  * | `undoing` | the intent to undo these, at once |
@@ -41,6 +42,7 @@ export type RunRecord =
       readonly output?: unknown
       readonly signal?: string
       readonly locks?: readonly string[]
+      readonly pivoted?: true
     }
   | Attempted<'tried'>
   | {
@@ -50,7 +52,7 @@ export type RunRecord =
       readonly clean?: true
     }
   | { readonly is: 'stopped'; readonly step: string }
-  | { readonly is: 'held'; readonly step: string; readonly fault: Fault }
+  | { readonly is: 'held'; readonly step: string; readonly fault: Fault; readonly pivoted?: true }
   | { readonly is: 'chosen'; readonly step: string; readonly case: string }
   | { readonly is: 'spread'; readonly step: string; readonly items: readonly unknown[] }
   | { readonly is: 'verdict'; readonly why: Why; readonly fault: Fault; readonly undo: boolean }

@@ -16,6 +16,34 @@ export interface RetryPolicy {
   readonly unless: ((error: unknown) => boolean) | undefined
 }
 
+/** What failed, and what follows from that. */
+export interface Failure {
+  readonly thrown: unknown
+  /** No further attempt can mend it. */
+  readonly final: boolean
+}
+
+/** How long to wait before the attempt after this failure; undefined: there is none. Without a policy there never is. */
+export function waitAfterFailure(
+  policy: RetryPolicy | undefined,
+  { thrown, final }: Failure,
+  attempt: number,
+  chance: number,
+): number | undefined {
+  if (final || !policy || isFinal(policy.unless, thrown)) return undefined
+  return waitAfter(policy, attempt, chance)
+}
+
+function isFinal(unless: RetryPolicy['unless'], thrown: unknown): boolean {
+  if (!unless) return false
+  try {
+    return unless(thrown)
+  } catch {
+    // A judge that cannot judge is no reason to give up.
+    return false
+  }
+}
+
 /**
  * How long to wait after attempt number `attempt` (from 1) failed; undefined when it was the last. `chance` is in [0, 1). With a
  * jitter of 1 this is "full jitter" (Brooker, Exponential Backoff And Jitter, 2015).

@@ -6,7 +6,7 @@
 import { assert } from '../../base/error.ts'
 import { everyNode } from './definition.ts'
 import type { Definition, Node } from './definition.ts'
-import { isLive, isPassed, isUndoable } from './entry.ts'
+import { isFinished, isLive, isPassed, isRepeatable, isResting, isUndoable } from './entry.ts'
 import type { Entry, EntryNode } from './entry.ts'
 import type { Fault, Resolution, RunRecord } from './record.ts'
 
@@ -25,7 +25,8 @@ export interface Verdict {
 /** How far a list has come. */
 export interface Spread {
   readonly items: readonly unknown[]
-  begun: number
+  /** Items before it need not be looked at: they have begun, or failed before that. */
+  next: number
   passed: number
 }
 
@@ -88,7 +89,8 @@ export class RunState {
         return this.#begun(record)
       case 'done':
         if (record.locks) this.childLocks.set(record.step, record.locks)
-        return this.#done(record.step, record.output, record.signal)
+        this.#done(record.step, record.output, record.signal)
+        return this.#pivoted(record.pivoted)
       case 'tried':
       case 'undoTried': {
         const entry = this.#entry(record.step)
@@ -105,23 +107,22 @@ export class RunState {
       case 'held': {
         const entry = this.#entry(record.step)
         entry.fault = record.fault
-        return this.#set(entry, 'held')
+        this.#set(entry, 'held')
+        return this.#pivoted(record.pivoted)
       }
       case 'chosen':
         this.chosen.set(record.step, record.case)
         return
       case 'spread':
-        this.spreads.set(record.step, { items: record.items, begun: 0, passed: 0 })
+        this.spreads.set(record.step, { items: record.items, next: 0, passed: 0 })
         this.#out[record.step] = []
         return
       case 'undoing':
         this.phase = 'undoing'
-        for (const step of record.steps) this.#undoing(this.#entry(step))
+        for (const step of record.steps) this.#work(this.#entry(step), 'undoing')
         return
       case 'undone':
-        // A child that was undone has freed what it left.
-        this.childLocks.delete(record.step)
-        return this.#set(this.#entry(record.step), 'undone')
+        return this.#undone(this.#entry(record.step))
       case 'undoFailed': {
         const entry = this.#entry(record.step)
         entry.undoFault = record.fault
@@ -161,7 +162,7 @@ export class RunState {
         return
       case 'completed':
         this.phase = 'completed'
-        this.output = 'output' in record ? record.output : { ...this.#out }
+        this.output = this.definition.output ? record.output : { ...this.#out }
         this.outputFault = record.fault
         return
       case 'compensated':
@@ -196,7 +197,7 @@ export class RunState {
       retryAtMs: 0,
       untilMs: undefined,
       order: 0,
-      epoch: 1,
+      epoch: 0,
       standing: true,
     }
     this.entries.set(key, entry)
@@ -204,38 +205,40 @@ export class RunState {
   }
 
   #begun(record: Extract<RunRecord, { is: 'begun' }>): void {
-    const before = this.entries.get(record.step)
-    const entry = before ?? this.#made(record.step)
-    if (before) this.#afresh(entry)
-    if ('input' in record) entry.input = record.input
-    entry.untilMs = record.untilMs
-    const spread = this.spreads.get(entry.unit)
-    if (spread && !before) spread.begun++
-    this.#set(entry, 'begun')
-  }
-
-  /** It is done anew: whoever knows its old key or token must not take it for the same. */
-  #afresh(entry: Entry): void {
+    const entry = this.entries.get(record.step) ?? this.#made(record.step)
+    // Whoever knows the key or the token of what was undone must not take it for the same.
     entry.epoch++
-    entry.attempts = 0
-    entry.lost = 0
-    entry.retryAtMs = 0
     entry.order = 0
     entry.output = undefined
     entry.fault = undefined
     entry.undoFault = undefined
     entry.standing = true
+    // An input of undefined is not in the record once that was written and read.
+    if ('input' in record || ('derive' in entry.node && entry.node.derive)) entry.input = record.input
+    entry.untilMs = record.untilMs
+    const spread = this.spreads.get(entry.unit)
+    if (spread) spread.next = Math.max(spread.next, itemOf(record.step) + 1)
+    this.#work(entry, 'begun')
   }
 
   #done(key: string, output: unknown, signal: string | undefined): void {
     const entry = this.#entry(key)
     entry.output = output
     entry.order = ++this.#order
+    entry.fault = undefined
     if (signal !== undefined) this.#useUp(entry, signal)
     this.#set(entry, 'done')
     this.#passed(entry)
-    const { node } = entry
-    if (node.kind === 'step' && node.declaration === 'pivot') this.pivoted = true
+    this.#pivoted(entry.node.kind === 'step' && entry.node.declaration === 'pivot')
+  }
+
+  /** Also a saga that was given up while its pivot was in flight only goes forward from here on: nothing is undone yet. */
+  #pivoted(pivoted = false): void {
+    if (!pivoted) return
+    this.pivoted = true
+    if (this.phase !== 'failing') return
+    this.phase = 'running'
+    this.verdict = undefined
   }
 
   /** Its output is there for those after it. */
@@ -261,13 +264,15 @@ export class RunState {
   #failed(record: Extract<RunRecord, { is: 'failed' }>): void {
     const known = this.entries.get(record.step)
     const entry = known ?? this.#made(record.step)
-    if (!known || record.clean) entry.standing = false
+    if (known?.status !== 'begun' || record.clean) entry.standing = false
     entry.fault = record.fault
+    entry.order = 0
     this.#set(entry, 'failed')
   }
 
   #judged({ why, fault, undo }: Extract<RunRecord, { is: 'verdict' }>): void {
-    this.verdict = { why, fault, undo }
+    // What was first the matter is told, also when only a later word has it undone.
+    this.verdict = { why, fault, ...this.verdict, undo }
     this.phase = 'failing'
     for (const entry of this.entries.values()) {
       // What only waits has no effect that could come late.
@@ -280,17 +285,17 @@ export class RunState {
   /** A verdict without undo: each of them waits for an operator. */
   #leaveAll(fault: Fault): void {
     for (const entry of this.entries.values()) {
-      if (!isUndoable(entry) || entry.status === 'undoFailed') continue
+      if (!isUndoable(entry) || entry.status === 'undoFailed' || entry.status === 'held') continue
       entry.undoFault = fault
       this.#set(entry, 'undoFailed')
     }
   }
 
-  #undoing(entry: Entry): void {
-    entry.attempts = 0
-    entry.lost = 0
-    entry.retryAtMs = 0
-    this.#set(entry, 'undoing')
+  #undone(entry: Entry): void {
+    // A child that was undone has freed what it left.
+    this.childLocks.delete(entry.key)
+    entry.undoFault = undefined
+    this.#set(entry, 'undone')
   }
 
   #signalled(name: string, id: string, data: unknown): void {
@@ -306,29 +311,28 @@ export class RunState {
 
   #resolved(key: string, how: Resolution, output: unknown): void {
     const entry = this.#entry(key)
-    const forward = entry.status === 'failed' || entry.status === 'held'
     this.phase = this.verdict ? 'undoing' : 'running'
     if (how === 'forward') return this.#forward()
-    if (how === 'retry' && (entry.node.kind === 'branch' || entry.node.kind === 'each')) return this.#forget(entry)
-    if (how === 'retry') return forward ? this.#again(entry) : this.#undoing(entry)
-    if (!forward) return this.#set(entry, how === 'done' ? 'undone' : 'left')
+    if (!this.verdict) return this.#resolvedForward(entry, how, output)
+    if (how === 'retry') return this.#work(entry, 'undoing')
+    if (how === 'done') return this.#undone(entry)
+    this.#set(entry, 'left')
+  }
+
+  #resolvedForward(entry: Entry, how: Exclude<Resolution, 'forward'>, output: unknown): void {
+    if (how === 'done') return this.#done(entry.key, output, undefined)
+    if (how === 'retry') return isRepeatable(entry) ? this.#work(entry, 'begun') : this.#anew(entry)
     entry.output = output
-    if (how === 'done') return this.#done(key, output, undefined)
     this.#set(entry, 'skipped')
     this.#passed(entry)
   }
 
-  /** It is decided anew. */
-  #forget({ key }: Entry): void {
-    this.entries.delete(key)
-    this.spreads.delete(key)
-  }
-
-  #again(entry: Entry): void {
-    entry.attempts = 0
-    entry.lost = 0
-    entry.retryAtMs = 0
-    this.#set(entry, 'begun')
+  /** It is decided or derived anew, with a time of its own, as if it had never been asked for. */
+  #anew(entry: Entry): void {
+    if (entry.node.kind === 'branch' || entry.node.kind === 'each') this.entries.delete(entry.key)
+    else this.#set(entry, 'undone')
+    const spread = this.spreads.get(entry.unit)
+    if (spread) spread.next = Math.min(spread.next, itemOf(entry.key))
   }
 
   /** The saga goes on instead of back: what stands counts, what was undone is done anew. */
@@ -337,12 +341,26 @@ export class RunState {
     this.verdict = undefined
     for (const entry of this.entries.values()) {
       if (isPassed(entry)) continue
-      const stands = entry.order > 0 && entry.status !== 'undone'
-      if (stands) entry.undoFault = undefined
-      this.#set(entry, stands ? 'done' : 'undone')
+      // How far a child was undone, or has come, only the child knows.
+      if (entry.node.kind === 'child' && (isResting(entry) || entry.status === 'left')) this.#work(entry, 'begun')
+      else if (!isFinished(entry) || entry.status === 'undone') this.#anew(entry)
+      else {
+        entry.undoFault = undefined
+        this.#set(entry, 'done')
+      }
     }
-    for (const [name, spread] of this.spreads)
+    for (const [name, spread] of this.spreads) {
+      spread.next = 0
       spread.passed = [...this.entries.values()].filter((entry) => entry.unit === name && isPassed(entry)).length
+    }
+  }
+
+  /** From its first attempt on. */
+  #work(entry: Entry, status: 'begun' | 'undoing'): void {
+    entry.attempts = 0
+    entry.lost = 0
+    entry.retryAtMs = 0
+    this.#set(entry, status)
   }
 
   #set(entry: Entry, status: Entry['status']): void {

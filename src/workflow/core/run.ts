@@ -8,14 +8,18 @@
  * done: then the run rests. 3. After a verdict nothing begins; what is in flight settles. 4. What stands is undone, stage after stage
  * (`undo.ts`); an undo that fails for good stops no other. 5. With nothing left to do it is compensated, or rests for an operator.
  */
-import { LimitExceeded, messageOf } from '../../base/error.ts'
-import type { BranchNode, Definition, EachNode, Node, WaitNode } from './definition.ts'
-import { isPassed, isUndoable } from './entry.ts'
+import { LimitExceeded } from '../../base/error.ts'
+import { surelyPivots } from './definition.ts'
+import type { Before, BranchNode, ChildNode, Definition, EachNode, Node, WaitNode } from './definition.ts'
+import { chosenCase, isApproved, itemsOf, sleepMs, underivable } from './derive.ts'
+import { isPassed, isResting, isUndoable } from './entry.ts'
 import type { Entry, EntryNode } from './entry.ts'
 import { fault as newFault, faultOf } from './fault.ts'
 import type { Fault, Resolution, RunRecord, Why } from './record.ts'
-import { waitAfter } from './retry.ts'
+import { waitAfterFailure } from './retry.ts'
+import type { Failure } from './retry.ts'
 import { RunState } from './run-state.ts'
+import type { Spread } from './run-state.ts'
 import { nextUndo } from './undo.ts'
 
 /** Why an operator's word, or a signal, was not taken. Nothing was changed. */
@@ -28,13 +32,6 @@ export type Refusal =
   | 'not_backward'
   | 'unknown_signal'
   | 'signals_full'
-
-/** What failed, and what follows from that. */
-export interface Failure {
-  readonly thrown: unknown
-  /** No further attempt can mend it. */
-  readonly final: boolean
-}
 
 export interface Chance {
   readonly nowMs: number
@@ -49,6 +46,8 @@ export interface ChildEnd {
   readonly fault?: Fault
   /** Those that it holds and leaves to its parent. */
   readonly locks?: readonly string[]
+  /** It is past its pivot. Default: what its definition says of every run that completes. */
+  readonly pivoted?: boolean
 }
 
 /** Signals of one name that wait for a step to take them. */
@@ -56,8 +55,10 @@ const signalsMax = 100
 
 export class SagaRun {
   readonly state: RunState
-  /** What could not be kept, by the step that it was for: such a step fails instead of being begun. `''`: the output. */
+  /** What could not be kept, by the step that it was for: such a step fails, once, instead of being begun. `''`: the output. */
   readonly refused = new Map<string, Fault>()
+  /** True while it must not begin: it waits for its turn, or for locks. What is said to it is kept. */
+  waiting = false
   #records: RunRecord[] = []
   /** The first node that the saga is not past; those before it need not be looked at again. */
   #from = 0
@@ -76,6 +77,27 @@ export class SagaRun {
     const records = this.#records
     this.#records = []
     return records
+  }
+
+  /** True when something has been decided since. */
+  get pending(): boolean {
+    return this.#records.length > 0
+  }
+
+  /** It holds these locks from here on. */
+  locked(names: readonly string[]): void {
+    this.#record({ is: 'locked', names })
+  }
+
+  freed(names: readonly string[]): void {
+    this.#record({ is: 'freed', names })
+  }
+
+  /** It cannot even begin. */
+  stillborn(thrown: unknown, nowMs: number): void {
+    if (this.state.verdict || this.state.ended) return
+    this.#judge('failed', faultOf(thrown), true)
+    this.#settle(nowMs)
   }
 
   /** Begins what can begin: after it was made, and after a replay. */
@@ -100,12 +122,12 @@ export class SagaRun {
     this.#settle(at.nowMs)
   }
 
-  #tryAgain(entry: Entry, { thrown, final }: Failure, { nowMs, chance }: Chance): void {
+  #tryAgain(entry: Entry, failure: Failure, { nowMs, chance }: Chance): void {
     const { key: step, node } = entry
-    const fault = faultOf(thrown)
+    const fault = faultOf(failure.thrown)
     const attempt = entry.attempts + 1
     const retry = node.kind === 'step' ? node.pacing.retry : undefined
-    const wait = final || !retry || isFinal(retry.unless, thrown) ? undefined : waitAfter(retry, attempt, chance)
+    const wait = waitAfterFailure(retry, failure, attempt, chance)
     if (wait === undefined) this.#fail(step, fault)
     else this.#record({ is: 'tried', step, attempt, fault, atMs: nowMs + wait })
   }
@@ -116,13 +138,13 @@ export class SagaRun {
     this.#settle(nowMs)
   }
 
-  undoErrored(key: string, { thrown, final }: Failure, { nowMs, chance }: Chance): void {
+  undoErrored(key: string, failure: Failure, { nowMs, chance }: Chance): void {
     const entry = this.#live(key, 'undoing')
     if (!entry) return
-    const fault = faultOf(thrown)
+    const fault = faultOf(failure.thrown)
     const attempt = entry.attempts + 1
     const retry = entry.node.kind === 'step' ? entry.node.undoPacing.retry : undefined
-    const wait = final || !retry || isFinal(retry.unless, thrown) ? undefined : waitAfter(retry, attempt, chance)
+    const wait = waitAfterFailure(retry, failure, attempt, chance)
     if (wait === undefined) this.#record({ is: 'undoFailed', step: key, fault })
     else this.#record({ is: 'undoTried', step: key, attempt, fault, atMs: nowMs + wait })
     this.#settle(nowMs)
@@ -137,13 +159,14 @@ export class SagaRun {
     const forward = entry.status === 'begun' || entry.status === 'held'
     const backward = entry.status === 'undoing' || entry.status === 'undoFailed'
     if (!forward && !backward) return
+    const pivoted = forward && isPast(end, entry.node) && { pivoted: true as const }
     if (end.status === 'needs-attention') {
-      if (entry.status === 'begun') this.#record({ is: 'held', step: key, fault })
+      if (entry.status === 'begun') this.#record({ is: 'held', step: key, fault, ...pivoted })
       if (entry.status === 'undoing') this.#record({ is: 'undoFailed', step: key, fault })
     } else if (end.status === 'completed') {
       // A child that cannot be undone, or that an operator turned around, stays done.
       if (backward) this.#record({ is: 'undoFailed', step: key, fault })
-      else this.#record(childDone(key, end))
+      else this.#record({ ...childDone(key, end), ...pivoted })
     } else if (backward) this.#record({ is: 'undone', step: key })
     else this.#fail(key, fault, true)
     this.#settle(nowMs)
@@ -234,7 +257,7 @@ export class SagaRun {
     const entry = state.entries.get(key)
     if (!entry) return 'unknown_step'
     if (!isUnresolved(entry, state)) return 'not_unresolved'
-    if (how === 'forward' && entry.status !== 'undoFailed') return 'not_backward'
+    if (how === 'forward' && !state.verdict) return 'not_backward'
     this.#record({ is: 'resolved', step: key, how, ...detail })
     if (how === 'forward') this.#from = 0
     this.#settle(nowMs)
@@ -249,6 +272,16 @@ export class SagaRun {
   #record(record: RunRecord): void {
     this.#records.push(record)
     this.state.apply(record)
+  }
+
+  get #before(): Before {
+    return { input: this.state.input, out: this.state.out }
+  }
+
+  #refusedOnce(key: string): Fault | undefined {
+    const refused = this.refused.get(key)
+    this.refused.delete(key)
+    return refused
   }
 
   /** A step failed for good. Past the pivot that is no reason to go back. */
@@ -271,6 +304,7 @@ export class SagaRun {
 
   #forward(nowMs: number): void {
     const { state } = this
+    if (this.waiting) return
     const { nodes } = state.definition
     while (this.#from < nodes.length) {
       if (!this.#pass(nodes[this.#from] as Node, nowMs)) break
@@ -284,11 +318,11 @@ export class SagaRun {
   #complete(): void {
     const { state } = this
     const { output } = state.definition
-    const refused = this.refused.get('')
+    const refused = this.#refusedOnce('')
     if (refused) return this.#record({ is: 'completed', fault: refused })
     if (!output) return this.#record({ is: 'completed' })
     try {
-      this.#record({ is: 'completed', output: output({ input: state.input, out: state.out }) })
+      this.#record({ is: 'completed', output: output(this.#before) })
     } catch (thrown) {
       // What is done counts more than a summary of it that cannot be made.
       this.#record({ is: 'completed', fault: faultOf(thrown) })
@@ -345,15 +379,12 @@ export class SagaRun {
 
   #beginEntry(node: EntryNode, key: string, nowMs: number, item: unknown): void {
     const { state } = this
-    const before = { input: state.input, out: state.out }
-    const refused = this.refused.get(key)
+    const before = this.#before
+    const refused = this.#refusedOnce(key)
     if (refused) return this.#fail(key, refused)
     try {
-      if (node.kind === 'sleep') {
-        const forMs = typeof node.forMs === 'number' ? node.forMs : node.forMs(before)
-        if (!(Number.isFinite(forMs) && forMs >= 0)) throw new RangeError(`${key} asks to sleep for ${forMs} ms`)
-        this.#record({ is: 'begun', step: key, untilMs: nowMs + forMs })
-      } else if (node.kind === 'wait') {
+      if (node.kind === 'sleep') this.#record({ is: 'begun', step: key, untilMs: nowMs + sleepMs(node, before) })
+      else if (node.kind === 'wait') {
         const { timeoutMs } = node
         this.#record({ is: 'begun', step: key, ...(timeoutMs !== undefined && { untilMs: nowMs + timeoutMs }) })
         this.#received(state.entries.get(key) as Entry, node)
@@ -361,8 +392,7 @@ export class SagaRun {
       else if ('derive' in node && node.derive) this.#record({ is: 'begun', step: key, input: node.derive(before) })
       else this.#record({ is: 'begun', step: key })
     } catch (thrown) {
-      const message = `the input of ${key} could not be derived: ${messageOf(thrown)}`
-      this.#fail(key, newFault('workflow.derivation_failed', 'DerivationFailed', message))
+      this.#fail(key, underivable(`the input of ${key} could not be derived`, thrown))
     }
   }
 
@@ -384,11 +414,9 @@ export class SagaRun {
     let chosen = state.chosen.get(node.name)
     if (chosen === undefined) {
       try {
-        chosen = node.choose({ input: state.input, out: state.out })
-        if (!node.cases.has(chosen))
-          throw new RangeError(`it chose ${JSON.stringify(chosen)}; its cases are ${[...node.cases.keys()].join(', ')}`)
+        chosen = chosenCase(node, this.#before)
       } catch (thrown) {
-        this.#fail(node.name, noWay(node.name, thrown))
+        this.#fail(node.name, underivable(`${node.name} could not be decided`, thrown))
         return false
       }
       this.#record({ is: 'chosen', step: node.name, case: chosen })
@@ -403,45 +431,34 @@ export class SagaRun {
     const spread = state.spreads.get(node.name)
     if (!spread) return false
     const { items } = spread
-    if (spread.passed < items.length) this.#beginItems(node, items, nowMs)
+    if (spread.passed < items.length) this.#beginItems(node, spread, nowMs)
     return state.phase === 'running' && spread.passed === items.length
   }
 
-  #beginItems(node: EachNode, items: readonly unknown[], nowMs: number): void {
+  #beginItems(node: EachNode, { items, next: from }: Spread, nowMs: number): void {
     const { state } = this
-    const spread = state.spreads.get(node.name)
     let running = 0
     for (const entry of state.live.values()) if (entry.unit === node.name) running++
-    // Only after a turn are there items that had begun and were undone.
-    const from = spread && spread.begun > 0 && this.#turned ? 0 : (spread?.begun ?? 0)
     for (let at = from; at < items.length && running < node.concurrency; at++) {
       if (state.phase !== 'running') return
       const key = `${node.name}[${at}]`
-      if (this.#passEntry(node.step, key, nowMs, items[at])) continue
+      if (state.live.has(key)) continue
+      this.#passEntry(node.step, key, nowMs, items[at])
       if (state.live.has(key)) running++
     }
   }
 
-  /** True when something that had been undone may be done anew. */
-  get #turned(): boolean {
-    for (const { status } of this.state.entries.values()) if (status === 'undone') return true
-    return false
-  }
-
   #spread(node: EachNode): boolean {
-    const { state } = this
-    const refused = this.refused.get(node.name)
+    const refused = this.#refusedOnce(node.name)
     if (refused) {
       this.#fail(node.name, refused)
       return false
     }
     try {
-      const items = Array.from(node.items({ input: state.input, out: state.out }), (item) => item ?? null)
-      if (items.length > node.itemsMax) throw new LimitExceeded(`itemsMax of ${node.name}`, node.itemsMax, items.length)
-      this.#record({ is: 'spread', step: node.name, items })
+      this.#record({ is: 'spread', step: node.name, items: itemsOf(node, this.#before) })
       return true
     } catch (thrown) {
-      this.#fail(node.name, noWay(node.name, thrown))
+      this.#fail(node.name, underivable(`${node.name} could not be decided`, thrown))
       return false
     }
   }
@@ -451,30 +468,8 @@ function childDone(step: string, { output, locks = [] }: ChildEnd): RunRecord {
   return { is: 'done', step, ...(output !== undefined && { output }), ...(locks.length > 0 && { locks }) }
 }
 
-function isFinal(unless: ((error: unknown) => boolean) | undefined, thrown: unknown): boolean {
-  if (!unless) return false
-  try {
-    return unless(thrown)
-  } catch {
-    // A judge that cannot judge is no reason to give up.
-    return false
-  }
-}
-
-function noWay(name: string, thrown: unknown): Fault {
-  return newFault(
-    'workflow.derivation_failed',
-    'DerivationFailed',
-    `${name} could not be decided: ${messageOf(thrown)}`,
-  )
-}
-
-function isApproved(data: unknown): boolean {
-  return typeof data === 'object' && data !== null && 'approved' in data && data.approved === true
-}
-
-function isResting({ status }: Entry): boolean {
-  return status === 'undoFailed' || status === 'held'
+function isPast({ status, pivoted }: ChildEnd, { definition }: ChildNode): boolean {
+  return pivoted ?? (status === 'completed' && surelyPivots(definition.nodes))
 }
 
 /** True for a step that the run rests for. */
