@@ -247,11 +247,11 @@ export interface ChoreographyOptions {
   readonly gatherMs?: number
   /** Told of each event that was parked, one after another, at least once: again after a failure, and after a restart. */
   readonly onTrouble?: (trouble: Trouble) => Promise<void> | void
-  /** Asked once for each event that fits a rule, before it is taken in: false, and no rule acts on it. */
+  /** Asked for each event that fits a rule, before it is taken in: false, and no rule acts on it. What it throws stops the choreography. */
   readonly admits?: (recorded: Recorded) => Promise<boolean> | boolean
   /**
    * What must not have happened for an action on this event to be recorded (`unless` of the journal). Where it has, the action leaves
-   * nothing: neither record nor emission; somebody else has taken over.
+   * nothing: neither record nor emission; somebody else has taken over. What it throws stops the choreography.
    */
   readonly fence?: (event: CloudEvent) => AppendCondition | undefined
 }

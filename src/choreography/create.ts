@@ -299,7 +299,10 @@ class Running implements Choreography {
     await this.#tasks.close()
     await this.#telling.close()
     // What was looked at for nothing need not be looked at again.
-    if (isWell && !this.#error) await this.#intake.keepPlace()
+    if (isWell && !this.#error)
+      await this.#intake.keepPlace().catch((error: unknown) => {
+        this.#parts.logger.debug({ err: error }, 'the place in the journal could not be kept; it is looked at again')
+      })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

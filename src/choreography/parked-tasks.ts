@@ -66,21 +66,26 @@ export class ParkedTasks {
   async replay(selection: ParkedSelection): Promise<number> {
     const rows: ParkedRow[] = []
     for await (const row of this.#selected(selection)) rows.push(row)
-    // The last first: each goes before what waits of its key.
-    let replayed = 0
-    for (const row of rows.toReversed())
-      if (await this.#intake.alone(() => (row.refs.opening ? this.#reopen(row) : this.#revive(row)))) replayed++
-    this.#tasks.pump()
-    return replayed
+    return this.#intake.alone(async () => {
+      const revived: ParkedRow[] = []
+      let reopened = 0
+      for (const row of rows)
+        if (row.refs.opening) reopened += (await this.#reopen(row)) ? 1 : 0
+        else if (await own(this.#parts, reviveTask, { id: row.id })) revived.push(row)
+      this.#add(revived)
+      return revived.length + reopened
+    })
   }
 
-  async #revive(row: ParkedRow): Promise<boolean> {
-    if (!(await own(this.#parts, reviveTask, { id: row.id }))) return false
-    const revived = { ...row, attempts: 0, replays: row.replays + 1, dueMs: null }
-    // Of a rule that is missing it waits in the store.
-    if (this.#intake.definitionOf(row.rule)) this.#tasks.addFirst(revived)
-    this.#tasks.countParked(-1)
-    return true
+  /** In the order in which they were parked. Of a rule that is missing they wait in the store. */
+  #add(rows: readonly ParkedRow[]): void {
+    const given = rows.filter(({ rule }) => this.#intake.definitionOf(rule) !== undefined)
+    const keyed = given.filter(({ key }) => key !== null)
+    // Each goes before what waits of its key: the last of them first.
+    for (const row of [...keyed.toReversed(), ...given.filter(({ key }) => key === null)])
+      this.#tasks.addFirst({ ...row, attempts: 0, replays: row.replays + 1, dueMs: null })
+    this.#tasks.countParked(-rows.length)
+    this.#tasks.pump()
   }
 
   async #reopen({ id, rule, digest, key, refs }: ParkedRow): Promise<boolean> {

@@ -287,7 +287,7 @@ function subjectOf({ subject }: CloudEvent): { readonly subject?: string } {
   return subject === undefined ? {} : { subject }
 }
 
-function whyOf(error: Error, timedOut: boolean): ParkReason {
+export function whyOf(error: Error, timedOut: boolean): ParkReason {
   const code = codeOf(error)
   // A code of the user's own errors is told, where it has one.
   const own = (error as { code?: unknown }).code

@@ -3,13 +3,15 @@
  * intake, which reads the journal, it gets its events; unlike the tasks, it runs nothing. It is called by one at a time.
  */
 import type { CloudEvent } from '../base/envelope.ts'
+import { toError } from '../base/error.ts'
 import type { Position, Recorded } from '../journal/journal.ts'
 import { countUpTo, isPast } from '../journal/position-order.ts'
+import type { Definition } from './definition.ts'
 import type { Arrived, Line, Member } from './line.ts'
 import type { OpenWait } from './open-waits.ts'
 import { digestOf, own, refOf } from './parts.ts'
 import type { Parts } from './parts.ts'
-import { doneKey } from './performer.ts'
+import { doneKey, whyOf } from './performer.ts'
 import type { OpenRow, Refs, TaskRow } from './rows.ts'
 import { takeIn } from './task-procedures.ts'
 import type { Entry, NewTask } from './task-procedures.ts'
@@ -61,7 +63,7 @@ export class Taking {
     const gathered: Gathered = { entries: [], opened: [], ended: [] }
     let count = 0
     let tasks = 0
-    while (count < events.length && (count === 0 || this.#tasks.size + tasks < this.#parts.heldMax)) {
+    while (count < events.length && (count === 0 || tasks < this.#tasks.left)) {
       const recorded = events[count] as Recorded
       const rules = line.match(recorded.event).filter(({ rule }) => count >= (skips?.get(rule) ?? 0))
       if (rules.length > 0) tasks += await this.#arrive({ recorded, rules }, gathered)
@@ -101,12 +103,10 @@ export class Taking {
         this.#wait(recorded, digest, member, gathered, tasks, events)
         continue
       }
-      const { name, keyOf } = definition
-      const key = keyOf(event) ?? null
-      if (await this.#isNew(name, digest)) {
-        tasks.push({ rule: name, digest, key, refs: { events: [refOf(recorded)], cause: 0 } })
-        events.push([recorded])
-      }
+      const { name } = definition
+      if (!(await this.#isNew(name, digest))) continue
+      tasks.push({ rule: name, digest, ...keyed(definition, event), refs: { events: [refOf(recorded)], cause: 0 } })
+      events.push([recorded])
     }
     if (tasks.length > 0) gathered.entries.push({ entry: { ...aboutOf(event), tasks }, events })
     return tasks.length
@@ -126,8 +126,9 @@ export class Taking {
     events: (readonly Recorded[])[],
   ): void {
     const { definition, waits } = rule
-    const key = definition.keyOf(recorded.event)
-    if (!waits || key === undefined || this.#isSeen(`${definition.name}/${digest}`)) return
+    const { key, park } = keyed(definition, recorded.event)
+    if (park) this.#parts.logger.warn({ rule: definition.name, ...park }, 'an event has no value to wait by')
+    if (!waits || key === null || this.#isSeen(`${definition.name}/${digest}`)) return
     const atMs = this.#timeOf(recorded.event)
     const dueMs = atMs + definition.withinMs
     const refs: Refs = { events: [refOf(recorded)], cause: 0 }
@@ -257,6 +258,15 @@ export class Taking {
 
 function openRowOf({ rule, id: digest, key, fits, atMs, dueMs, place, refs }: OpenWait): OpenRow {
   return { rule, digest, key, fits, atMs, dueMs, place, refs }
+}
+
+/** A key that cannot be told is that event's trouble, not that of the others. */
+function keyed({ keyOf }: Definition, event: CloudEvent): Pick<NewTask, 'key' | 'park'> {
+  try {
+    return { key: keyOf(event) ?? null }
+  } catch (thrown) {
+    return { key: null, park: whyOf(toError(thrown), false) }
+  }
 }
 
 function aboutOf(event: CloudEvent): Omit<Entry, 'tasks'> {

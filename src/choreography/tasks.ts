@@ -248,11 +248,15 @@ export class Tasks {
     this.pump()
   }
 
+  /** How many more can be taken in, so that each could be parked. */
+  get left(): number {
+    const { heldMax, parkedMax } = this.#parts
+    return Math.min(heldMax, parkedMax - this.parked) - this.size
+  }
+
   /** Resolves when there is room for more. */
   async room(): Promise<void> {
-    const { heldMax, parkedMax, stop } = this.#parts
-    while ((this.size >= heldMax || this.parked + this.size >= parkedMax) && !stop.aborted)
-      await (this.#freed ??= deferred()).promise
+    while (this.left <= 0 && !this.#parts.stop.aborted) await (this.#freed ??= deferred()).promise
   }
 
   #free(): void {

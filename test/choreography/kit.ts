@@ -77,6 +77,12 @@ export async function temporaryFolder(): Promise<string> {
   return folder
 }
 
+/** Lets what is ready run: reading the journal gives way to the event loop now and then. */
+export async function turns(clock: ManualClock, ms = 0): Promise<void> {
+  await clock.advance(ms)
+  for (let turn = 0; turn < 20; turn++) await clock.advance(0)
+}
+
 export function parkedOf(choreography: Choreography): Promise<Parked[]> {
   return gather(choreography.parked())
 }
