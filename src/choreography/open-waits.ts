@@ -61,7 +61,8 @@ export class Deadlines {
       this.#heap.remove(first)
     }
     for (const deadline of over) this.#heap.add(deadline)
-    return over
+    // In the order of their times, then of their coming: as they would have been told if nothing had been late.
+    return over.sort(({ wait: one }, { wait: other }) => one.dueMs - other.dueMs || one.place - other.place)
   }
 
   /** Looks again at what is over, even if nothing has changed. */
