@@ -52,11 +52,12 @@ export const takeIn: Procedure<TakeArgs, readonly (readonly TakenIn[])[] | Taken
     const { owner, entries, opened, ended, position, rules } = args
     if (!isOwner(tx, owner)) return taken
     const results = entries.length === 0 ? [] : takeEntries(tx, args)
+    // In this order: what was opened may have ended in the same stretch.
+    if (opened.length > 0) open(tx, owner, opened)
     if (ended.length > 0) {
       const end = tx.sql('DELETE FROM choreography_open WHERE choreography = ? AND rule = ? AND digest = ?')
       for (const { rule, digest } of ended) end.run(owner.id, rule, digest)
     }
-    if (opened.length > 0) open(tx, owner, opened)
     if (rules === null) moveMain(tx, owner, position)
     else {
       const move = tx.sql('UPDATE choreography_rule SET position = ? WHERE choreography = ? AND rule = ?')

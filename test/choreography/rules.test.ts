@@ -45,9 +45,9 @@ describe('rules while events come', () => {
     expect(stateOf(choreography)).toEqual({ slow: 'acting', late: 'catching-up', here: 'acting' })
     await say('n', 4)
     const idle = choreography.idle()
-    let isIdle = false
-    void idle.then(() => (isIdle = true))
-    while (!isIdle) {
+    const pumping = new AbortController()
+    void idle.then(() => pumping.abort())
+    while (!pumping.signal.aborted) {
       ends.shift()?.()
       await choreography.status()
     }
