@@ -26,7 +26,6 @@ import { nextUndo } from './undo.ts'
 export type Refusal =
   | 'ended'
   | 'past_pivot'
-  | 'resting'
   | 'unknown_step'
   | 'not_unresolved'
   | 'not_backward'

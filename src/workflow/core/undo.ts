@@ -11,7 +11,7 @@ export function nextUndo(entries: Iterable<Entry>): string[] {
   const units = new Map<string, { order: number; keys: string[] }>()
   const unfinished: string[] = []
   for (const entry of entries) {
-    if (!isUndoable(entry) || entry.status === 'undoFailed' || entry.status === 'held') continue
+    if (!isUndoable(entry) || entry.status === 'undoFailed') continue
     if (!isFinished(entry)) {
       unfinished.push(entry.key)
       continue

@@ -1,0 +1,577 @@
+/**
+ * createWorkflow(): the shell that runs sagas over a journal. It owns the runs that it works on (`run-driver.ts`), finds again what an earlier
+ * life or a lost worker left (`lease.ts`), and hands out runs to whoever asks. Unlike the node it chooses no driver; it works alone
+ * with a journal that is handed in.
+ *
+ * Life: 1. it checks the journal, says that it is alive, and takes up what is open. 2. It serves until `close`. 3. `close` takes nothing more,
+ * lets attempts end, and drops the rest: what is in the journal goes on in the next life.
+ */
+import { deadline, unlessAborted } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { deferred } from '../base/deferred.ts'
+import { randomFrom, systemEntropy } from '../base/entropy.ts'
+import type { Entropy } from '../base/entropy.ts'
+import { makeEvent } from '../base/envelope.ts'
+import type { CloudEvent } from '../base/envelope.ts'
+import { Closed, codeOf, InvalidArgument, toError } from '../base/error.ts'
+import { idSource } from '../base/id.ts'
+import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
+import { guardedLogger, silentLogger } from '../base/logger.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Random } from '../base/random.ts'
+import { systemClock } from '../base/system-clock.ts'
+import { noTelemetry } from '../base/telemetry.ts'
+import type { Telemetry } from '../base/telemetry.ts'
+import type { Journal, Position } from '../journal/journal.ts'
+import { start as journalStart } from '../journal/journal.ts'
+import type { ChildOrder, ChildWorld } from './activities.ts'
+import { AppendQueue } from './append-queue.ts'
+import type { Definition } from './core/definition.ts'
+import { faultOf } from './core/fault.ts'
+import type { Fault, Resolution } from './core/record.ts'
+import type { ChildEnd } from './core/run.ts'
+import { BacklogFull, InputInvalid, JournalUnsuitable, RunUnknown } from './error.ts'
+import { runStream } from './event.ts'
+import type { MigratedData, Parent, StartedData, TakenData } from './event.ts'
+import { readHistory } from './history.ts'
+import type { History } from './history.ts'
+import { hubOf } from './hub.ts'
+import type { Hub } from './hub.ts'
+import { Lease } from './lease.ts'
+import { checkMigration } from './migration.ts'
+import { openRunsOf } from './open-runs.ts'
+import { Registry } from './registry.ts'
+import { RunDriver } from './run-driver.ts'
+import type { DriverWorld } from './run-driver.ts'
+import { RunHandle, sameRun } from './run-handle.ts'
+import type { HandleWorld } from './run-handle.ts'
+import { runList } from './run-list.ts'
+import type { AnySaga, SagaBuilder } from './saga.ts'
+import { startSchedule } from './schedule.ts'
+import { Slots } from './slots.ts'
+import { TurnTaking } from './turn-taking.ts'
+import type {
+  ResolveOptions,
+  Run,
+  RunSummary,
+  Schedule,
+  ScheduleOptions,
+  StartOptions,
+  WaitOptions,
+  Workflow,
+  WorkflowStatus,
+} from './workflow.ts'
+
+export interface WorkflowOptions {
+  /** It stays its owner's to close. */
+  readonly journal: Journal
+  /** Sagas that it may run, all versions that may still be under way; `start` adds the one that it is given. */
+  readonly sagas?: readonly AnySaga[]
+  /** Of events: `/<node>/<agent>`. Default `/workflow`. */
+  readonly source?: string
+  /** Where this process is: what an earlier life at the same place left is taken up at once. Default `local`. */
+  readonly host?: string
+  /** Silence after which another worker counts as gone, in ms. Default 10,000. */
+  readonly leaseMs?: number
+  /** Runs that are open at a time, also those that wait or rest. Default 10,000; up to 1,000,000. */
+  readonly runsMax?: number
+  /** Attempts at a time. Default 1000. */
+  readonly attemptsMax?: number
+  /** How often whoever works on a step may be lost before the step fails. Default 100. */
+  readonly lostMax?: number
+  readonly clock?: Clock
+  /** Default: seeded from the entropy. */
+  readonly random?: Random
+  readonly entropy?: Entropy
+  readonly logger?: Logger
+  readonly telemetry?: Telemetry
+}
+
+const optionNames = [
+  'journal',
+  'sagas',
+  'source',
+  'host',
+  'leaseMs',
+  'runsMax',
+  'attemptsMax',
+  'lostMax',
+  'clock',
+  'random',
+  'entropy',
+  'logger',
+  'telemetry',
+] as const
+
+/**
+ * Opens a workflow; what was open is taken up before this resolves. Rejects with `workflow.journal_unsuitable`, `base.invalid_argument`, or the
+ * journal's errors.
+ */
+export async function createWorkflow(options: WorkflowOptions): Promise<Workflow> {
+  checkKeys('options', options, optionNames)
+  const { journal } = options
+  const { capabilities, driver } = journal
+  if (!capabilities.expectedVersion) throw new JournalUnsuitable(driver, 'expected version')
+  if (!capabilities.readStream) throw new JournalUnsuitable(driver, 'reading of one stream')
+  if (!capabilities.atomicStreams) throw new JournalUnsuitable(driver, 'append over several streams')
+  const shell = new WorkflowShell(options)
+  try {
+    await shell.open()
+  } catch (thrown) {
+    await shell.close({ deadlineMs: 0 })
+    throw thrown
+  }
+  return shell
+}
+
+class WorkflowShell implements Workflow, HandleWorld {
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly registry = new Registry()
+  readonly hub: Hub
+  readonly #options: WorkflowOptions
+  readonly #logger: Logger
+  readonly #telemetry: Telemetry
+  readonly nextId: () => string
+  readonly #worker: string
+  readonly #world: DriverWorld
+  readonly #turns: TurnTaking
+  readonly #lease: Lease
+  readonly #runsMax: number
+  /** The open runs of this worker, the oldest first, with a position that lies before each. */
+  readonly #open = new Map<string, Position>()
+  readonly #resting = new Set<string>()
+  readonly #held = new Map<string, Fault>()
+  readonly #schedules = new Set<Schedule>()
+  #position: Position = journalStart
+  #closing: Promise<void> | undefined
+  #broken: Error | undefined
+  #starting = 0
+
+  constructor(options: WorkflowOptions) {
+    const { clock = systemClock, entropy = systemEntropy, logger = silentLogger, journal } = options
+    const random = options.random ?? randomFrom(entropy)
+    this.#options = options
+    this.clock = clock
+    this.journal = journal
+    this.hub = hubOf(journal, entropy)
+    this.#logger = guardedLogger(logger)
+    this.#telemetry = options.telemetry ?? noTelemetry
+    this.nextId = idSource(clock, random.split('id'))
+    this.#worker = this.nextId()
+    this.#runsMax = wholeNumber('runsMax', options.runsMax ?? 10_000, 1, 1_000_000)
+    this.#turns = new TurnTaking(clock, this.hub.locks)
+    const source = plainName('source', options.source ?? '/workflow', 1024)
+    const make: DriverWorld['make'] = (input) => makeEvent({ ...input, source }, { clock, id: this.nextId })
+    this.#world = {
+      worker: this.#worker,
+      clock,
+      random: random.split('jitter'),
+      logger: this.#logger,
+      journal,
+      queue: new AppendQueue(journal),
+      hub: this.hub,
+      slots: new Slots(wholeNumber('attemptsMax', options.attemptsMax ?? 1000, 1, 1_000_000)),
+      children: { watch: (child, back, told) => this.#watchChild(child, back, told) },
+      lostMax: wholeNumber('lostMax', options.lostMax ?? 100, 1, 1_000_000),
+      make,
+      waitTurn: (driver) => this.#turns.wait(driver),
+      rested: (driver) => this.#rested(driver),
+      reopened: (driver) => {
+        this.hub.drivers.set(driver.id, driver)
+        this.#opened(driver.id)
+      },
+      broken: (error) => {
+        this.#broken ??= error
+        this.hub.tellAll()
+      },
+    }
+    this.#lease = new Lease({
+      make,
+      journal,
+      clock,
+      logger: this.#logger,
+      worker: this.#worker,
+      host: plainName('host', options.host ?? 'local', 256),
+      incarnation: this.hub.incarnation,
+      leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 10_000, 10, 3_600_000),
+      word: () => ({ from: this.#from(), open: this.#open.size }),
+      gone: (worker, from) => this.#takeOver(worker, from),
+    })
+    for (const saga of options.sagas ?? []) this.register(saga)
+  }
+
+  async open(): Promise<void> {
+    this.#position = await this.journal.head()
+    await this.#lease.open()
+  }
+
+  register({ definition }: AnySaga): void {
+    this.registry.add(definition)
+    const [...held] = this.#held.keys()
+    for (const run of held) void this.#retake(run)
+  }
+
+  async start<Input, Out, Past, Result>(
+    saga: SagaBuilder<Input, Out, Past, Result>,
+    input: Input,
+    options: StartOptions = {},
+  ): Promise<Run<Result>> {
+    this.register(saga)
+    return (await this.#start(saga.definition, input, options)) as Run<Result>
+  }
+
+  async startByName(saga: string, input: unknown, options: StartOptions = {}): Promise<Run> {
+    return this.#start(this.registry.newest(saga), input, options)
+  }
+
+  async #start(definition: Definition, given: unknown, options: StartOptions): Promise<Run> {
+    checkKeys('options', options, ['id', 'cause', 'domain', 'criticality'])
+    const { id = this.nextId(), cause, domain, criticality } = options
+    plainName('id', id, 200)
+    if (id.includes('/')) throw new InvalidArgument('id', 'must have no /, which stands before the steps of children')
+    const said = {
+      ...(cause && { cause }),
+      ...(domain !== undefined && { domain }),
+      ...(criticality && { criticality }),
+    }
+    return this.#begin(definition, given, id, said)
+  }
+
+  async #begin(
+    definition: Definition,
+    given: unknown,
+    id: string,
+    said: Omit<StartOptions, 'id'>,
+    parent?: { readonly of: Parent; readonly root: string },
+  ): Promise<Run> {
+    this.checkOpen()
+    const known = this.hub.drivers.get(id)
+    if (known) return sameRun(this, definition, given, id)
+    const input = checkedInput(definition, given)
+    if (this.#open.size + this.#starting >= this.#runsMax) throw new BacklogFull(this.#runsMax)
+    const data: StartedData = {
+      saga: definition.name,
+      version: definition.version,
+      hash: definition.hash,
+      ...(input !== undefined && { input }),
+      worker: this.#worker,
+      ...(parent && { parent: parent.of, root: parent.root }),
+      ...(definition.deadlineMs !== undefined && { dueMs: this.clock.now() + definition.deadlineMs }),
+      records: [],
+    }
+    const driver = this.#driver(definition, this.#first(id, data, said), data, 0)
+    const waits = driver.needs.length > 0 || definition.concurrency !== undefined || definition.rate !== undefined
+    this.#starting++
+    this.#opened(id)
+    try {
+      const { position } = await driver.start(!waits)
+      this.#position = position
+    } catch (thrown) {
+      this.#forget(driver)
+      if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, given, id)
+      throw thrown
+    } finally {
+      this.#starting--
+    }
+    this.#telemetry.count('colloquy.saga.started', 1, { saga: definition.name })
+    if (waits) this.#turns.wait(driver)
+    return new RunHandle(this, id, definition.name, driver)
+  }
+
+  #first(id: string, data: StartedData, { cause, domain, criticality }: Omit<StartOptions, 'id'>): CloudEvent {
+    return this.#world.make({
+      type: 'saga.started',
+      subject: id,
+      data,
+      via: `saga:${data.saga}`,
+      ...(cause && { cause }),
+      ...(domain !== undefined && { domain }),
+      ...(criticality !== undefined && { criticality }),
+    })
+  }
+
+  /** A driver, known to all who ask for the run. Throws `workflow.input_invalid` when locks or priority cannot be made of its input. */
+  #driver(definition: Definition, started: CloudEvent, data: StartedData, version: number): RunDriver {
+    let driver: RunDriver
+    try {
+      driver = new RunDriver(this.#world, definition, { started, data, version })
+    } catch (thrown) {
+      throw new InputInvalid(definition.name, { cause: toError(thrown) })
+    }
+    this.hub.drivers.set(driver.id, driver)
+    return driver
+  }
+
+  #opened(id: string): void {
+    this.#open.set(id, this.#position)
+    this.#lease.touch()
+  }
+
+  #forget(driver: RunDriver): void {
+    if (this.hub.drivers.get(driver.id) === driver) this.hub.drivers.delete(driver.id)
+    this.#open.delete(driver.id)
+    this.#resting.delete(driver.id)
+    this.#turns.leave(driver.id)
+  }
+
+  #from(): Position {
+    for (const position of this.#open.values()) return position
+    return this.#position
+  }
+
+  /** A run ended, rests, or is another's. */
+  #rested(driver: RunDriver): void {
+    const { state } = driver.machine
+    if (driver.gone || state.ended) {
+      this.#forget(driver)
+      if (!driver.gone)
+        this.#telemetry.count('colloquy.saga.ended', 1, { saga: driver.definition.name, phase: state.phase })
+    } else this.#resting.add(driver.id)
+    this.hub.tell(driver.id)
+  }
+
+  checkOpen(): void {
+    if (this.#broken) throw this.#broken
+    if (this.#closing) throw new Closed('the workflow')
+  }
+
+  async run(id: string): Promise<Run> {
+    this.checkOpen()
+    const driver = this.hub.drivers.get(id)
+    if (driver) return new RunHandle(this, id, driver.machine.state.definition.name)
+    const history = await readHistory(this.journal, plainName('id', id, 480))
+    if (!history) throw new RunUnknown(id)
+    return new RunHandle(this, id, history.data.saga)
+  }
+
+  runs(options: { readonly saga?: string; readonly signal?: AbortSignal } = {}): AsyncIterable<RunSummary> {
+    checkKeys('options', options, ['saga', 'signal'])
+    return { [Symbol.asyncIterator]: () => runList(this.journal, options) }
+  }
+
+  async resolve(run: string, step: string, how: Resolution, options: ResolveOptions = {}): Promise<void> {
+    checkKeys('options', options, ['output', 'by', 'note'])
+    this.checkOpen()
+    await new RunHandle(this, run, '').resolve(step, how, options)
+  }
+
+  async migrate(run: string, version: number): Promise<void> {
+    this.checkOpen()
+    const driver = this.hub.drivers.get(run)
+    const history = await readHistory(this.journal, run)
+    if (!history) throw new RunUnknown(run)
+    const definition = checkMigration(this.registry, history, version)
+    const data: MigratedData = { version, hash: definition.hash, records: [] }
+    const event = this.#world.make({ type: 'saga.migrated', subject: run, data, cause: history.started })
+    // Whoever works on it learns of it by the version that it no longer expects.
+    await this.journal.append(runStream(run), [event], { expectedVersion: history.version })
+    if (driver instanceof RunDriver) driver.drop(new Closed(`the run ${run} in its old version`))
+    this.#held.delete(run)
+    await this.take(run)
+  }
+
+  async schedule<Input, Out, Past, Result>(
+    name: string,
+    saga: SagaBuilder<Input, Out, Past, Result>,
+    options: ScheduleOptions<Input>,
+  ): Promise<Schedule> {
+    this.checkOpen()
+    this.register(saga)
+    const start = async (input: Input, id: string, cause: CloudEvent) => {
+      await this.#begin(saga.definition, input, id, { cause })
+    }
+    const { journal, clock } = this
+    const schedule = await startSchedule(name, options, {
+      journal,
+      clock,
+      logger: this.#logger,
+      make: this.#world.make,
+      start,
+    })
+    this.#schedules.add(schedule)
+    return schedule
+  }
+
+  async idle(options: WaitOptions = {}): Promise<void> {
+    checkKeys('options', options, ['signal', 'timeoutMs'])
+    using limit = deadline(this.clock, 'the runs', options.timeoutMs ?? Infinity, options.signal)
+    while (![...this.#drivers()].every((driver) => driver.quiet)) {
+      if (limit.signal.aborted) throw limit.signal.reason as Error
+      // A turn of the loop, on this clock.
+      const turn = deferred<void>()
+      this.clock.timer(0, () => turn.resolve())
+      await unlessAborted(limit.signal, turn.promise)
+    }
+  }
+
+  *#drivers(): Generator<RunDriver, void> {
+    for (const id of this.#open.keys()) {
+      const driver = this.hub.drivers.get(id)
+      if (driver instanceof RunDriver && driver.worker === this.#worker) yield driver
+    }
+  }
+
+  status(): WorkflowStatus {
+    let waiting = 0
+    for (const driver of this.#drivers()) if (driver.waiting) waiting++
+    return {
+      worker: this.#worker,
+      open: this.#open.size,
+      attention: this.#resting.size,
+      waiting,
+      attempts: this.#world.slots.taken,
+      held: this.#held.size,
+    }
+  }
+
+  /** What a worker that is gone left open. */
+  async #takeOver(worker: string, from: Position): Promise<void> {
+    const runs = await openRunsOf(this.journal, worker, from)
+    for (const run of runs) await this.#takeFrom(run, worker)
+  }
+
+  async #takeFrom(run: string, worker: string): Promise<void> {
+    const history = await readHistory(this.journal, run)
+    if (history?.worker === worker) await this.#adopt(history)
+  }
+
+  /** Works on a run from here on, if nobody else does by now. Gives its driver. */
+  async take(run: string): Promise<RunDriver | undefined> {
+    const history = await readHistory(this.journal, run)
+    return history && this.#adopt(history)
+  }
+
+  async #retake(run: string): Promise<void> {
+    try {
+      await this.take(run)
+    } catch (thrown) {
+      this.#logger.warn({ err: toError(thrown), run }, 'a saga could not be taken up')
+    }
+  }
+
+  async #adopt(history: History): Promise<RunDriver | undefined> {
+    const { run } = history
+    const before = this.hub.drivers.get(run)
+    if (before && before.worker === this.#worker) return before instanceof RunDriver ? before : undefined
+    let definition: Definition
+    try {
+      definition = this.registry.pinned(history)
+    } catch (thrown) {
+      this.#held.set(run, faultOf(thrown))
+      this.#opened(run)
+      this.#logger.error({ err: toError(thrown), run }, 'nobody can work on a saga')
+      this.hub.tell(run)
+      return undefined
+    }
+    const data: TakenData = { worker: this.#worker, records: [] }
+    const event = this.#world.make({ type: 'saga.taken', subject: run, data, cause: history.started })
+    this.#opened(run)
+    let version: number
+    try {
+      ;({ version } = await this.journal.append(runStream(run), [event], { expectedVersion: history.version }))
+    } catch (thrown) {
+      this.#open.delete(run)
+      // Another was quicker.
+      if (codeOf(thrown) === 'journal.wrong_version') return undefined
+      throw thrown
+    }
+    this.#held.delete(run)
+    const stale = this.hub.drivers.get(run)
+    if (stale instanceof RunDriver)
+      stale.drop(new Closed(`this worker's hold of the run ${run}, which another has taken,`))
+    const driver = this.#driver(definition, history.started, history.data, version)
+    this.#telemetry.count('colloquy.saga.taken', 1, { saga: definition.name })
+    driver.go(history, true)
+    if (driver.waiting) this.#turns.wait(driver)
+    else if (!driver.machine.state.ended) this.#turns.count(driver)
+    return driver
+  }
+
+  #watchChild(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): ReturnType<ChildWorld['watch']> {
+    let stopped = false
+    const look = (): void => {
+      const end = this.hub.drivers.get(child.id)?.end()
+      if (end && !stopped) told(end)
+    }
+    const unwatch = this.hub.watch(child.id, look)
+    this.#childGoes(child, back, (end) => {
+      if (!stopped) told(end)
+    }).catch((thrown: unknown) => {
+      if (!stopped && !this.#closing) told({ status: 'needs-attention', fault: faultOf(thrown) })
+    })
+    return {
+      stop() {
+        stopped = true
+        unwatch()
+      },
+    }
+  }
+
+  /** Begins it, or has it undone; tells at once when it stands still already. */
+  async #childGoes(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): Promise<void> {
+    const { id, definition, input, parent, root, cause } = child
+    this.registry.add(definition)
+    let driver = this.hub.drivers.get(id)
+    if (!driver && !back) {
+      try {
+        await this.#begin(definition, input, id, { cause }, { of: parent, root })
+      } catch (thrown) {
+        // It never was: nothing of it stands.
+        return told({ status: 'compensated', fault: faultOf(thrown) })
+      }
+      driver = this.hub.drivers.get(id)
+    }
+    driver ??= await this.take(id)
+    // It was never begun, so there is nothing to undo.
+    if (!driver) return told({ status: 'compensated' })
+    if (back) {
+      const reason = {
+        code: 'workflow.parent_undone',
+        name: 'ParentUndone',
+        message: `the saga ${parent.run} is undone`,
+      }
+      const refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
+      if (refusal === 'past_pivot') {
+        const message = `the child ${id} is past its pivot and cannot be undone`
+        return told({ status: 'completed', fault: { code: 'workflow.past_pivot', name: 'PastPivot', message } })
+      }
+    }
+    const end = driver.end()
+    if (end) told(end)
+  }
+
+  async close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+    checkKeys('options', options, ['deadlineMs'])
+    const deadlineMs = wholeNumber('deadlineMs', options.deadlineMs ?? 10_000, 0)
+    this.#closing ??= this.#close(deadlineMs)
+    await this.#closing
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    for (const schedule of this.#schedules) await schedule.stop()
+    this.#turns.close()
+    using limit = deadline(this.clock, 'the attempts of sagas', deadlineMs)
+    const settling = [...this.#drivers()].map((driver) => driver.drain())
+    await unlessAborted(limit.signal, Promise.all(settling)).catch(() => undefined)
+    const left = this.#open.size
+    const reason = new Closed('the workflow')
+    for (const driver of [...this.#drivers()]) driver.drop(reason)
+    this.hub.tellAll()
+    await this.#lease.close(left === 0)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** The input as its schema gives it. Throws `workflow.input_invalid`. */
+function checkedInput({ check, name }: Definition, given: unknown): unknown {
+  if (!check) return given
+  try {
+    return check(given)
+  } catch (thrown) {
+    throw new InputInvalid(name, { cause: toError(thrown) })
+  }
+}

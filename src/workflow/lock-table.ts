@@ -1,0 +1,87 @@
+/**
+ * Semantic locks over a journal: each has a stream whose last event says who holds it. The streams are the truth, taken by expected version;
+ * the queue in memory (`core/lock-queue.ts`) says who is next. It appends nothing itself: a lock is taken in the append with which
+ * its saga begins, and freed in the one with which it ends.
+ */
+import { deferred } from '../base/deferred.ts'
+import type { CloudEvent } from '../base/envelope.ts'
+import type { Journal, StreamAppend } from '../journal/journal.ts'
+import { LockQueue } from './core/lock-queue.ts'
+import type { LockWaiter } from './core/lock-queue.ts'
+import { LockDeadlock } from './error.ts'
+import { lockStream } from './event.ts'
+
+export class LockTable {
+  readonly #journal: Journal
+  readonly #queue = new LockQueue()
+  /** Of each lock that was looked at: the version of its stream. */
+  readonly #versions = new Map<string, number>()
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+  }
+
+  holder(name: string): string | undefined {
+    return this.#queue.holder(name)
+  }
+
+  /**
+   * Resolves when all are held for this root, in memory: they are its own once `taking` is appended. Rejects with
+   * `workflow.lock_deadlock`, or the signal's reason.
+   */
+  async acquire(root: string, names: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#look(names)
+    signal.throwIfAborted()
+    if (this.#queue.isFree({ root, names })) return this.#queue.hold(names, root)
+    const { promise, resolve, reject } = deferred<void>()
+    const waiter: LockWaiter = { root, names, grant: resolve }
+    const circle = this.#queue.wait(waiter)
+    if (circle) throw new LockDeadlock(circle.lock, circle.holder)
+    const onAbort = () => {
+      this.#queue.cancel(waiter)
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    await promise.finally(() => signal.removeEventListener('abort', onAbort))
+    // Whoever freed them has appended since they were looked at.
+    await this.#look(names)
+  }
+
+  /** What makes them its own, or frees them. */
+  appends(names: readonly string[], event: (name: string) => CloudEvent, taking: boolean): StreamAppend[] {
+    return names.map((name) => ({
+      stream: lockStream(name),
+      events: [event(name)],
+      ...(taking && { expectedVersion: this.#versions.get(name) ?? 0 }),
+    }))
+  }
+
+  /** They were taken by an append that ended there. */
+  taken(name: string, version: number): void {
+    this.#versions.set(name, version)
+  }
+
+  /** The append that frees them is kept, or that which would have taken them was refused. */
+  freed(root: string, names: readonly string[]): void {
+    // A lock that nobody holds is looked up again when somebody asks: names are made of inputs, and must not gather.
+    for (const name of names) this.#versions.delete(name)
+    this.#queue.free(names, root)
+  }
+
+  /** What the journal says of those that are not known. */
+  async #look(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.#versions.has(name)) continue
+      let version = 0
+      let holder: string | undefined
+      for await (const { version: last, event } of this.#journal.readBackward(lockStream(name), { limit: 1 })) {
+        version = last
+        const { run } = event.data as { readonly run?: unknown }
+        if (event.type === 'saga.lock_taken' && typeof run === 'string') holder = run
+      }
+      if (this.#versions.has(name)) continue
+      this.#versions.set(name, version)
+      if (holder !== undefined && this.#queue.holder(name) === undefined) this.#queue.hold([name], holder)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** The sagas that a workflow was given, by name and version. A run is pinned to one of them; it never gets another without being moved. */
+import { InvalidArgument } from '../base/error.ts'
+import { everyNode } from './core/definition.ts'
+import type { Definition } from './core/definition.ts'
+import { DefinitionChanged, DefinitionMissing } from './error.ts'
+import type { History } from './history.ts'
+
+export class Registry {
+  readonly #sagas = new Map<string, Map<number, Definition>>()
+
+  /** Children are known with their parents. */
+  add(definition: Definition): void {
+    let versions = this.#sagas.get(definition.name)
+    if (!versions) this.#sagas.set(definition.name, (versions = new Map()))
+    const before = versions.get(definition.version)
+    if (before && before.hash !== definition.hash)
+      throw new InvalidArgument(
+        'saga',
+        `${definition.name} has two definitions of version ${definition.version}; give the new one another version`,
+      )
+    versions.set(definition.version, definition)
+    for (const node of everyNode(definition.nodes)) if (node.kind === 'child') this.add(node.definition)
+  }
+
+  /** The newest of that name. Throws `base.invalid_argument`. */
+  newest(name: string): Definition {
+    const versions = this.#sagas.get(name)
+    if (!versions)
+      throw new InvalidArgument(
+        'saga',
+        `${name} is not registered; there are ${[...this.#sagas.keys()].join(', ') || 'none'}`,
+      )
+    return versions.get(Math.max(...versions.keys())) as Definition
+  }
+
+  find(name: string, version: number): Definition | undefined {
+    return this.#sagas.get(name)?.get(version)
+  }
+
+  /** What a run is pinned to. Throws `workflow.definition_missing`, `workflow.definition_changed`. */
+  pinned({ run, data, pinned }: History): Definition {
+    const definition = this.find(data.saga, pinned.version)
+    if (!definition) throw new DefinitionMissing(run, data.saga, pinned.version)
+    if (definition.hash !== pinned.hash) throw new DefinitionChanged(run, data.saga, pinned.version)
+    return definition
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * RunDriver: works on one run. It hands the machine what came about, makes the machine's records durable, and only then does what they ask
+ * for (`activities.ts`). Unlike the machine it waits and fails; unlike the workflow it knows only its own run.
+ *
+ * Life: 1. `start` appends the first event, or `go` takes up a history. 2. Turn after turn: records, append, activities. 3. At the end, or when
+ * the run rests, it tells whoever waits. 4. It is gone when another worker has recorded on its run, or the journal failed for good.
+ */
+import type { Clock } from '../base/clock.ts'
+import { deferred } from '../base/deferred.ts'
+import type { Deferred } from '../base/deferred.ts'
+import type { CloudEvent } from '../base/envelope.ts'
+import { Closed, codeOf, toError } from '../base/error.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Random } from '../base/random.ts'
+import type { Appended, Journal, StreamAppend } from '../journal/journal.ts'
+import { Activities } from './activities.ts'
+import type { ChildWorld } from './activities.ts'
+import type { AppendQueue } from './append-queue.ts'
+import type { Emission } from './attempt.ts'
+import type { Definition, LockNeed } from './core/definition.ts'
+import { isUndoable } from './core/entry.ts'
+import type { RunRecord } from './core/record.ts'
+import { SagaRun, isUnresolved } from './core/run.ts'
+import type { ChildEnd, Refusal } from './core/run.ts'
+import { lockStream, runStream } from './event.ts'
+import type { StartedData } from './event.ts'
+import type { History } from './history.ts'
+import { readHistory } from './history.ts'
+import type { Hub, LocalDriver } from './hub.ts'
+import { resultOf, statusOf } from './run-view.ts'
+import type { RunFacts } from './run-view.ts'
+import type { Slots } from './slots.ts'
+import { emissions, refuseUnkept, turnEvent } from './turn.ts'
+import type { EventMaking } from './turn.ts'
+import type { RunResult } from './workflow.ts'
+
+/** What all runs of a workflow share. */
+export interface DriverWorld extends EventMaking {
+  readonly worker: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly journal: Journal
+  readonly queue: AppendQueue
+  readonly hub: Hub
+  readonly slots: Slots
+  readonly children: ChildWorld
+  readonly lostMax: number
+  /** It may not begin before its turn has come. */
+  readonly waitTurn: (driver: RunDriver) => void
+  /** It ended, rests, or is not this worker's any more. */
+  readonly rested: (driver: RunDriver) => void
+  /** It had ended, and goes on to be undone. */
+  readonly reopened: (driver: RunDriver) => void
+  /** The journal failed for good. */
+  readonly broken: (error: Error) => void
+}
+
+const again = { firstMs: 100, maxMs: 5000 }
+/** After these nothing can be appended any more. */
+const fatal: ReadonlySet<string> = new Set([
+  'journal.closed',
+  'journal.readonly',
+  'store.closed',
+  'store.failed',
+  'store.readonly',
+])
+const unkept: ReadonlySet<string> = new Set(['journal.event_too_large', 'journal.invalid_event', 'base.limit_exceeded'])
+
+export class RunDriver implements LocalDriver, RunFacts {
+  readonly id: string
+  readonly definition: Definition
+  readonly data: StartedData
+  readonly priority: number
+  readonly needs: readonly LockNeed[]
+  machine: SagaRun
+  started: CloudEvent
+  readonly resolved = new Map<string, Extract<RunRecord, { is: 'resolved' }>>()
+  /** Nothing is done for it any more. */
+  gone: Error | undefined
+  readonly #world: DriverWorld
+  readonly #activities: Activities
+  #version: number
+  #appending = false
+  #pumping = false
+  #acks: Deferred<void>[] = []
+  #emitted: Emission[] = []
+  #failures = 0
+  /** Taken in the turn that is to be appended next. */
+  #taking: readonly string[] = []
+  #reopened = false
+  /** That it has ended or rests is in the journal, and was told. */
+  #told = false
+  #drained: Deferred<void> | undefined
+
+  constructor(
+    world: DriverWorld,
+    definition: Definition,
+    first: { started: CloudEvent; data: StartedData; version: number },
+  ) {
+    this.#world = world
+    this.id = first.started.subject as string
+    this.definition = definition
+    this.started = first.started
+    this.data = first.data
+    this.#version = first.version
+    this.machine = new SagaRun(definition, first.data.input)
+    this.priority = definition.priority?.(first.data.input) ?? 0
+    this.needs = definition.locks?.(first.data.input) ?? []
+    this.#activities = new Activities(world, this)
+  }
+
+  /** It has not begun: it waits for its turn, or for locks. */
+  get waiting(): boolean {
+    return this.machine.waiting
+  }
+  get worker(): string {
+    return this.#world.worker
+  }
+  get run(): string {
+    return this.id
+  }
+  get parent(): string | undefined {
+    return this.data.parent?.run
+  }
+  /** Whose the locks are. */
+  get root(): string {
+    return this.data.root ?? this.id
+  }
+  get attempts(): number {
+    return this.#activities.attempts
+  }
+  /** True when it does nothing by itself now. */
+  get quiet(): boolean {
+    return !this.#appending && !this.waiting && this.#activities.quiet
+  }
+
+  /** Appends the first event, and whatever begins with it. Rejects with what the journal refuses. */
+  async start(begins: boolean): Promise<Appended> {
+    this.machine.waiting = !begins
+    this.machine.begin(this.#now())
+    const records = this.machine.take()
+    const { started } = this
+    this.started = { ...started, data: { ...this.data, records } }
+    const stream = runStream(this.id)
+    this.#appending = true
+    const [appended] = await this.#world.queue.append([{ stream, events: [this.started], expectedVersion: 0 }])
+    this.#appending = false
+    this.#version = 1
+    this.#pump()
+    return appended as Appended
+  }
+
+  /** Takes up what was written. `lost`: somebody else, or an earlier life, worked on it. */
+  go(history: History, lost: boolean): void {
+    this.#replay(history.records)
+    this.machine.waiting = this.#mustWait()
+    if (lost) this.machine.lost(this.#world.lostMax, this.#at())
+    this.machine.begin(this.#now())
+    this.#pump()
+  }
+
+  #mustWait(): boolean {
+    const { concurrency, rate } = this.definition
+    const { entries, verdict, phase } = this.machine.state
+    if (entries.size > 0 || verdict || phase !== 'running') return false
+    const unlocked = this.needs.length > 0 && this.machine.state.locks.size === 0
+    return concurrency !== undefined || rate !== undefined || unlocked
+  }
+
+  /** Its turn has come, with these locks. */
+  begin(locks: readonly string[]): void {
+    this.machine.waiting = false
+    if (this.gone || this.machine.state.verdict) return this.#giveBack(locks)
+    if (locks.length > 0) {
+      this.#taking = locks
+      this.machine.locked(locks)
+    }
+    this.machine.begin(this.#now())
+    this.#pump()
+  }
+
+  /** It cannot begin: nothing of it stands. */
+  fail(thrown: unknown): void {
+    this.machine.waiting = false
+    this.machine.stillborn(thrown, this.#now())
+    this.#pump()
+  }
+
+  #giveBack(locks: readonly string[]): void {
+    if (locks.length > 0) this.#world.hub.locks.freed(this.root, locks)
+  }
+
+  async say(input: (machine: SagaRun, nowMs: number) => Refusal | undefined): Promise<Refusal | undefined> {
+    if (this.gone) throw this.gone
+    const ended = this.machine.state.ended
+    const refusal = input(this.machine, this.#now())
+    if (refusal !== undefined) return refusal
+    if (ended && !this.machine.state.ended) {
+      this.#reopened = true
+      this.#world.reopened(this)
+    }
+    if (this.machine.state.verdict) this.machine.waiting = false
+    const ack = deferred<void>()
+    this.#acks.push(ack)
+    this.#pump()
+    await ack.promise
+    return undefined
+  }
+
+  /** What came about in an activity. It is not waited for. */
+  heard(
+    input: (machine: SagaRun, at: { nowMs: number; chance: number }) => void,
+    emitted: readonly Emission[] = [],
+  ): void {
+    if (this.gone) return
+    if (emitted.length > 0) this.#emitted.push(...emitted)
+    input(this.machine, this.#at())
+    this.#pump()
+  }
+
+  end(): ChildEnd | undefined {
+    return this.#told && !this.#appending ? childEnd(this.machine) : undefined
+  }
+
+  /** How it ended, or that it rests, once that is in the journal. */
+  result(): RunResult | undefined {
+    const { state } = this.machine
+    const status = this.#told && !this.#appending ? statusOf(state) : undefined
+    return status && resultOf(this, state, status)
+  }
+
+  /** Begins nothing more; resolves when nothing is under way. */
+  drain(): Promise<void> {
+    this.#drained ??= deferred<void>()
+    this.#pump()
+    return this.#drained.promise
+  }
+
+  /** Nothing more is done; what runs is given up. */
+  drop(reason: Error): void {
+    if (this.gone) return
+    this.gone = reason
+    this.#activities.drop(reason)
+    for (const ack of this.#acks.splice(0)) ack.reject(reason)
+    this.#drained?.resolve()
+    this.#world.rested(this)
+  }
+
+  #now(): number {
+    return this.#world.clock.now()
+  }
+
+  #at(): { nowMs: number; chance: number } {
+    return { nowMs: this.#now(), chance: this.#world.random.float() }
+  }
+
+  /** Makes durable what was decided; when nothing is left to append, does what it asks for. */
+  #pump(): void {
+    if (this.#appending || this.gone || this.#pumping) return
+    this.#pumping = true
+    try {
+      for (;;) {
+        const records = this.machine.take()
+        if (records.length > 0) return this.#append(this.#withFreed(records))
+        for (const ack of this.#acks.splice(0)) ack.resolve()
+        this.#tell()
+        if (!this.waiting) this.#activities.reconcile(this.#drained === undefined)
+        // What ends at once has been decided on by now.
+        if (this.machine.pending) continue
+        if (this.#drained && this.#activities.attempts === 0) this.#drained.resolve()
+        return
+      }
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  /** A run that comes to rest frees the locks whose steps are settled. */
+  #withFreed(records: RunRecord[]): RunRecord[] {
+    const { state } = this.machine
+    if (state.phase !== 'attention' || this.needs.length === 0) return records
+    const settled = this.needs.filter(({ name, for: steps }) => {
+      if (!state.locks.has(name) || steps.length === 0) return false
+      return steps.every((step) =>
+        [...state.entries.values()].every((entry) => !concerns(entry.key, step) || isSettled(entry, this.machine)),
+      )
+    })
+    if (settled.length > 0) this.machine.freed(settled.map(({ name }) => name))
+    return [...records, ...this.machine.take()]
+  }
+
+  #append(records: readonly RunRecord[]): void {
+    this.#appending = true
+    this.#told = false
+    const acks = this.#acks.splice(0)
+    const emitted = this.#emitted.splice(0)
+    const taking = this.#taking
+    const freed = this.#freedBy(records)
+    const event = turnEvent(this.#world, this.id, this.started, records, this.#reopened)
+    this.#reopened = false
+    const appends: StreamAppend[] = [{ stream: runStream(this.id), events: [event], expectedVersion: this.#version }]
+    if (emitted.length > 0) appends.push(...emissions(this.#world, this.id, this.started, emitted))
+    if (taking.length > 0) appends.push(...this.#lockAppends(taking, true))
+    if (freed.length > 0) appends.push(...this.#lockAppends(freed, false))
+    this.#world.queue.append(appends).then(
+      (appended) => this.#appended(records, acks, appends, appended, freed),
+      (error: unknown) => this.#refused(records, acks, toError(error)),
+    )
+  }
+
+  #lockAppends(names: readonly string[], taking: boolean): StreamAppend[] {
+    const { make, hub } = this.#world
+    const type = taking ? 'saga.lock_taken' : 'saga.lock_freed'
+    const event = (name: string) => make({ type, subject: name, data: { run: this.root }, cause: this.started })
+    return hub.locks.appends(names, event, taking)
+  }
+
+  /** A child that completed leaves its locks to its parent. */
+  #freedBy(records: readonly RunRecord[]): string[] {
+    const last = records.at(-1)
+    if (last?.is === 'freed') return [...last.names]
+    if (last?.is === 'compensated' || (last?.is === 'completed' && !this.data.parent)) return this.machine.state.held
+    return []
+  }
+
+  #appended(
+    records: readonly RunRecord[],
+    acks: readonly Deferred<void>[],
+    appends: readonly StreamAppend[],
+    appended: readonly Appended[],
+    freed: readonly string[],
+  ): void {
+    this.#appending = false
+    this.#failures = 0
+    this.#version = (appended[0] as Appended).version
+    for (const [at, { stream }] of appends.entries())
+      for (const name of this.#taking)
+        if (stream === lockStream(name)) this.#world.hub.locks.taken(name, (appended[at] as Appended).version)
+    this.#taking = []
+    this.#remember(records)
+    if (freed.length > 0) this.#world.hub.locks.freed(this.root, freed)
+    for (const ack of acks) ack.resolve()
+    this.#pump()
+  }
+
+  #remember(records: readonly RunRecord[]): void {
+    for (const record of records) if (record.is === 'resolved') this.resolved.set(record.step, record)
+  }
+
+  #replay(records: readonly RunRecord[]): void {
+    this.machine.replay(records)
+    this.#remember(records)
+  }
+
+  #tell(): void {
+    const { state } = this.machine
+    if (this.#told || (!state.ended && state.phase !== 'attention')) return
+    this.#told = true
+    this.#world.rested(this)
+  }
+
+  #refused(records: readonly RunRecord[], acks: readonly Deferred<void>[], error: Error): void {
+    const code = codeOf(error)
+    if (fatal.has(code)) {
+      this.#appending = false
+      for (const ack of acks) ack.reject(error)
+      this.drop(error)
+      return this.#world.broken(error)
+    }
+    this.#world.logger.warn({ err: error, run: this.id, code }, 'a turn of a saga was not taken by the journal')
+    const waitMs = Math.min(again.maxMs, again.firstMs * 2 ** Math.min(this.#failures++, 10))
+    const mend = () => void this.#mend(records, acks, error)
+    if (code === 'journal.wrong_version' || unkept.has(code)) mend()
+    else this.#world.clock.timer(waitMs, mend)
+  }
+
+  /** Builds the machine anew from what the journal has: it is not known what of the turn is kept. */
+  async #mend(records: readonly RunRecord[], acks: readonly Deferred<void>[], error: Error): Promise<void> {
+    for (const ack of acks) ack.reject(error)
+    this.#giveBack(this.#taking)
+    const retake = this.#taking.length > 0
+    this.#taking = []
+    try {
+      const history = await readHistory(this.#world.journal, this.id)
+      if (!history || history.worker !== this.worker)
+        return this.drop(new Closed(`this worker's hold of the run ${this.id}, which another has taken,`))
+      this.machine = new SagaRun(this.definition, this.data.input)
+      this.#replay(history.records)
+      this.#version = history.version
+    } catch (thrown) {
+      return this.#refused(records, [], toError(thrown))
+    }
+    this.#appending = false
+    if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
+    this.machine.waiting = retake && this.#mustWait()
+    if (this.waiting) this.#world.waitTurn(this)
+    this.machine.begin(this.#now())
+    this.#pump()
+  }
+}
+
+/** An item of a list is of the list. */
+function concerns(key: string, step: string): boolean {
+  return key === step || key.startsWith(`${step}[`)
+}
+
+function isSettled(entry: Parameters<typeof isUndoable>[0], { state }: SagaRun): boolean {
+  return !isUnresolved(entry, state) && !isUndoable(entry)
+}
+
+export function childEnd({ state }: SagaRun): ChildEnd {
+  const failed = [...state.entries.values()].find(({ fault, undoFault }) => fault ?? undoFault)
+  const fault = state.verdict?.fault ?? failed?.undoFault ?? failed?.fault
+  if (state.phase === 'completed')
+    return { status: 'completed', output: state.output, locks: state.held, ...(fault && { fault }) }
+  return { status: state.phase === 'compensated' ? 'compensated' : 'needs-attention', ...(fault && { fault }) }
+}
