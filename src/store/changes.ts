@@ -37,6 +37,7 @@ export class Changes {
   }
 
   tell(): void {
+    if (this.#waiters.size === 0) return
     for (const waiter of this.#take()) waiter.resolve()
   }
 

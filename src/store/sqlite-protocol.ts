@@ -8,28 +8,35 @@ export interface WorkerData extends WriterOptions {
   readonly groupMax: number
 }
 
-/** A procedure's number, told before its first call. */
+/** A procedure and its number. */
 export interface Definition {
   readonly index: number
   readonly module: string
   readonly name: string
 }
 
-export type ToWorker =
-  | {
-      readonly definitions: readonly Definition[] | undefined
-      /** A procedure's number for each call, or the numbers of those that run together; `args` has as many. */
-      readonly procedures: readonly (number | readonly number[])[]
-      readonly args: readonly unknown[]
-    }
-  | 'close'
+/** Comes before the first call of each. */
+export interface Definitions {
+  readonly definitions: readonly Definition[]
+}
 
-export type FromWorker =
+/** A procedure's number, or the numbers of those that run together, and then the arguments; so for each call. */
+export type Calls = readonly unknown[]
+
+/** Lists, where one is sent for every call: the names of fields cost more on the way than what stands in them. */
+export type ToWorker = Definitions | Calls | 'close'
+
+/** Results in the order of the calls, all of which were kept. */
+export type Results = readonly unknown[]
+
+export type FromWorker = Results | Report
+
+export type Report =
   | { readonly kind: 'opened' }
   /** The folder could not be opened, or not be closed in order. The worker ends. */
   | { readonly kind: 'broken'; readonly error: PortableError }
-  /** Outcomes in the order of the calls. */
-  | { readonly kind: 'committed'; readonly values: readonly unknown[]; readonly errors: readonly IndexedError[] }
+  /** As `Results`, where some were not kept. */
+  | { readonly kind: 'committed'; readonly values: Results; readonly errors: readonly IndexedError[] }
   | { readonly kind: 'closed' }
 
 /** The error of the call at `at` in `values`. */

@@ -10,7 +10,7 @@ import { StoreBacklogFull, StoreClosed, StoreFailed } from './error.ts'
 import { fromPortable } from './portable-error.ts'
 import { isFatal, typedSqliteError } from './sqlite-error.ts'
 import type { SqliteAside } from './sqlite-aside.ts'
-import type { Definition, FromWorker, ToWorker } from './sqlite-protocol.ts'
+import type { Definition, FromWorker, IndexedError, Results, ToWorker } from './sqlite-protocol.ts'
 import { refuseMainModule } from './main-module.ts'
 import type { Reader } from './sqlite-reader.ts'
 import type { BackupOptions, Procedure, Store, StoreCall, StoreStats } from './store.ts'
@@ -139,16 +139,18 @@ export class SqliteStore implements Store {
     }
   }
 
-  #post(calls: readonly Waiting[]): void {
-    const message: ToWorker = {
-      definitions: this.#definitions.length > 0 ? this.#definitions : undefined,
-      procedures: calls.map((call) => call.procedure),
-      args: calls.map((call) => call.args),
+  /** The list is its own from now on. */
+  #post(calls: Waiting[]): void {
+    const { worker } = this.#parts
+    if (this.#definitions.length > 0) {
+      worker.postMessage({ definitions: this.#definitions } satisfies ToWorker, [])
+      this.#definitions = []
     }
-    this.#parts.worker.postMessage(message, [])
-    this.#definitions = []
+    const message: unknown[] = []
+    for (const { procedure, args } of calls) message.push(procedure, args)
+    worker.postMessage(message satisfies ToWorker, [])
     if (this.#answered === this.#sent.length) {
-      this.#sent = [...calls]
+      this.#sent = calls
       this.#answered = 0
     } else for (const call of calls) this.#sent.push(call)
   }
@@ -165,9 +167,10 @@ export class SqliteStore implements Store {
   }
 
   #receive(message: FromWorker): void {
+    if (isResults(message)) return this.#settle(message, [])
     switch (message.kind) {
       case 'committed':
-        return this.#settle(message)
+        return this.#settle(message.values, message.errors)
       case 'closed':
         return this.#workerEnded.resolve()
       case 'broken':
@@ -177,12 +180,12 @@ export class SqliteStore implements Store {
     }
   }
 
-  #settle({ values, errors }: Extract<FromWorker, { kind: 'committed' }>): void {
+  #settle(values: Results, errors: readonly IndexedError[]): void {
     let nextError = 0
-    for (const [at, value] of values.entries()) {
+    for (let at = 0; at < values.length; at++) {
       const call = this.#sent[this.#answered++]
       if (errors[nextError]?.at === at) this.#refuse(call, fromPortable(errors[nextError++]!.error))
-      else call?.resolve(value)
+      else call?.resolve(values[at])
     }
     const kept = values.length - errors.length
     this.#failures += errors.length
@@ -279,4 +282,8 @@ export class SqliteStore implements Store {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function isResults(message: FromWorker): message is Results {
+  return Array.isArray(message)
 }

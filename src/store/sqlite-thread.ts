@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { StoreFailed } from './error.ts'
 import { fromPortable } from './portable-error.ts'
-import type { FromWorker, WorkerData } from './sqlite-protocol.ts'
+import type { Report, WorkerData } from './sqlite-protocol.ts'
 
 // From source the worker is TypeScript as this file is; built, both are JavaScript.
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -16,7 +16,8 @@ export function startWorker(file: string, data: WorkerData): Promise<Worker> {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit)
       finish()
     }
-    const onMessage = (message: FromWorker) => {
+    // No results come before it has opened.
+    const onMessage = (message: Report) => {
       if (message.kind === 'opened') {
         worker.unref()
         settle(() => resolve(worker))

@@ -11,14 +11,14 @@ import { assert, InvalidArgument } from '../base/error.ts'
 import type { Call, Outcome } from './group.ts'
 import { toPortable } from './portable-error.ts'
 import { runnable, together } from './procedure.ts'
-import type { Definition, FromWorker, IndexedError, ToWorker, WorkerData } from './sqlite-protocol.ts'
+import type { Definition, Definitions, FromWorker, IndexedError, ToWorker, WorkerData } from './sqlite-protocol.ts'
 import { openWriter, type Writer } from './sqlite-writer.ts'
 
 const port = parentPort
 assert(port, 'this module is for a worker thread')
 const options = workerData as WorkerData
 const procedures: Call['run'][] = []
-const messages: ToWorker[] = []
+let messages: ToWorker[] = []
 let calls: Call[] = []
 let working = false
 let closing = false
@@ -45,7 +45,7 @@ async function work(writer: Writer): Promise<void> {
   working = true
   for (;;) {
     gather()
-    await accept()
+    while (!accept()) await define()
     if (calls.length === 0) break
     const outcomes = writer.commit(calls.slice(0, options.groupMax))
     calls = calls.slice(outcomes.length)
@@ -61,19 +61,34 @@ function gather(): void {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) messages.push(next.message)
 }
 
-/** Turns the messages into calls. */
-async function accept(): Promise<void> {
-  for (const message of messages.splice(0)) {
-    if (message === 'close') {
-      closing = true
-      return
-    }
-    for (const definition of message.definitions ?? []) procedures[definition.index] = await load(definition)
-    for (const [at, index] of message.procedures.entries()) {
-      const run = typeof index === 'number' ? known(index) : together(index.map(known))
-      calls.push({ run, args: message.args[at] })
-    }
+/** Turns the messages into calls; false at one that defines procedures, which is left where it is. */
+function accept(): boolean {
+  let taken = 0
+  for (const message of messages) {
+    if (isDefinitions(message)) break
+    taken++
+    if (message === 'close') closing = true
+    else for (let at = 0; at < message.length; at += 2) calls.push({ run: runOf(message[at]), args: message[at + 1] })
   }
+  const all = taken === messages.length
+  messages = all ? [] : messages.slice(taken)
+  return all
+}
+
+/** Imports what the first message defines. */
+async function define(): Promise<void> {
+  const [message, ...rest] = messages
+  assert(message && isDefinitions(message), 'only definitions are waited for')
+  messages = rest
+  for (const definition of message.definitions) procedures[definition.index] = await load(definition)
+}
+
+function isDefinitions(message: ToWorker): message is Definitions {
+  return typeof message === 'object' && !Array.isArray(message)
+}
+
+function runOf(procedure: unknown): Call['run'] {
+  return typeof procedure === 'number' ? known(procedure) : together((procedure as readonly number[]).map(known))
 }
 
 function known(index: number): Call['run'] {
@@ -96,12 +111,14 @@ async function load({ module, name }: Definition): Promise<Call['run']> {
 }
 
 function answer(outcomes: readonly Outcome[]): void {
-  const values = outcomes.map((outcome) => (outcome.kept ? outcome.value : undefined))
+  const values: unknown[] = []
   const errors: IndexedError[] = []
-  for (const [at, outcome] of outcomes.entries())
-    if (!outcome.kept) errors.push({ at, error: toPortable(outcome.error) })
+  for (const outcome of outcomes) {
+    if (!outcome.kept) errors.push({ at: values.length, error: toPortable(outcome.error) })
+    values.push(outcome.kept ? outcome.value : undefined)
+  }
   try {
-    send({ kind: 'committed', values, errors })
+    send(errors.length === 0 ? values : { kind: 'committed', values, errors })
   } catch {
     for (const outcome of outcomes) answerAlone(outcome)
   }
@@ -112,7 +129,7 @@ function answerAlone(outcome: Outcome): void {
   if (!outcome.kept)
     return send({ kind: 'committed', values: [undefined], errors: [{ at: 0, error: toPortable(outcome.error) }] })
   try {
-    send({ kind: 'committed', values: [outcome.value], errors: [] })
+    send([outcome.value])
   } catch (cause) {
     const error = new InvalidArgument('result', 'of a procedure must survive a structured clone; the write was kept', {
       cause,
