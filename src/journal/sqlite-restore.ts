@@ -8,27 +8,25 @@ import type { Procedure, Transaction } from '../store/store.ts'
 import type { RestoreFault } from './restore-fault.ts'
 import { headPosition } from './sqlite-filter.ts'
 import { insertEvents } from './sqlite-insert.ts'
-import type { EventValues } from './sqlite-insert.ts'
 
 export interface StageArgs {
   readonly stream: string
   readonly from: number
-  readonly events: readonly EventValues[]
-  /** Of the content of each event. */
-  readonly checksums: readonly number[]
+  /** Of the events, one after the other. */
+  readonly words: readonly unknown[]
   readonly positions: readonly number[]
 }
 
 /** Keeps events below the first version of their stream; null, or why they cannot be there. */
 export const stage: Procedure<StageArgs, RestoreFault | null> = procedure(import.meta.url, 'stage', (tx, args) => {
-  const { stream, from, events, checksums, positions } = args
+  const { stream, from, words, positions } = args
   const found = tx.sql('SELECT id, first FROM journal_stream WHERE name = ?').get(stream)
   if (!found) return { version: from, why: 'no-stream' }
   const [id, first] = [Number(found['id']), Number(found['first'])]
-  if (from + events.length > first) return { version: Math.max(from, first), why: 'kept' }
+  if (from + positions.length > first) return { version: Math.max(from, first), why: 'kept' }
   const fault = placeFault(tx, id, from, positions)
   if (fault) return fault
-  insertEvents(tx, { id, events, checksums, firstVersion: from, positions })
+  insertEvents(tx, { id, words, at: 0, count: positions.length, firstVersion: from, positions })
   tx.sql('UPDATE journal_stream SET erased = min(erased, ?) WHERE id = ?').run(from, id)
   return null
 })

@@ -7,7 +7,6 @@
 import type { Clock } from '../base/clock.ts'
 import { storeCall } from '../store/procedure.ts'
 import type { Schema, Store } from '../store/store.ts'
-import { contentChecksum } from './checksum.ts'
 import type { Journal, JournalLimits, StreamMetadata } from './journal.ts'
 import type {
   AllPage,
@@ -22,7 +21,6 @@ import type {
   StreamPage,
   StageRequest,
   StreamQuery,
-  StreamRequest,
   StreamsQuery,
   StreamState,
 } from './numbered-backend.ts'
@@ -30,9 +28,9 @@ import type { GroupStorage } from './group-storage.ts'
 import { journalLimits, NumberedJournal } from './numbered.ts'
 import { InlineAppends } from './projection-inline-appends.ts'
 import type { InlineProjection } from './projection.ts'
-import { append, keyEnds } from './sqlite-append.ts'
-import type { StreamArgs } from './sqlite-append.ts'
-import type { EventValues } from './sqlite-insert.ts'
+import { append, appendArgs, keyEnds, outcomeOf } from './sqlite-append.ts'
+import type { AppendResult } from './sqlite-append.ts'
+import { pushEvent } from './sqlite-insert.ts'
 import { StoreGroups } from './sqlite-groups.ts'
 import { allPage, eventData, head, streamPage, version } from './sqlite-pages.ts'
 import type { RestoreFault } from './restore-fault.ts'
@@ -40,7 +38,7 @@ import { identity } from './sqlite-identity.ts'
 import { reveal, stage } from './sqlite-restore.ts'
 import { migrations } from './sqlite-schema.ts'
 import { eraseSome, keepFrom, retainSome, setMetadata, state, streamsPage } from './sqlite-streams.ts'
-import type { StoredEvent, StoredRow } from './stored-event.ts'
+import type { StoredRow } from './stored-event.ts'
 
 export { verifyJournal } from './sqlite-verify.ts'
 export type { Finding, Verification, VerifyOptions, VerifyProgress, VerifySummary } from './sqlite-verify.ts'
@@ -91,11 +89,11 @@ class StoreBackend implements NumberedBackend {
     this.#inline = inline.length === 0 ? undefined : new InlineAppends(store, inline)
   }
 
-  append(request: AppendRequest): Promise<AppendOutcome> {
-    const args = { ...request, appends: request.appends.map(toArgs) }
-    if (!this.#inline) return this.#store.write(append, args)
+  async append(request: AppendRequest): Promise<AppendOutcome> {
+    const args = appendArgs(request)
+    if (!this.#inline) return outcomeOf(await this.#store.write(append, args))
     const events = request.appends.reduce((sum, { events }) => sum + events.length, 0)
-    return this.#inline.append(storeCall(append, args), events)
+    return outcomeOf(await this.#inline.append<AppendResult>(storeCall(append, args), events))
   }
 
   state(stream: string): Promise<StreamState> {
@@ -128,8 +126,9 @@ class StoreBackend implements NumberedBackend {
   }
 
   stage({ stream, from, events, positions }: StageRequest): Promise<RestoreFault | null> {
-    const checksums = events.map((event) => contentChecksum(stream, event))
-    return this.#store.write(stage, { stream, from, events: events.map(toValues), checksums, positions })
+    const words: unknown[] = []
+    for (const event of events) pushEvent(words, stream, event)
+    return this.#store.write(stage, { stream, from, words, positions })
   }
 
   reveal(stream: string, from: number): Promise<RestoreFault | null> {
@@ -178,16 +177,6 @@ class StoreBackend implements NumberedBackend {
     this.#inline?.close()
     if (this.#ownsStore) await this.#store.close()
   }
-}
-
-function toArgs({ stream, events, expected, ends }: StreamRequest): StreamArgs {
-  const checksums = events.map((event) => contentChecksum(stream, event))
-  return { stream, expected, ends, events: events.map(toValues), checksums }
-}
-
-function toValues(event: StoredEvent): EventValues {
-  const { type, id, source, subject, time, correlationid, causationid, hop, extra, data } = event
-  return [type, id, source, subject, time, correlationid, causationid, hop, extra, data]
 }
 
 /** Pages come in microtasks, so a long reading would starve timers and sockets if it did not step aside between them. */
