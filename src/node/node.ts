@@ -5,12 +5,11 @@
  * Life of a node:
  * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
  * 2. It serves until `stop`.
- * 3. `stop` refuses new work, ends the actors, the youngest first, then what runs over the journal, leaves the raft groups, drains
+ * 3. `stop` refuses new work, lets the steps of sagas end, ends the actors, the youngest first, then what runs over the journal, leaves the raft groups, drains
  *    the bus, closes the journal and the store, in this order, within a deadline; past the deadline it kills and closes. What was
  *    acknowledged is on disk either way.
  */
 import type { Bus } from '../bus/bus.ts'
-import { memoryBus } from '../bus/memory.ts'
 import { tracedBus } from '../bus/traced.ts'
 import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import type { Entropy } from '../base/entropy.ts'
@@ -18,9 +17,9 @@ import { within } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { makeEvent } from '../base/envelope.ts'
 import type { CloudEvent, EventInput } from '../base/envelope.ts'
-import { InvalidArgument, TimedOut } from '../base/error.ts'
+import { TimedOut } from '../base/error.ts'
 import { idSource } from '../base/id.ts'
-import { plainName, wholeNumber } from '../base/limit.ts'
+import { wholeNumber } from '../base/limit.ts'
 import { silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
@@ -29,17 +28,14 @@ import { noTelemetry } from '../base/telemetry.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { ProjectionRunner, RunProjectionOptions, TableProjectionRunner } from '../journal/projection-runner.ts'
-import { projectionSchema } from '../journal/projection-schema.ts'
 import type { TableProjection } from '../journal/projection-table.ts'
 import { projectionView } from '../journal/projection-view.ts'
 import type { ProjectionView } from '../journal/projection-view.ts'
 import type { InlineProjection, Projection } from '../journal/projection.ts'
 import type { ReactorRunner, RunReactorOptions } from '../journal/reactor-runner.ts'
 import type { Reactor } from '../journal/reactor.ts'
-import { journalSchema, storeJournal } from '../journal/sqlite.ts'
+import { storeJournal } from '../journal/sqlite.ts'
 import type { Model } from '../model/model.ts'
-import { memoryStore } from '../store/memory.ts'
-import { openSqliteStore } from '../store/sqlite.ts'
 import type { Schema, Store } from '../store/store.ts'
 import { NodeStopped, NotDurable, UnknownActor } from './error.ts'
 import { actorSystem } from '../actor/system.ts'
@@ -59,6 +55,8 @@ import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
+import { kindsOf, openBus, openStore, subjectToken } from './open-parts.ts'
+import type { BusContext } from './open-parts.ts'
 import { nodeDebate, nodeDiscussion, nodePoll } from './deliberations.ts'
 import type { NodeDebateOptions, NodeDiscussionOptions, NodePollOptions } from './deliberations.ts'
 import type { DebateResult } from '../deliberation/debate.ts'
@@ -73,13 +71,12 @@ import type { AnyRaft } from './raft-door.ts'
 import { RaftGroups } from './raft-groups.ts'
 import type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 import { checkRuntime } from './runtime.ts'
+import type { AnySaga } from '../workflow/saga.ts'
+import type { Workflow } from '../workflow/workflow.ts'
+import { Workflows } from './workflows.ts'
+import type { NodeWorkflowOptions } from './workflows.ts'
 
-/** What a bus driver is given when the node opens it. */
-export interface BusContext {
-  readonly clock: Clock
-  readonly random: Random
-  readonly entropy: Entropy
-}
+export type { BusContext } from './open-parts.ts'
 
 export interface NodeOptions {
   /** Unique in its realm: 1 to 64 of a-z, A-Z, 0-9, `-` and `_`. It stands in subjects and in the source of events. */
@@ -108,6 +105,8 @@ export interface NodeOptions {
     /** Whether `colloquy raft` can look at the groups and operate them through the data folder; see `raft-door.ts`. Default true. */
     readonly door?: boolean
   }
+  /** How sagas are run, and those that may be under way from an earlier life. */
+  readonly workflow?: NodeWorkflowOptions
   readonly clock?: Clock
   /** Chance that may be repeated. Default: seeded from the entropy. */
   readonly random?: Random
@@ -192,6 +191,11 @@ export interface Node extends AsyncDisposable {
   discussion(name: string, options: NodeDiscussionOptions): Promise<DiscussionResult>
   debate(name: string, options: NodeDebateOptions): Promise<DebateResult>
   poll(name: string, options: NodePollOptions): Promise<PollResult>
+  /**
+   * The sagas of this node, and these with them: what an earlier life left of them goes on. Rejects as `createWorkflow` does, or with
+   * `node.stopped`.
+   */
+  workflow(...sagas: readonly AnySaga[]): Promise<Workflow>
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
@@ -216,7 +220,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const random = options.random ?? randomFrom(entropy)
   const logger = (options.logger ?? silentLogger).child({ node: name })
   const kinds = kindsOf(options.actors ?? [])
-  const store = await openStore(options, clock, logger)
+  const store = await openStore(options.data, options.schemas ?? [], clock, logger)
   let opened: Bus | undefined
   try {
     const data = options.data === undefined ? undefined : dataFolder(options.data)
@@ -246,6 +250,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       transport: options.raft?.transport,
       door: options.raft?.door ?? true,
     })
+    const workflows = new Workflows({ ...world, journal, telemetry, options: options.workflow ?? {} })
     const parts = {
       name,
       realm,
@@ -261,6 +266,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       actors,
       keeping,
       raft,
+      workflows,
     }
     const control =
       options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
@@ -272,34 +278,6 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   }
 }
 
-async function openStore(options: NodeOptions, clock: Clock, logger: Logger): Promise<Store> {
-  const schemas = [journalSchema, projectionSchema, ...(options.schemas ?? [])]
-  if (options.data === undefined) return memoryStore({ schemas })
-  return openSqliteStore({ folder: dataFolder(options.data), schemas, clock, logger })
-}
-
-async function openBus(bus: NodeOptions['bus'], context: BusContext): Promise<{ bus: Bus; owned: boolean }> {
-  if (bus === undefined) return { bus: memoryBus(context), owned: true }
-  if (typeof bus === 'function') return { bus: await bus(context), owned: true }
-  return { bus, owned: false }
-}
-
-function subjectToken(option: string, value: string): string {
-  plainName(option, value, 64)
-  if (!/^[\w-]+$/.test(value)) throw new InvalidArgument(option, 'must be made of a-z, A-Z, 0-9, - and _')
-  return value
-}
-
-function kindsOf(definitions: readonly ActorDefinition<never, unknown>[]): Parts['kinds'] {
-  const kinds = new Map<string, ActorDefinition<never, unknown>>()
-  for (const definition of definitions) {
-    if (kinds.has(definition.type))
-      throw new InvalidArgument('actors', `holds two kinds of the type ${definition.type}; give one another type`)
-    kinds.set(definition.type, definition)
-  }
-  return kinds
-}
-
 type Shown = 'name' | 'realm' | 'clock' | 'entropy' | 'random' | 'logger' | 'telemetry' | 'bus' | 'journal' | 'actors'
 
 interface Parts extends Pick<Node, Shown> {
@@ -307,6 +285,7 @@ interface Parts extends Pick<Node, Shown> {
   readonly store: Store
   readonly keeping: Keeping
   readonly raft: RaftGroups
+  readonly workflows: Workflows
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
   readonly kinds: ReadonlyMap<string, ActorDefinition<never, unknown>>
@@ -429,6 +408,10 @@ class HouseNode implements Node {
     return nodePoll(this, name, options)
   }
 
+  workflow(...sagas: readonly AnySaga[]): Promise<Workflow> {
+    return this.#parts.workflows.workflow(sagas)
+  }
+
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data> {
     if (this.#stopping) throw new NodeStopped(this.name)
     const source = `/${this.name}/${encodeURIComponent(agent)}`
@@ -447,7 +430,7 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft } = this.#parts
+    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft, workflows } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs())
     let late = false
@@ -461,8 +444,10 @@ class HouseNode implements Node {
       }
     }
     try {
+      // Steps may command actors: they end first.
+      await inTime('ending the sagas', () => workflows.stop(leftMs()))
       // The end of the actors may be looked at too.
-      await actors.stop({ deadlineMs }).finally(() => control?.close())
+      await actors.stop({ deadlineMs: leftMs() }).finally(() => control?.close())
       await inTime('ending what runs over the journal', () => keeping.stop())
       await inTime('leaving the raft groups', () => raft.stop())
       if (ownsBus) await inTime('draining the bus', () => bus.drain())

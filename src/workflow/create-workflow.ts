@@ -10,7 +10,6 @@ import { deadline, unlessAborted } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import { randomFrom, systemEntropy } from '../base/entropy.ts'
-import type { Entropy } from '../base/entropy.ts'
 import { makeEvent } from '../base/envelope.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { Closed, codeOf, InvalidArgument, toError } from '../base/error.ts'
@@ -18,18 +17,17 @@ import { idSource } from '../base/id.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { guardedLogger, silentLogger } from '../base/logger.ts'
 import type { Logger } from '../base/logger.ts'
-import type { Random } from '../base/random.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal, Position } from '../journal/journal.ts'
 import { start as journalStart } from '../journal/journal.ts'
-import type { ChildOrder, ChildWorld } from './activities.ts'
+import type { ChildOrder } from './activities.ts'
 import { AppendQueue } from './append-queue.ts'
+import { ChildRuns } from './child-runs.ts'
 import type { Definition } from './core/definition.ts'
 import { faultOf } from './core/fault.ts'
 import type { Fault, Resolution } from './core/record.ts'
-import type { ChildEnd } from './core/run.ts'
 import { BacklogFull, InputInvalid, JournalUnsuitable, RunUnknown } from './error.ts'
 import { runStream } from './event.ts'
 import type { MigratedData, Parent, StartedData, TakenData } from './event.ts'
@@ -50,6 +48,8 @@ import type { AnySaga, SagaBuilder } from './saga.ts'
 import { startSchedule } from './schedule.ts'
 import { Slots } from './slots.ts'
 import { TurnTaking } from './turn-taking.ts'
+import { workflowOptionNames } from './workflow-options.ts'
+import type { WorkflowOptions } from './workflow-options.ts'
 import type {
   ResolveOptions,
   Run,
@@ -62,53 +62,12 @@ import type {
   WorkflowStatus,
 } from './workflow.ts'
 
-export interface WorkflowOptions {
-  /** It stays its owner's to close. */
-  readonly journal: Journal
-  /** Sagas that it may run, all versions that may still be under way; `start` adds the one that it is given. */
-  readonly sagas?: readonly AnySaga[]
-  /** Of events: `/<node>/<agent>`. Default `/workflow`. */
-  readonly source?: string
-  /** Where this process is: what an earlier life at the same place left is taken up at once. Default `local`. */
-  readonly host?: string
-  /** Silence after which another worker counts as gone, in ms. Default 10,000. */
-  readonly leaseMs?: number
-  /** Runs that are open at a time, also those that wait or rest. Default 10,000; up to 1,000,000. */
-  readonly runsMax?: number
-  /** Attempts at a time. Default 1000. */
-  readonly attemptsMax?: number
-  /** How often whoever works on a step may be lost before the step fails. Default 100. */
-  readonly lostMax?: number
-  readonly clock?: Clock
-  /** Default: seeded from the entropy. */
-  readonly random?: Random
-  readonly entropy?: Entropy
-  readonly logger?: Logger
-  readonly telemetry?: Telemetry
-}
-
-const optionNames = [
-  'journal',
-  'sagas',
-  'source',
-  'host',
-  'leaseMs',
-  'runsMax',
-  'attemptsMax',
-  'lostMax',
-  'clock',
-  'random',
-  'entropy',
-  'logger',
-  'telemetry',
-] as const
-
 /**
  * Opens a workflow; what was open is taken up before this resolves. Rejects with `workflow.journal_unsuitable`, `base.invalid_argument`, or the
  * journal's errors.
  */
 export async function createWorkflow(options: WorkflowOptions): Promise<Workflow> {
-  checkKeys('options', options, optionNames)
+  checkKeys('options', options, workflowOptionNames)
   const { journal } = options
   const { capabilities, driver } = journal
   if (!capabilities.expectedVersion) throw new JournalUnsuitable(driver, 'expected version')
@@ -129,7 +88,6 @@ class WorkflowShell implements Workflow, HandleWorld {
   readonly journal: Journal
   readonly registry = new Registry()
   readonly hub: Hub
-  readonly #options: WorkflowOptions
   readonly #logger: Logger
   readonly #telemetry: Telemetry
   readonly nextId: () => string
@@ -151,7 +109,6 @@ class WorkflowShell implements Workflow, HandleWorld {
   constructor(options: WorkflowOptions) {
     const { clock = systemClock, entropy = systemEntropy, logger = silentLogger, journal } = options
     const random = options.random ?? randomFrom(entropy)
-    this.#options = options
     this.clock = clock
     this.journal = journal
     this.hub = hubOf(journal, entropy)
@@ -172,7 +129,12 @@ class WorkflowShell implements Workflow, HandleWorld {
       queue: new AppendQueue(journal),
       hub: this.hub,
       slots: new Slots(wholeNumber('attemptsMax', options.attemptsMax ?? 1000, 1, 1_000_000)),
-      children: { watch: (child, back, told) => this.#watchChild(child, back, told) },
+      children: new ChildRuns({
+        hub: this.hub,
+        registry: this.registry,
+        begin: (child) => this.#beginChild(child),
+        take: (id) => this.take(id),
+      }),
       lostMax: wholeNumber('lostMax', options.lostMax ?? 100, 1, 1_000_000),
       make,
       waitTurn: (driver) => this.#turns.wait(driver),
@@ -277,6 +239,10 @@ class WorkflowShell implements Workflow, HandleWorld {
     this.#telemetry.count('colloquy.saga.started', 1, { saga: definition.name })
     if (waits) this.#turns.wait(driver)
     return new RunHandle(this, id, definition.name, driver)
+  }
+
+  async #beginChild({ id, definition, input, parent, root, cause }: ChildOrder): Promise<void> {
+    await this.#begin(definition, input, id, { cause }, { of: parent, root })
   }
 
   #first(id: string, data: StartedData, { cause, domain, criticality }: Omit<StartOptions, 'id'>): CloudEvent {
@@ -399,7 +365,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     while (![...this.#drivers()].every((driver) => driver.quiet)) {
       if (limit.signal.aborted) throw limit.signal.reason as Error
       // A turn of the loop, on this clock.
-      const turn = deferred<void>()
+      const turn = deferred()
       this.clock.timer(0, () => turn.resolve())
       await unlessAborted(limit.signal, turn.promise)
     }
@@ -488,59 +454,6 @@ class WorkflowShell implements Workflow, HandleWorld {
     return driver
   }
 
-  #watchChild(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): ReturnType<ChildWorld['watch']> {
-    let stopped = false
-    const look = (): void => {
-      const end = this.hub.drivers.get(child.id)?.end()
-      if (end && !stopped) told(end)
-    }
-    const unwatch = this.hub.watch(child.id, look)
-    this.#childGoes(child, back, (end) => {
-      if (!stopped) told(end)
-    }).catch((thrown: unknown) => {
-      if (!stopped && !this.#closing) told({ status: 'needs-attention', fault: faultOf(thrown) })
-    })
-    return {
-      stop() {
-        stopped = true
-        unwatch()
-      },
-    }
-  }
-
-  /** Begins it, or has it undone; tells at once when it stands still already. */
-  async #childGoes(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): Promise<void> {
-    const { id, definition, input, parent, root, cause } = child
-    this.registry.add(definition)
-    let driver = this.hub.drivers.get(id)
-    if (!driver && !back) {
-      try {
-        await this.#begin(definition, input, id, { cause }, { of: parent, root })
-      } catch (thrown) {
-        // It never was: nothing of it stands.
-        return told({ status: 'compensated', fault: faultOf(thrown) })
-      }
-      driver = this.hub.drivers.get(id)
-    }
-    driver ??= await this.take(id)
-    // It was never begun, so there is nothing to undo.
-    if (!driver) return told({ status: 'compensated' })
-    if (back) {
-      const reason = {
-        code: 'workflow.parent_undone',
-        name: 'ParentUndone',
-        message: `the saga ${parent.run} is undone`,
-      }
-      const refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
-      if (refusal === 'past_pivot') {
-        const message = `the child ${id} is past its pivot and cannot be undone`
-        return told({ status: 'completed', fault: { code: 'workflow.past_pivot', name: 'PastPivot', message } })
-      }
-    }
-    const end = driver.end()
-    if (end) told(end)
-  }
-
   async close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
     checkKeys('options', options, ['deadlineMs'])
     const deadlineMs = wholeNumber('deadlineMs', options.deadlineMs ?? 10_000, 0)
@@ -556,7 +469,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     await unlessAborted(limit.signal, Promise.all(settling)).catch(() => undefined)
     const left = this.#open.size
     const reason = new Closed('the workflow')
-    for (const driver of [...this.#drivers()]) driver.drop(reason)
+    for (const driver of Array.from(this.#drivers())) driver.drop(reason)
     this.hub.tellAll()
     await this.#lease.close(left === 0)
   }

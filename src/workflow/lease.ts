@@ -105,11 +105,12 @@ export class Lease {
     const data: Word = { host, incarnation, from, open }
     const stream = `${workerStreams}${worker}`
     const event = make({ type: 'saga.worker_alive', subject: worker, data })
-    const said = journal.append(stream, [event]).then(async ({ version }) => {
+    const shorten = async () => {
+      const { version } = await journal.append(stream, [event])
       if (version % wordsMax === 0 && journal.capabilities.erase) await journal.truncate(stream, version)
-    })
-    this.#saying = said
-    return said
+    }
+    // The append is on its way when this returns, before those that come after it.
+    return (this.#saying = shorten())
   }
 
   /** Looks for workers that are gone. */

@@ -33,16 +33,16 @@ export class LockTable {
     await this.#look(names)
     signal.throwIfAborted()
     if (this.#queue.isFree({ root, names })) return this.#queue.hold(names, root)
-    const { promise, resolve, reject } = deferred<void>()
-    const waiter: LockWaiter = { root, names, grant: resolve }
+    const granted = deferred()
+    const waiter: LockWaiter = { root, names, grant: () => granted.resolve() }
     const circle = this.#queue.wait(waiter)
     if (circle) throw new LockDeadlock(circle.lock, circle.holder)
     const onAbort = () => {
       this.#queue.cancel(waiter)
-      reject(signal.reason as Error)
+      granted.reject(signal.reason)
     }
     signal.addEventListener('abort', onAbort, { once: true })
-    await promise.finally(() => signal.removeEventListener('abort', onAbort))
+    await granted.promise.finally(() => signal.removeEventListener('abort', onAbort))
     // Whoever freed them has appended since they were looked at.
     await this.#look(names)
   }

@@ -201,7 +201,7 @@ export class RunDriver implements LocalDriver, RunFacts {
       this.#world.reopened(this)
     }
     if (this.machine.state.verdict) this.machine.waiting = false
-    const ack = deferred<void>()
+    const ack = deferred()
     this.#acks.push(ack)
     this.#pump()
     await ack.promise
@@ -232,7 +232,7 @@ export class RunDriver implements LocalDriver, RunFacts {
 
   /** Begins nothing more; resolves when nothing is under way. */
   drain(): Promise<void> {
-    this.#drained ??= deferred<void>()
+    this.#drained ??= deferred()
     this.#pump()
     return this.#drained.promise
   }

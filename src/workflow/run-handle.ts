@@ -77,7 +77,7 @@ export class RunHandle<Output = unknown> implements Run<Output> {
   async #result(signal: AbortSignal | undefined): Promise<RunResult<Output>> {
     const { hub } = this.#world
     for (;;) {
-      const changed = deferred<void>()
+      const changed = deferred()
       const unwatch = hub.watch(this.id, () => changed.resolve())
       try {
         const driver = this.#working()

@@ -70,18 +70,12 @@ export function refuseUnkept(
 }
 
 function sizesOf(record: RunRecord): { readonly record: RunRecord; readonly step: string; readonly bytes: number }[] {
-  switch (record.is) {
-    case 'done':
-      return 'output' in record ? [{ record, step: record.step, bytes: bytesOf(record.output) }] : []
-    case 'begun':
-      return 'input' in record ? [{ record, step: record.step, bytes: bytesOf(record.input) }] : []
-    case 'spread':
-      return [{ record, step: record.step, bytes: bytesOf(record.items) }]
-    case 'completed':
-      return 'output' in record ? [{ record, step: '', bytes: bytesOf(record.output) }] : []
-    default:
-      return []
-  }
+  const { is } = record
+  if (is === 'done' && 'output' in record) return [{ record, step: record.step, bytes: bytesOf(record.output) }]
+  if (is === 'begun' && 'input' in record) return [{ record, step: record.step, bytes: bytesOf(record.input) }]
+  if (is === 'spread') return [{ record, step: record.step, bytes: bytesOf(record.items) }]
+  if (is === 'completed' && 'output' in record) return [{ record, step: '', bytes: bytesOf(record.output) }]
+  return []
 }
 
 function bytesOf(value: unknown): number {
