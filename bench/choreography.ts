@@ -7,6 +7,7 @@ import { seededRandom } from '../src/base/random.ts'
 import type { Random } from '../src/base/random.ts'
 import { EventMatcher, parsePattern } from '../src/choreography/index.ts'
 import type { EventPattern } from '../src/choreography/index.ts'
+import { dispatchCases } from './choreography/dispatch.ts'
 import type { BenchCase, Side } from './harness.ts'
 
 const domains = Array.from({ length: 30 }, (_, at) => `domain-${at}`)
@@ -163,7 +164,7 @@ function parsing({ events }: World): Side {
   }
 }
 
-export const cases: readonly BenchCase[] = [100, 1000, 10_000].flatMap((count) => [
+const matching: readonly BenchCase[] = [100, 1000, 10_000].flatMap((count) => [
   {
     name: `events against ${count.toLocaleString('en')} rules`,
     unit: 'events/s',
@@ -179,3 +180,5 @@ export const cases: readonly BenchCase[] = [100, 1000, 10_000].flatMap((count) =
     peer: () => parsing(world(count)),
   },
 ])
+
+export const cases: readonly BenchCase[] = [...matching, ...dispatchCases]

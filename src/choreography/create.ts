@@ -11,6 +11,7 @@ import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import { guardedLogger, silentLogger } from '../base/logger.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
+import { dataEncoder } from '../journal/data-text.ts'
 import type { Journal } from '../journal/journal.ts'
 import { isPast } from '../journal/position-order.ts'
 import type {
@@ -140,6 +141,7 @@ class Running implements Choreography {
       owner: { id: opened.id, epoch: opened.epoch },
       id: options.id ?? idSource(clock, random.split('ids')),
       logger: guardedLogger((options.logger ?? silentLogger).child({ choreography: name })),
+      encode: dataEncoder(journal.limits.eventMaxBytes),
       stop: this.#stopping.signal,
       fail: (error) => this.#fail(error),
       ...(onTrouble && { onTrouble }),

@@ -2,13 +2,12 @@
  * What one attempt emits. Unlike the outbox of a reactor it is kept nowhere by itself: it is appended together with the record of the
  * action, or dropped with the attempt. The envelope is made here, so that an action cannot say another cause, hop or path than its own.
  */
-import { makeEvent } from '../base/envelope.ts'
+import { checkEvent, makeEvent } from '../base/envelope.ts'
 import type { CloudEvent } from '../base/envelope.ts'
-import { checkEvent } from '../base/envelope.ts'
 import { CodecTooLarge } from '../base/codec.ts'
 import { InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { checkKeys, plainName } from '../base/limit.ts'
-import { dataEncoder, decodeData } from '../journal/data-text.ts'
+import { decodeData } from '../journal/data-text.ts'
 import { EventTooLarge } from '../journal/error.ts'
 import type { StreamAppend } from '../journal/journal.ts'
 import type { EmitOptions } from './choreography.ts'
@@ -17,19 +16,12 @@ import type { Parts } from './parts.ts'
 /** Events of one attempt. */
 const emissionsMax = 1000
 
-export interface Made {
-  readonly type: string
-  readonly data: unknown
-  readonly options: EmitOptions
-}
-
 export class Emission {
   readonly #parts: Parts
   readonly #rule: string
   readonly #cause: CloudEvent
   readonly #traceparent: string | undefined
   readonly #streams = new Map<string, CloudEvent[]>()
-  readonly #encode: ReturnType<typeof dataEncoder>
   count = 0
   /** The attempt has ended. */
   over = false
@@ -39,7 +31,6 @@ export class Emission {
     this.#rule = rule
     this.#cause = cause
     this.#traceparent = traceparent ?? cause.traceparent
-    this.#encode = dataEncoder(parts.journal.limits.eventMaxBytes)
   }
 
   readonly emit = (type: string, data: unknown, options: EmitOptions = {}): void => {
@@ -48,31 +39,23 @@ export class Emission {
     if (this.count >= emissionsMax) throw new LimitExceeded('events of one action', emissionsMax, this.count + 1)
     const { stream = streamOf(this.#parts.name, this.#rule), ...attributes } = options
     plainName('stream', stream, this.#parts.journal.limits.streamMaxLength)
-    this.#add(stream, this.event(type, data, attributes))
+    this.#add(stream, checkEvent(this.#event(type, this.#copied(type, data), attributes)))
     this.count++
   }
 
-  /** An event that the cause has led to by this rule. */
-  event(type: string, data: unknown, attributes: Omit<EmitOptions, 'stream'> = {}): CloudEvent {
+  /** What was done, by its own words: it is appended at once, and the journal checks and copies it then. */
+  record(type: string, data: object): StreamAppend[] {
+    const { subject } = this.#cause
+    this.#add(streamOf(this.#parts.name, this.#rule), this.#event(type, data, subject === undefined ? {} : { subject }))
+    return Array.from(this.#streams, ([stream, events]) => ({ stream, events }))
+  }
+
+  #event(type: string, data: unknown, attributes: Omit<EmitOptions, 'stream'>): CloudEvent {
     const traceparent = this.#traceparent === undefined ? {} : { traceparent: this.#traceparent }
     const { source, clock, id } = this.#parts
     const via = `rule:${this.#rule}`
-    const made = {
-      type,
-      source,
-      data: this.#copied(type, data),
-      cause: this.#cause,
-      via,
-      ...attributes,
-      ...traceparent,
-    }
-    return checkEvent(makeEvent(made, { clock, id }))
-  }
-
-  /** What is appended at once, the record last. */
-  appends(record: CloudEvent): StreamAppend[] {
-    this.#add(streamOf(this.#parts.name, this.#rule), record)
-    return Array.from(this.#streams, ([stream, events]) => ({ stream, events }))
+    const given = { type, source, data, cause: this.#cause, via, ...attributes, ...traceparent }
+    return makeEvent(given, { clock, id })
   }
 
   #add(stream: string, event: CloudEvent): void {
@@ -84,7 +67,7 @@ export class Emission {
   /** As they will be read: what the action changes later changes nothing. */
   #copied(type: string, data: unknown): unknown {
     try {
-      return decodeData(this.#encode(data).text)
+      return decodeData(this.#parts.encode(data).text)
     } catch (error) {
       const { eventMaxBytes } = this.#parts.journal.limits
       if (error instanceof CodecTooLarge) throw new EventTooLarge(type, eventMaxBytes, { cause: error })

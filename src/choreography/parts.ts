@@ -6,6 +6,7 @@ import type { IdSource } from '../base/id.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
+import type { DataText } from '../journal/data-text.ts'
 import type { Journal, Recorded } from '../journal/journal.ts'
 import type { Procedure, Store } from '../store/store.ts'
 import type { ChoreographyOptions, Parked, TroubleKind } from './choreography.ts'
@@ -35,6 +36,8 @@ export interface Parts extends Settings, Pick<ChoreographyOptions, 'onTrouble' |
   readonly id: IdSource
   readonly logger: Logger
   readonly telemetry: Telemetry
+  /** Of what is emitted, by the limits of the journal. */
+  readonly encode: (value: unknown) => DataText
   /** Aborted when it closes or has failed. */
   readonly stop: AbortSignal
   /** What memory says is no longer what is kept: everything ends. */

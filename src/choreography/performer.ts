@@ -10,7 +10,6 @@
  * | during an attempt of a task that lay there at a start | counted before it began; after the last one the task is parked |
  */
 import { within } from '../base/clock.ts'
-import type { CloudEvent } from '../base/envelope.ts'
 import { codeOf, messageOf, TimedOut, toError } from '../base/error.ts'
 import type { Span } from '../base/telemetry.ts'
 import type { Recorded } from '../journal/journal.ts'
@@ -136,7 +135,7 @@ export class Performer {
     try {
       // That it closes is told to the action, and does not cut it off.
       result = await within(clock, what, definition.timeoutMs, undefined, (late) => {
-        const context = this.#context(task, cause, emission, AbortSignal.any([late, stop]))
+        const context = this.#context(task, cause, emission, late)
         call = called(definition, events, context)
         return call
       })
@@ -151,7 +150,9 @@ export class Performer {
     return this.#record(task, definition, events, emission, result)
   }
 
-  #context(task: Task, cause: Recorded, emission: Emission, signal: AbortSignal): ActionContext {
+  #context(task: Task, cause: Recorded, emission: Emission, late: AbortSignal): ActionContext {
+    const { stop } = this.#parts
+    let signal: AbortSignal | undefined
     return {
       rule: task.rule,
       key: task.key,
@@ -159,7 +160,10 @@ export class Performer {
       replayed: task.replays > 0,
       idempotencyKey: doneKey(this.#parts.name, task),
       recorded: cause,
-      signal,
+      // Made for who asks for it: most actions do not, and it costs more than they do.
+      get signal() {
+        return (signal ??= AbortSignal.any([late, stop]))
+      },
       emit: emission.emit,
     }
   }
@@ -193,9 +197,8 @@ export class Performer {
     const cause = causeOf(task, events)
     try {
       const data = { ...this.#about(task, events), emitted: emission.count, ...(result !== undefined && { result }) }
-      const record = emission.event('agent.action.completed', data, subjectOf(cause.event))
       const unless = fence?.(cause.event)
-      await journal.appendMany(emission.appends(record), {
+      await journal.appendMany(emission.record('agent.action.completed', data), {
         idempotencyKey: doneKey(name, task),
         ...(unless && { unless }),
       })
@@ -234,10 +237,9 @@ export class Performer {
     const failure = { code: why.code, message: why.reason }
     const emission = new Emission(this.#parts, task.rule, cause.event, undefined)
     const data = { ...this.#about(task, events), error: failure }
-    const record = emission.event('agent.action.failed', data, subjectOf(cause.event))
     const unless = fence?.(cause.event)
     try {
-      await journal.appendMany(emission.appends(record), {
+      await journal.appendMany(emission.record('agent.action.failed', data), {
         idempotencyKey: failedKey(name, task),
         ...(unless && { unless }),
       })
@@ -254,9 +256,8 @@ export class Performer {
     if (events instanceof EventErased) return
     const cause = causeOf(task, events)
     const emission = new Emission(this.#parts, task.rule, cause.event, undefined)
-    const about = this.#about(task, events)
-    const record = emission.event('agent.action.discarded', about, subjectOf(cause.event))
-    await this.#parts.journal.appendMany(emission.appends(record), { idempotencyKey: doneKey(this.#parts.name, task) })
+    const appends = emission.record('agent.action.discarded', this.#about(task, events))
+    await this.#parts.journal.appendMany(appends, { idempotencyKey: doneKey(this.#parts.name, task) })
   }
 
   #about(
@@ -281,10 +282,6 @@ async function called(definition: Definition, events: readonly Recorded[], conte
 
 function causeOf({ refs }: Pick<Task, 'refs'>, events: readonly Recorded[]): Recorded {
   return events[refs.cause] as Recorded
-}
-
-function subjectOf({ subject }: CloudEvent): { readonly subject?: string } {
-  return subject === undefined ? {} : { subject }
 }
 
 export function whyOf(error: Error, timedOut: boolean): ParkReason {

@@ -250,13 +250,19 @@ export class Tasks {
 
   /** How many more can be taken in, so that each could be parked. */
   get left(): number {
-    const { heldMax, parkedMax } = this.#parts
-    return Math.min(heldMax, parkedMax - this.parked) - this.size
+    return this.#leftMax - this.size
   }
 
-  /** Resolves when there is room for more. */
+  get #leftMax(): number {
+    const { heldMax, parkedMax } = this.#parts
+    return Math.min(heldMax, parkedMax - this.parked)
+  }
+
+  /** Resolves when there is room for more; where there was none, when half of it is free, for each taking in costs a write. */
   async room(): Promise<void> {
-    while (this.left <= 0 && !this.#parts.stop.aborted) await (this.#freed ??= deferred()).promise
+    if (this.left > 0) return
+    while ((this.left <= 0 || this.left * 2 < this.#leftMax) && !this.#parts.stop.aborted)
+      await (this.#freed ??= deferred()).promise
   }
 
   #free(): void {

@@ -147,7 +147,7 @@ describe('an action that fails', () => {
       },
       'choreography.action_refused',
     ],
-    ['returns what has no form', () => () => {}, 'base.codec_unsupported'],
+    ['returns what has no form', () => () => {}, 'journal.invalid_event'],
     ['returns what is too large', () => 'x'.repeat(2 ** 20), 'journal.event_too_large'],
     [
       'has a code of its own',

@@ -10,6 +10,9 @@ import { tasksLeft } from './procedures.ts'
 const of = (type: string) => ({ type: [type] })
 const asks = 12
 
+/** More attempts than there are faults: one that ends with its process counts too. */
+const retry = { attemptsMax: 12, backoffMs: 1, backoffMaxMs: 1 }
+
 async function giveRules(choreography: Choreography): Promise<void> {
   await choreography.rule(
     'answer',
@@ -21,19 +24,17 @@ async function giveRules(choreography: Choreography): Promise<void> {
       emit('answered', data, { subject: String(data), stream: 'answers' })
       return data
     },
-    // More than there are faults: an attempt that ends with its process counts too.
-    { retry: { attemptsMax: 12, backoffMs: 1, backoffMaxMs: 1 } },
+    { retry },
   )
-  await choreography.absent('no-reply', {
-    pattern: of('asked'),
-    answer: of('answered'),
-    same: 'subject',
-    withinMs: 1000,
+  const joined = { same: 'subject', withinMs: 1000 }
+  await choreography.absent('no-reply', { pattern: of('asked'), answer: of('answered'), ...joined }, undefined, {
+    retry,
   })
   await choreography.sequence(
     'both',
-    { first: of('asked'), next: of('answered'), same: 'subject', withinMs: 1000 },
+    { first: of('asked'), next: of('answered'), ...joined },
     ([one, other], { emit }) => emit('met', [one.data, other.data]),
+    { retry },
   )
 }
 

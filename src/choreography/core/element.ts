@@ -1,21 +1,23 @@
 /**
- * Whether the fields of a conjunction fit inside the same elements of the arrays of an event. Unlike the matcher, which asks leaf by
- * leaf, it walks event and fields together; it is asked only where an event has an array at which two paths part. Pure.
+ * Whether fields fit what an event has for them: one field its leaves, and the fields of a conjunction the same elements of arrays. Unlike
+ * the matcher, which decides whom to ask, it only answers; the elements, for which event and fields are walked together, are asked of only
+ * where an event has an array at which two paths part. Pure.
  */
 import { isLeaf, ownValue } from './reading.ts'
-import type { Conjunction } from './selection.ts'
+import type { Reading } from './reading.ts'
+import type { Conjunction, Field } from './selection.ts'
 import { holds } from './test.ts'
 import type { Leaf, Test } from './test.ts'
 
 /** The fields of a conjunction by their keys. */
-export interface FieldTree {
+interface FieldTree {
   readonly children: ReadonlyMap<string, FieldTree>
   /** What the leaf here is asked. */
   readonly groups: readonly (readonly Test[])[]
 }
 
 /** Only of fields that have a leaf: for those that fit without one every element does. */
-export function treeOf(fields: Conjunction, depth = 0): FieldTree {
+function treeOf(fields: Conjunction, depth = 0): FieldTree {
   const here = fields.filter(({ path }) => path.length === depth)
   const below = Map.groupBy(
     fields.filter(({ path }) => path.length > depth),
@@ -27,7 +29,18 @@ export function treeOf(fields: Conjunction, depth = 0): FieldTree {
   }
 }
 
-export function fitsTogether(tree: FieldTree, value: unknown): boolean {
+/** Whether the fields, at these slots of the reading, fit inside the same elements. */
+export function fitsInElements(
+  conjunction: Conjunction,
+  slots: readonly number[],
+  reading: Reading,
+  event: object,
+): boolean {
+  const there = conjunction.filter((_, at) => reading.leavesOf(slots[at] as number).length > 0)
+  return there.length < 2 || fitsTogether(treeOf(there), event)
+}
+
+function fitsTogether(tree: FieldTree, value: unknown): boolean {
   if (Array.isArray(value)) return value.some((element) => fitsTogether(tree, element))
   if (isLeaf(value)) return tree.children.size === 0 && fitsLeaf(tree.groups, value)
   if (typeof value !== 'object' || tree.groups.length > 0) return false
@@ -35,6 +48,20 @@ export function fitsTogether(tree: FieldTree, value: unknown): boolean {
   return true
 }
 
-export function fitsLeaf(groups: readonly (readonly Test[])[], leaf: Leaf): boolean {
+/** Whether a field asks what fits where there is no leaf. */
+export function isOptional(groups: Field['groups']): boolean {
+  return groups.every((group) => group.some(({ op }) => op === 'absent'))
+}
+
+/** Whether one of the leaves fits, or none is asked for. */
+export function fitsLeaves(
+  groups: Field['groups'],
+  leaves: readonly Leaf[],
+  optional: boolean = isOptional(groups),
+): boolean {
+  return leaves.length === 0 ? optional : leaves.some((leaf) => fitsLeaf(groups, leaf))
+}
+
+function fitsLeaf(groups: readonly (readonly Test[])[], leaf: Leaf): boolean {
   return groups.every((group) => group.some((test) => holds(test, leaf)))
 }

@@ -2,10 +2,10 @@
  * Why an event fits a selection or does not, for people: which field failed, what was asked and what was there. Unlike the matcher it
  * looks at one selection at a time and needs no index. Pure.
  */
-import { fitsLeaf, fitsTogether, treeOf } from './element.ts'
+import { fitsInElements, fitsLeaves } from './element.ts'
 import { Reading } from './reading.ts'
 import { pointer } from './selection.ts'
-import type { Conjunction, Field, Selection } from './selection.ts'
+import type { Field, Selection } from './selection.ts'
 import { testText } from './test.ts'
 import type { Leaf } from './test.ts'
 
@@ -34,10 +34,10 @@ export function explain(selection: Selection, event: object): Explanation {
   for (const [at, conjunction] of selection.entries()) {
     const leaves = (slots[at] as readonly number[]).map((slot) => reading.leavesOf(slot))
     const failing = conjunction.flatMap((field, place) =>
-      fits(field, leaves[place] as readonly Leaf[]) ? [] : [place],
+      fitsLeaves(field.groups, leaves[place] as readonly Leaf[]) ? [] : [place],
     )
     const apart = failing.length === 0
-    if (apart && fitsInElements(conjunction, leaves, event)) return { fits: true }
+    if (apart && fitsInElements(conjunction, slots[at] as readonly number[], reading, event)) return { fits: true }
     const place = failing[0] ?? 0
     const fitting = conjunction.length - failing.length
     if (!closest || fitting > closest.fitting)
@@ -45,16 +45,6 @@ export function explain(selection: Selection, event: object): Explanation {
   }
   const { failed, leaves, apart } = closest as NonNullable<typeof closest>
   return { fits: false, at: pointer(failed.path), asked: askedText(failed), found: foundText(leaves), apart }
-}
-
-function fits({ groups }: Field, leaves: readonly Leaf[]): boolean {
-  if (leaves.length === 0) return groups.every((group) => group.some(({ op }) => op === 'absent'))
-  return leaves.some((leaf) => fitsLeaf(groups, leaf))
-}
-
-function fitsInElements(conjunction: Conjunction, leaves: readonly (readonly Leaf[])[], event: object): boolean {
-  const there = conjunction.filter((_, place) => (leaves[place] as readonly Leaf[]).length > 0)
-  return there.length < 2 || fitsTogether(treeOf(there), event)
 }
 
 function askedText({ groups }: Field): string {

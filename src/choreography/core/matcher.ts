@@ -7,7 +7,7 @@
  * on its other fields, each question once an event. 4. Where two paths part inside an array, its fields must fit inside the same
  * elements.
  */
-import { fitsTogether, treeOf } from './element.ts'
+import { fitsInElements } from './element.ts'
 import { FieldIndex } from './field-index.ts'
 import { Numbers } from './numbers.ts'
 import { Predicates, keyOf } from './predicates.ts'
@@ -30,6 +30,8 @@ interface Member<Name> {
 interface Alternative<Name> {
   readonly member: Member<Name>
   readonly conjunction: Conjunction
+  /** Of its fields, in their order. */
+  readonly slots: readonly number[]
   readonly access: Access | undefined
 }
 
@@ -79,7 +81,7 @@ export class EventMatcher<Name> {
     const member: Member<Name> = { name, selection, order: this.#order++, alternatives: [], fitted: -1 }
     this.#members.set(name, member)
     for (const conjunction of selection)
-      member.alternatives.push(this.#enter({ member, conjunction, access: this.#accessOf(conjunction) }))
+      member.alternatives.push(this.#enter(member, conjunction, this.#accessOf(conjunction)))
     this.#changes++
   }
 
@@ -121,22 +123,17 @@ export class EventMatcher<Name> {
   }
 
   #take(number: number, event: object, fitting: Member<Name>[]): void {
-    const { member, conjunction } = this.#alternatives[number] as Alternative<Name>
+    const { member, conjunction, slots } = this.#alternatives[number] as Alternative<Name>
     if (member.fitted === this.#event) return
-    if (this.#reading.split && !this.#inSameElements(conjunction, event)) return
+    if (this.#reading.split && !fitsInElements(conjunction, slots, this.#reading, event)) return
     member.fitted = this.#event
     fitting.push(member)
   }
 
-  #inSameElements(conjunction: Conjunction, event: object): boolean {
-    const there = conjunction.filter(({ path }) => this.#reading.leavesOf(this.#reading.slotOf(path)).length > 0)
-    return there.length < 2 || fitsTogether(treeOf(there), event)
-  }
-
   /** Takes the next number; its predicates stand behind those of the number before. */
-  #enter(alternative: Alternative<Name>): number {
-    const { conjunction, access } = alternative
-    const number = this.#alternatives.push(alternative) - 1
+  #enter(member: Member<Name>, conjunction: Conjunction, access: Access | undefined): number {
+    const slots = conjunction.map(({ path }) => this.#reading.slotOf(path))
+    const number = this.#alternatives.push({ member, conjunction, slots, access }) - 1
     for (const field of conjunction)
       if (field !== access?.field || !isDecidedBy(access)) this.#asked.push(this.#predicates.numberOf(field))
     this.#begins.push(this.#asked.length)
@@ -182,7 +179,7 @@ export class EventMatcher<Name> {
     for (const member of this.#members.values()) member.alternatives = []
     for (const { member, conjunction, access } of kept) {
       const moved = access && { ...access, slot: this.#reading.slotOf(access.field.path) }
-      member.alternatives.push(this.#enter({ member, conjunction, access: moved }))
+      member.alternatives.push(this.#enter(member, conjunction, moved))
     }
   }
 

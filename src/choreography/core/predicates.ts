@@ -5,7 +5,7 @@
  * Thousands are asked for each event, most of them one range or one list of values. Those stand in typed arrays, so that asking one
  * costs no walk through objects: a range as two bounds, a list as the numbers of its values, which the leaf of the event has as well.
  */
-import { fitsLeaf } from './element.ts'
+import { fitsLeaves, isOptional } from './element.ts'
 import { Numbers } from './numbers.ts'
 import type { Reading } from './reading.ts'
 import type { Field } from './selection.ts'
@@ -43,8 +43,7 @@ export class Predicates {
     const key = keyOf(path, groups)
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
-    const optional = groups.every((group) => group.some(({ op }) => op === 'absent'))
-    const predicate = { slot: this.#reading.slotOf(path), groups, optional }
+    const predicate = { slot: this.#reading.slotOf(path), groups, optional: isOptional(groups) }
     const number = this.#predicates.push(predicate) - 1
     this.#numbers.set(key, number)
     this.#slots.push(predicate.slot)
@@ -90,8 +89,7 @@ export class Predicates {
   }
 
   #ask({ slot, groups, optional }: Predicate): boolean {
-    const leaves = this.#reading.leavesOf(slot)
-    return leaves.length === 0 ? optional : leaves.some((leaf) => fitsLeaf(groups, leaf))
+    return fitsLeaves(groups, this.#reading.leavesOf(slot), optional)
   }
 
   #form({ groups }: Predicate): void {
