@@ -135,6 +135,14 @@ export class RunHandle<Output = unknown> implements Run<Output> {
     this.#check('', await driver.say((machine, nowMs) => machine.cancel(undo, why, nowMs)), driver)
   }
 
+  async takeUp(): Promise<void> {
+    await this.#local()
+  }
+
+  async definition(): Promise<Definition> {
+    return this.#world.registry.pinned(await this.#history())
+  }
+
   async resolve(step: string, how: Resolution, options: ResolveOptions): Promise<void> {
     if (!resolutions.has(how)) throw new InvalidArgument('how', `must be ${[...resolutions].join(', ')}`)
     const { output, by, note } = options

@@ -17,6 +17,7 @@
  * What a repeated or late order does to others, and how to refuse it: `docs/guide/sagas.md`, "What may happen twice".
  */
 import type { CloudEvent, Criticality } from '../base/envelope.ts'
+import type { Definition } from './core/definition.ts'
 import type { Fault, Resolution } from './core/record.ts'
 import type { Phase } from './core/run-state.ts'
 import type { Status } from './core/entry.ts'
@@ -119,6 +120,13 @@ export interface Run<Output = unknown> {
    * whatever is said. Rejects with `workflow.past_pivot`, `workflow.run_ended`.
    */
   cancel(options?: { readonly undo?: boolean; readonly reason?: string }): Promise<void>
+  /**
+   * Works on it from here on, whoever did before: for who knows that the other is gone and does not wait for its lease. Rejects with
+   * `workflow.run_ended`, `workflow.definition_missing`, `workflow.definition_changed`, `base.closed`.
+   */
+  takeUp(): Promise<void>
+  /** What it is pinned to. Rejects with `workflow.definition_missing`, `workflow.definition_changed`. */
+  definition(): Promise<Definition>
 }
 
 export interface ResolveOptions {
