@@ -245,15 +245,23 @@ export interface ChoreographyOptions {
    * last of them was given. A rule that comes later catches up by itself. Default 5000.
    */
   readonly gatherMs?: number
-  /** Told of each event that was parked, one after another, at least once: again after a failure, and after a restart. */
+  /** Told of each event that was parked, one after another, at least once: again after a failure, after 30 s, and after a restart. */
   readonly onTrouble?: (trouble: Trouble) => Promise<void> | void
-  /** Asked for each event that fits a rule, before it is taken in: false, and no rule acts on it. What it throws stops the choreography. */
+  /**
+   * Asked for each event that fits a rule, before it is taken in: false, and no rule acts on it; as an answer it counts all the same. When
+   * it throws, or takes 30 s, the choreography stops.
+   */
   readonly admits?: (recorded: Recorded) => Promise<boolean> | boolean
   /**
-   * What must not have happened for an action on this event to be recorded (`unless` of the journal). Where it has, the action leaves
-   * nothing: neither record nor emission; somebody else has taken over. What it throws stops the choreography.
+   * Asked before each attempt: false, and the action does not run; somebody else has taken over, and `agent.action.fenced` says so. When
+   * it throws, or takes 30 s, the choreography stops.
    */
-  readonly fence?: (event: CloudEvent) => AppendCondition | undefined
+  readonly mayAct?: (event: CloudEvent) => Promise<boolean> | boolean
+  /**
+   * What must not have happened for an action on this event to be recorded (`unless` of the journal). Where it has, the action leaves
+   * neither record nor emission, only `agent.action.fenced` with `ran: true`. What it throws stops the choreography.
+   */
+  readonly fence?: (event: CloudEvent) => Promise<AppendCondition | undefined> | AppendCondition | undefined
 }
 
 /** Calls reject with `choreography.stopped` when it met an error of journal or store, and with `base.closed` after `close`. */

@@ -48,7 +48,7 @@ import { Telling } from './telling.ts'
 const known: readonly (keyof ChoreographyOptions)[] = [
   ...(['journal', 'store', 'name', 'source', 'clock', 'random', 'id', 'logger', 'telemetry'] as const),
   ...(['maxHops', 'maxEventsPerCorrelation', 'cycleMax', 'countedMax', 'runningMax', 'heldMax', 'parkedMax'] as const),
-  ...(['openMax', 'gatherMs', 'onTrouble', 'admits', 'fence'] as const),
+  ...(['openMax', 'gatherMs', 'onTrouble', 'admits', 'mayAct', 'fence'] as const),
 ]
 
 /**
@@ -68,7 +68,7 @@ export async function createChoreography(options: ChoreographyOptions): Promise<
 function checkSettings(name: string, options: ChoreographyOptions): Settings {
   const whole = (option: keyof ChoreographyOptions, usual: number, min: number, max: number): number =>
     wholeNumber(option, options[option] ?? usual, min, max)
-  for (const hook of ['onTrouble', 'admits', 'fence'] as const)
+  for (const hook of ['onTrouble', 'admits', 'mayAct', 'fence'] as const)
     if (options[hook] !== undefined && typeof options[hook] !== 'function')
       throw new InvalidArgument(hook, 'must be a function')
   return {
@@ -127,7 +127,7 @@ class Running implements Choreography {
   #closing: Promise<void> | undefined
 
   constructor(name: string, options: ChoreographyOptions, settings: Settings, opened: Opened) {
-    const { journal, store, clock = systemClock, telemetry = noTelemetry, onTrouble, admits, fence } = options
+    const { journal, store, clock = systemClock, telemetry = noTelemetry, onTrouble, admits, mayAct, fence } = options
     const random = options.random ?? randomFrom(systemEntropy)
     this.name = name
     this.#parts = {
@@ -146,6 +146,7 @@ class Running implements Choreography {
       fail: (error) => this.#fail(error),
       ...(onTrouble && { onTrouble }),
       ...(admits && { admits }),
+      ...(mayAct && { mayAct }),
       ...(fence && { fence }),
     }
     this.#telling = new Telling(this.#parts)

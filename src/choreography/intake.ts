@@ -235,13 +235,16 @@ export class Intake {
   /** Rules that began further on, where the main line has come to them. */
   async #joined(): Promise<void> {
     const { journal } = this.#parts
-    const { position, rules } = this.#main
+    const { position, ahead } = this.#main
     const there: ActiveRule[] = []
-    for (const rule of rules)
+    for (const rule of ahead)
       if (rule.after !== undefined && (await isPast(journal, position, rule.after))) there.push(rule)
     if (there.length === 0) return
     await own(this.#parts, joinRules, { rules: there.map(({ definition }) => definition.name), position })
-    for (const rule of there) rule.after = undefined
+    for (const rule of there) {
+      rule.after = undefined
+      ahead.delete(rule)
+    }
   }
 
   /** Reads on until it comes to the main line, as often as that takes. */

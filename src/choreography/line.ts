@@ -14,7 +14,7 @@ export interface ActiveRule {
   definition: Definition
   readonly waits: OpenWaits | undefined
   line: Line
-  /** Events up to here are not for it, though it stands in the main line. */
+  /** Events up to here are not for it, though it stands in the main line; see `ahead` of the line. */
   after: Position | undefined
   /** What it is matched by. */
   members: readonly Member[]
@@ -35,6 +35,8 @@ export interface Arrived {
 export class Line {
   position: Position
   readonly rules = new Set<ActiveRule>()
+  /** Those of them that begin further on than the line stands. */
+  readonly ahead = new Set<ActiveRule>()
   readonly #matcher = new EventMatcher<Member>()
 
   constructor(position: Position) {
@@ -44,6 +46,7 @@ export class Line {
   add(rule: ActiveRule): void {
     rule.line = this
     this.rules.add(rule)
+    if (rule.after !== undefined) this.ahead.add(rule)
     this.#set(rule)
   }
 
@@ -61,6 +64,7 @@ export class Line {
 
   remove(rule: ActiveRule): void {
     this.rules.delete(rule)
+    this.ahead.delete(rule)
     for (const member of rule.members) this.#matcher.delete(member)
   }
 

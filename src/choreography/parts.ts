@@ -26,7 +26,7 @@ export interface Settings {
   readonly gatherMs: number
 }
 
-export interface Parts extends Settings, Pick<ChoreographyOptions, 'onTrouble' | 'admits' | 'fence'> {
+export interface Parts extends Settings, Pick<ChoreographyOptions, 'onTrouble' | 'admits' | 'mayAct' | 'fence'> {
   readonly name: string
   readonly owner: Owner
   readonly journal: Journal
@@ -43,6 +43,9 @@ export interface Parts extends Settings, Pick<ChoreographyOptions, 'onTrouble' |
   /** What memory says is no longer what is kept: everything ends. */
   readonly fail: (error: unknown) => void
 }
+
+/** Of a call of `onTrouble`, `admits` or `mayAct`. */
+export const hookTimeoutMs = 30_000
 
 /** Writes as the owner. Rejects with `choreography.taken`, or what the store rejects with. */
 export async function own<Args extends { readonly owner: Owner }, Result>(

@@ -19,7 +19,7 @@ import type { Laned } from './core/lanes.ts'
 import type { Definition } from './definition.ts'
 import { Emission, streamOf } from './emission.ts'
 import { AttemptsLost, EventErased } from './error.ts'
-import { eventAt, own } from './parts.ts'
+import { eventAt, hookTimeoutMs, own } from './parts.ts'
 import type { Parts } from './parts.ts'
 import type { ParkReason, Refs } from './rows.ts'
 import { keepAttempts } from './task-procedures.ts'
@@ -62,6 +62,7 @@ const lasting: ReadonlySet<string> = new Set([
 /** An append that is refused for these was asked for wrongly by the action; for others journal or store have failed. */
 const refusals: ReadonlySet<string> = new Set([...lasting, 'base.invalid_argument', 'base.limit_exceeded'])
 const conditionFailed = 'journal.condition_failed'
+const keyReused = 'journal.key_reused'
 const reasonMaxLength = 1024
 /** How long an action that took too long may take to end, at least; as long as it might take before it is told. */
 const endingMs = 30_000
@@ -84,10 +85,17 @@ export class Performer {
     const events = task.events ?? (await this.#events(task))
     if (events instanceof EventErased) return { kind: 'parked', why: whyOf(events, false) }
     task.events = events
+    if (!(await this.#mayAct(causeOf(task, events))))
+      return this.#fenced(task, events, task.attempts > 0 || task.suspect)
     if (task.attempts >= definition.attemptsMax) return this.#fail(task, events, new AttemptsLost(task.attempts))
     task.attempts++
     if (task.suspect) await this.#keepAttempts(task)
     return this.#attempt(task, definition, events)
+  }
+
+  async #mayAct({ event }: Recorded): Promise<boolean> {
+    const { mayAct, clock, stop } = this.#parts
+    return mayAct === undefined || within(clock, 'the hook mayAct', hookTimeoutMs, stop, async () => mayAct(event))
   }
 
   async #events({ refs }: Task): Promise<readonly Recorded[] | EventErased> {
@@ -193,19 +201,23 @@ export class Performer {
     emission: Emission,
     result: unknown,
   ): Promise<Outcome> {
-    const { journal, name, fence } = this.#parts
+    const { journal, name, fence, stop } = this.#parts
     const cause = causeOf(task, events)
+    const unless = await fence?.(cause.event)
     try {
       const data = { ...this.#about(task, events), emitted: emission.count, ...(result !== undefined && { result }) }
-      const unless = fence?.(cause.event)
       await journal.appendMany(emission.record('agent.action.completed', data), {
         idempotencyKey: doneKey(name, task),
         ...(unless && { unless }),
       })
       return { kind: 'recorded' }
     } catch (thrown) {
-      if (codeOf(thrown) === conditionFailed) return { kind: 'fenced' }
-      if (!refusals.has(codeOf(thrown))) throw thrown
+      const code = codeOf(thrown)
+      if (code === conditionFailed) return this.#fenced(task, events, true)
+      // Whoever ran this before us has recorded it, with other emissions.
+      if (code === keyReused) return { kind: 'recorded' }
+      if (stop.aborted) return this.#left(task)
+      if (!refusals.has(code)) throw thrown
       return this.#failed(task, definition, events, toError(thrown), false, true)
     }
   }
@@ -237,17 +249,26 @@ export class Performer {
     const failure = { code: why.code, message: why.reason }
     const emission = new Emission(this.#parts, task.rule, cause.event, undefined)
     const data = { ...this.#about(task, events), error: failure }
-    const unless = fence?.(cause.event)
+    const unless = await fence?.(cause.event)
     try {
       await journal.appendMany(emission.record('agent.action.failed', data), {
         idempotencyKey: failedKey(name, task),
         ...(unless && { unless }),
       })
     } catch (thrown) {
-      if (codeOf(thrown) === conditionFailed) return { kind: 'fenced' }
+      if (codeOf(thrown) === conditionFailed) return this.#fenced(task, events, true)
       throw thrown
     }
     return { kind: 'parked', why }
+  }
+
+  /** Somebody else has taken over, and learns of an action that may have run and left nothing here: outside it may have had its effect. */
+  async #fenced(task: Task, events: readonly Recorded[], ran: boolean): Promise<Outcome> {
+    const { journal, name } = this.#parts
+    const emission = new Emission(this.#parts, task.rule, causeOf(task, events).event, undefined)
+    const appends = emission.record('agent.action.fenced', { ...this.#about(task, events), ran })
+    await journal.appendMany(appends, { idempotencyKey: `${doneKey(name, task)}/fenced/${task.replays}` })
+    return { kind: 'fenced' }
   }
 
   /** That nobody will act on it any more. */

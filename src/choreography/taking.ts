@@ -2,14 +2,16 @@
  * Taking in: what some events of the journal come to for the rules of a line, kept in one write with the place of the line. Unlike the
  * intake, which reads the journal, it gets its events; unlike the tasks, it runs nothing. It is called by one at a time.
  */
+import { within } from '../base/clock.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { toError } from '../base/error.ts'
 import type { Position, Recorded } from '../journal/journal.ts'
 import { countUpTo, isPast } from '../journal/position-order.ts'
+import { parts } from './core/waits.ts'
 import type { Definition } from './definition.ts'
 import type { Arrived, Line, Member } from './line.ts'
 import type { OpenWait } from './open-waits.ts'
-import { digestOf, own, refOf } from './parts.ts'
+import { digestOf, hookTimeoutMs, own, refOf } from './parts.ts'
 import type { Parts } from './parts.ts'
 import { doneKey, whyOf } from './performer.ts'
 import type { OpenRow, Refs, TaskRow } from './rows.ts'
@@ -81,7 +83,7 @@ export class Taking {
   /** How many of these events each rule passes over that begins further on. */
   async #promote(line: Line, events: readonly Recorded[], end: Position): Promise<Map<unknown, number> | undefined> {
     let skips: Map<unknown, number> | undefined
-    for (const rule of line.rules) {
+    for (const rule of line.ahead) {
       if (rule.after === undefined) continue
       const { journal } = this.#parts
       const past = await isPast(journal, end, rule.after)
@@ -90,9 +92,20 @@ export class Taking {
     return skips
   }
 
-  async #arrive({ recorded, rules }: Arrived, gathered: Gathered): Promise<number> {
-    const { admits } = this.#parts
-    if (admits && !(await admits(recorded))) return 0
+  /** What is not admitted is an answer all the same: whoever waits for one need not know who acts on it. */
+  async #admitted({ recorded, rules }: Arrived): Promise<readonly Member[]> {
+    const { admits, clock, stop } = this.#parts
+    if (!admits) return rules
+    const isAdmitted = await within(clock, 'the hook admits', hookTimeoutMs, stop, async () => admits(recorded))
+    if (isAdmitted) return rules
+    return rules.flatMap(({ rule, fits }) =>
+      rule.definition.kind === 'absent' && (fits & parts.second) !== 0 ? [{ rule, fits: parts.second }] : [],
+    )
+  }
+
+  async #arrive(arrived: Arrived, gathered: Gathered): Promise<number> {
+    const { recorded } = arrived
+    const rules = await this.#admitted(arrived)
     const { event } = recorded
     const digest = digestOf(event)
     const tasks: NewTask[] = []
@@ -170,7 +183,7 @@ export class Taking {
 
   #pair(partner: OpenWait, wait: OpenWait, isWindow: boolean, tasks: NewTask[], events: (readonly Recorded[])[]): void {
     // In a window the event of the first pattern stands first, whichever came first.
-    const isTurned = isWindow && (partner.fits & 1) === 0
+    const isTurned = isWindow && (partner.fits & parts.first) === 0
     const both = isTurned ? [wait, partner] : [partner, wait]
     const refs = both.map((each) => each.refs.events[0] as Refs['events'][number])
     const digest = digestOf({ source: partner.id, id: wait.id })
@@ -181,7 +194,7 @@ export class Taking {
   #isSeen(key: string): boolean {
     if (this.#seen.has(key)) return true
     this.#seen.add(key)
-    if (this.#seen.size > seenMax) for (const oldest of this.#seen) return !this.#seen.delete(oldest)
+    if (this.#seen.size > seenMax) this.#seen.delete(this.#seen.values().next().value as string)
     return false
   }
 

@@ -186,8 +186,13 @@ export class Tasks {
     this.#parts.telemetry.gauge('colloquy.choreography.parked', this.parked, {
       'colloquy.choreography': this.#parts.name,
     })
-    if (by > 0) this.#hooks.onParked()
-    else this.#free()
+    if (by <= 0) return this.#free()
+    this.#hooks.onParked()
+    if (this.full && this.parked - by < this.#parts.parkedMax)
+      this.#parts.logger.error(
+        { parked: this.parked },
+        'no event is taken in until parked ones are replayed or discarded',
+      )
   }
 
   #settle(): void {

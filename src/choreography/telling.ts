@@ -2,11 +2,11 @@
  * Telling: hands each parked event to `onTrouble`, one after another, until that has resolved once. Unlike the log what was told is kept,
  * so that nothing is left out over a restart. While one cannot be told, those behind it wait.
  */
-import { sleep } from '../base/clock.ts'
+import { sleep, within } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Trouble } from './choreography.ts'
 import { waitMs } from './core/backoff.ts'
-import { eventAt, own, parkedFrom } from './parts.ts'
+import { eventAt, hookTimeoutMs, own, parkedFrom } from './parts.ts'
 import type { Parts } from './parts.ts'
 import { markTold, untoldPage } from './parked-procedures.ts'
 import type { EventRef, ParkedRow } from './rows.ts'
@@ -55,7 +55,7 @@ export class Telling {
     const trouble = await this.#troubleOf(row)
     for (let attempts = 1; !stop.aborted; attempts++)
       try {
-        await onTrouble(trouble)
+        await within(clock, 'the hook onTrouble', hookTimeoutMs, stop, async () => onTrouble(trouble))
         break
       } catch (error) {
         if (stop.aborted) return

@@ -305,8 +305,8 @@ describe('a choreography', () => {
     expect(acted.toSorted()).toEqual(['one', 'two'])
   })
 
-  it('does not act on what is not admitted, and leaves no trace of what was taken over meanwhile', async () => {
-    const { open, say, journal, events, append, clock } = world()
+  it('does not act on what is not admitted, and of what was taken over meanwhile it leaves only that it ran', async () => {
+    const { open, say, events, append, clock } = world()
     const choreography = await open({
       admits: ({ event }) => event.criticality !== 'critical',
       fence: ({ correlationid }) => ({ filter: { types: ['handed-over'], correlationid: correlationid as string } }),
@@ -325,9 +325,63 @@ describe('a choreography', () => {
     end()
     await choreography.idle()
     expect((await events('said')).map(({ event }) => event.data)).toEqual(['plain'])
-    expect(await journal.version('choreography/main/act')).toBe(2)
+    expect(await events('agent.action.completed')).toHaveLength(1)
+    const [fenced, ...others] = await events('agent.action.fenced')
+    expect(others).toEqual([])
+    expect(fenced?.event).toMatchObject({ causationid: taken.id, data: { rule: 'act', ran: true, attempts: 1 } })
     expect(await choreography.status()).toMatchObject({ parked: 0, waiting: 0, running: 0 })
   })
+
+  it('asks before each attempt whether it still may act, and tells whether one ran before', async () => {
+    const { open, say, events, clock } = world()
+    let may = true
+    const choreography = await open({ mayAct: () => may })
+    let acted = 0
+    await choreography.rule('act', of('n'), () => {
+      acted++
+      throw new Error('again')
+    })
+    await say('n', 1)
+    await turns(clock)
+    expect(acted).toBe(1)
+    may = false
+    await say('n', 2)
+    await turns(clock, 1000)
+    await choreography.idle()
+    expect(acted).toBe(1)
+    const ran = (await events('agent.action.fenced')).map(({ event }) => (event.data as { ran: boolean }).ran)
+    expect(new Set(ran)).toEqual(new Set([false, true]))
+    expect(await choreography.status()).toMatchObject({ parked: 0, waiting: 0 })
+  })
+
+  it('takes as an answer what it does not admit', async () => {
+    const { open, say, events, clock } = world()
+    const choreography = await open({ admits: ({ event }) => event.criticality !== 'critical' })
+    await choreography.absent('no-reply', { pattern: of('n'), answer: of('r'), same: 'subject', withinMs: 1000 })
+    await say('n', 1, { subject: 'a' })
+    await say('r', 1, { subject: 'a', criticality: 'critical' })
+    await turns(clock, 1001)
+    await choreography.idle()
+    expect(await events('agent.reply.absent')).toEqual([])
+  })
+
+  it.each(['admits', 'mayAct', 'fence'] as const)(
+    'stops when the hook %s throws, with that as the cause',
+    async (hook) => {
+      const { open, say, clock } = world()
+      const refuse = () => {
+        throw new Error(`${hook} is broken`)
+      }
+      const choreography = await open({ [hook]: refuse })
+      await choreography.rule('act', of('n'), () => {})
+      await say('n', 1)
+      await turns(clock)
+      await expect(choreography.idle()).rejects.toMatchObject({
+        code: 'choreography.stopped',
+        cause: { message: `${hook} is broken` },
+      })
+    },
+  )
 
   it('refuses calls after it was closed, and tells what runs to end', async () => {
     const { open, say, clock } = world()

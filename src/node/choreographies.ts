@@ -1,0 +1,48 @@
+/**
+ * A choreography of a node: the room's own, with the node's journal, store, clock and chance. Unlike the room it knows what a node has at
+ * hand; it decides nothing. Whoever opens one closes it before the journal.
+ */
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/logger.ts'
+import type { Random } from '../base/random.ts'
+import type { Telemetry } from '../base/telemetry.ts'
+import type { Choreography, ChoreographyOptions } from '../choreography/choreography.ts'
+import { createChoreography } from '../choreography/create.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Store } from '../store/store.ts'
+
+/** What is not the node's own to say. */
+export type NodeChoreographyOptions = Omit<
+  ChoreographyOptions,
+  'journal' | 'store' | 'source' | 'clock' | 'random' | 'id' | 'logger' | 'telemetry'
+>
+
+export interface ChoreographyParts {
+  readonly node: string
+  readonly journal: Journal
+  /** Opened with `choreographySchema` among its schemas. */
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly telemetry: Telemetry
+}
+
+/** Rejects as `createChoreography` does. */
+export function nodeChoreography(
+  { node, journal, store, clock, random, logger, telemetry }: ChoreographyParts,
+  options: NodeChoreographyOptions = {},
+): Promise<Choreography> {
+  const { name = 'main' } = options
+  return createChoreography({
+    ...options,
+    name,
+    journal,
+    store,
+    clock,
+    logger,
+    telemetry,
+    source: encodeURI(`/${node}/${name}`),
+    random: random.split(`choreography ${name}`),
+  })
+}
