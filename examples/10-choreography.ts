@@ -22,11 +22,11 @@ await choreography.rule<{ total: number }>(
   { type: ['order.created'], data: { total: [{ numeric: ['>', 0] }] } },
   ({ data, subject }, { emit }) => {
     if (!isBankOpen && data.total > 500) throw new ActionRefused('the bank takes no large sums at night')
-    emit('payment.made', data, { subject: subject ?? '', domain: 'billing' }) // kept if and only if the action is
+    emit('payment.made', data, { subject, domain: 'billing' }) // kept if and only if the action is
     return { paid: data.total }
   },
 )
-await choreography.rule('shipment', { type: ['payment.made'] }, ({ subject = '' }, { emit }) =>
+await choreography.rule('shipment', { type: ['payment.made'] }, ({ subject }, { emit }) =>
   emit('shipment.asked', { to: 'the door' }, { subject }),
 )
 await choreography.absent('no-courier', {

@@ -38,9 +38,9 @@ export type RulePattern = EventPattern | { readonly filters: readonly EventFilte
 export type KeyOf = string | ((event: CloudEvent) => string | number | boolean | undefined)
 
 export interface EmitOptions {
-  readonly subject?: string
-  readonly domain?: string
-  readonly criticality?: Criticality
+  readonly subject?: string | undefined
+  readonly domain?: string | undefined
+  readonly criticality?: Criticality | undefined
   /** Where it is appended. Default: the stream of the rule, `choreography/<choreography>/<rule>`. */
   readonly stream?: string
 }

@@ -3,7 +3,7 @@
  * action, or dropped with the attempt. The envelope is made here, so that an action cannot say another cause, hop or path than its own.
  */
 import { checkEvent, makeEvent } from '../base/envelope.ts'
-import type { CloudEvent } from '../base/envelope.ts'
+import type { CloudEvent, EventInput } from '../base/envelope.ts'
 import { CodecTooLarge } from '../base/codec.ts'
 import { InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { checkKeys, plainName } from '../base/limit.ts'
@@ -15,6 +15,8 @@ import type { Parts } from './parts.ts'
 
 /** Events of one attempt. */
 const emissionsMax = 1000
+
+type Attributes = Pick<EventInput<unknown>, 'subject' | 'domain' | 'criticality'>
 
 export class Emission {
   readonly #parts: Parts
@@ -37,7 +39,12 @@ export class Emission {
     if (this.over) throw new InvalidArgument('emit', 'must not be called after its action has ended')
     checkKeys('options', options, ['subject', 'domain', 'criticality', 'stream'])
     if (this.count >= emissionsMax) throw new LimitExceeded('events of one action', emissionsMax, this.count + 1)
-    const { stream = streamOf(this.#parts.name, this.#rule), ...attributes } = options
+    const { stream = streamOf(this.#parts.name, this.#rule), subject, domain, criticality } = options
+    const attributes = {
+      ...(subject !== undefined && { subject }),
+      ...(domain !== undefined && { domain }),
+      ...(criticality !== undefined && { criticality }),
+    }
     plainName('stream', stream, this.#parts.journal.limits.streamMaxLength)
     this.#add(stream, checkEvent(this.#event(type, this.#copied(type, data), attributes)))
     this.count++
@@ -50,7 +57,7 @@ export class Emission {
     return Array.from(this.#streams, ([stream, events]) => ({ stream, events }))
   }
 
-  #event(type: string, data: unknown, attributes: Omit<EmitOptions, 'stream'>): CloudEvent {
+  #event(type: string, data: unknown, attributes: Attributes): CloudEvent {
     const traceparent = this.#traceparent === undefined ? {} : { traceparent: this.#traceparent }
     const { source, clock, id } = this.#parts
     const via = `rule:${this.#rule}`
