@@ -124,8 +124,9 @@ export class NumberedJournal implements Journal {
 
   async append(stream: string, events: readonly CloudEvent[], options: AppendOptions = {}): Promise<Appended> {
     checkKeys('options', options, ['expectedVersion', 'idempotencyKey', 'unless'])
+    this.#checkWritable()
     const { expectedVersion = 'any' } = options
-    const [appended] = await this.#append([{ stream, events, expectedVersion }], options, false)
+    const [appended] = await this.#append([this.#asked(stream, events, expectedVersion)], options, false)
     return appended as Appended
   }
 
@@ -133,39 +134,47 @@ export class NumberedJournal implements Journal {
     checkKeys('options', options, ['idempotencyKey', 'unless'])
     if (!Array.isArray(appends) || appends.length === 0)
       throw new InvalidArgument('appends', 'must be a list of at least one stream and its events')
-    return this.#append(appends, options, false)
-  }
-
-  async #append(
-    appends: readonly StreamAppend[],
-    options: AppendManyOptions,
-    ends: boolean,
-  ): Promise<readonly Appended[]> {
     this.#checkWritable()
-    // A copy: what the caller does to its lists meanwhile changes neither what is kept nor what is told.
-    const asked = appends.map((append) => this.#checkAppend(append))
+    const asked = appends.map((append) => {
+      checkKeys('append', append, ['stream', 'events', 'expectedVersion'])
+      const { stream, events, expectedVersion = 'any' } = append
+      return this.#asked(stream, events, expectedVersion)
+    })
     if (new Set(asked.map(({ stream }) => stream)).size < asked.length)
       throw new InvalidArgument('appends', 'must name a stream once; put its events together')
-    const request = this.#requestOf(asked, options, ends)
-    return appendedOf(asked, request, await this.#until(this.#backend.append(request)))
+    return this.#append(asked, options, false)
   }
 
-  #checkAppend(append: StreamAppend): Required<StreamAppend> {
-    checkKeys('append', append, ['stream', 'events', 'expectedVersion'])
-    const { stream, events, expectedVersion = 'any' } = append
+  /** A copy: what the caller does to its lists meanwhile changes neither what is kept nor what is told. */
+  #asked(stream: string, events: readonly CloudEvent[], expectedVersion: ExpectedVersion): Required<StreamAppend> {
     this.#checkStream(stream)
     if (!Array.isArray(events) || events.length === 0)
       throw new InvalidArgument('events', 'must be a list of at least one event')
     // A hole becomes an undefined, which is refused as no event.
-    return { stream, events: Array.from(events as readonly CloudEvent[]), expectedVersion }
+    return { stream, events: [...(events as readonly CloudEvent[])], expectedVersion }
+  }
+
+  async #append(
+    asked: readonly Required<StreamAppend>[],
+    options: AppendManyOptions,
+    ends: boolean,
+  ): Promise<readonly Appended[]> {
+    const request = this.#requestOf(asked, options, ends)
+    const work = this.#backend.append(request)
+    this.#works.add(work)
+    try {
+      return appendedOf(asked, request, await work)
+    } finally {
+      this.#works.delete(work)
+    }
   }
 
   #requestOf(appends: readonly Required<StreamAppend>[], options: AppendManyOptions, ends: boolean): AppendRequest {
     const { idempotencyKey, unless } = options
     const { batchMax } = this.limits
-    const count = appends.reduce((sum, { events }) => sum + events.length, 0)
-    if (count > batchMax) throw new LimitExceeded('batchMax', batchMax, count)
-    const encoded = this.#encode(appends.flatMap(({ events }) => events))
+    const all = appends.length === 1 ? appends[0]!.events : appends.flatMap(({ events }) => events)
+    if (all.length > batchMax) throw new LimitExceeded('batchMax', batchMax, all.length)
+    const encoded = this.#encode(all)
     let first = 0
     const requests = appends.map(({ stream, events, expectedVersion }) => ({
       stream,
@@ -312,11 +321,12 @@ export class NumberedJournal implements Journal {
     options: { readonly expectedVersion?: ExpectedVersion } = {},
   ): Promise<Erased> {
     checkKeys('options', options, ['expectedVersion'])
+    this.#checkWritable()
     const { expectedVersion = 'any' } = options
-    return this.#until(this.#tombstone({ stream, events: [last], expectedVersion }))
+    return this.#until(this.#tombstone(this.#asked(stream, [last], expectedVersion)))
   }
 
-  async #tombstone(last: StreamAppend): Promise<Erased> {
+  async #tombstone(last: Required<StreamAppend>): Promise<Erased> {
     await this.#append([last], {}, true)
     return { events: await this.#erase(last.stream) }
   }

@@ -117,7 +117,8 @@ function appendOne(tx: Transaction, found: Found, words: AppendArgs, after: numb
   const version = found.version + count
   const id =
     found.id ?? tx.sql('INSERT INTO journal_stream (name, version) VALUES (?, ?)').run(stream, version).lastInsertRowid
-  if (found.id !== undefined) tx.sql('UPDATE journal_stream SET version = ? WHERE id = ?').run(version, id)
+  // `get` as in `insertEvents`.
+  if (found.id !== undefined) tx.sql('UPDATE journal_stream SET version = ? WHERE id = ?').get(version, id)
   insertEvents(tx, { id, words, at, count, firstVersion: found.version + 1, positions: after + 1 })
   if (ends) tx.sql('UPDATE journal_stream SET ended = 1, first = version WHERE id = ?').run(id)
   return version

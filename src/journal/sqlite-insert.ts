@@ -68,5 +68,6 @@ function insert(tx: Transaction, sql: string, rows: Rows, from: number, to: numb
     values.push(position, id, version, placedChecksum(words[at] as number, version, position))
     for (let word = 1; word < wordsPerEvent; word++) values.push(words[at + word] as SqlValue)
   }
-  tx.sql(sql).run(...values)
+  // `run` would make an object of how many rows were changed, which costs a fifth of what the row does.
+  tx.sql(sql).get(...values)
 }

@@ -89,11 +89,11 @@ class StoreBackend implements NumberedBackend {
     this.#inline = inline.length === 0 ? undefined : new InlineAppends(store, inline)
   }
 
-  async append(request: AppendRequest): Promise<AppendOutcome> {
+  append(request: AppendRequest): Promise<AppendOutcome> {
     const args = appendArgs(request)
-    if (!this.#inline) return outcomeOf(await this.#store.write(append, args))
+    if (!this.#inline) return this.#store.write(append, args).then(outcomeOf)
     const events = request.appends.reduce((sum, { events }) => sum + events.length, 0)
-    return outcomeOf(await this.#inline.append<AppendResult>(storeCall(append, args), events))
+    return this.#inline.append<AppendResult>(storeCall(append, args), events).then(outcomeOf)
   }
 
   state(stream: string): Promise<StreamState> {

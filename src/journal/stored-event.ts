@@ -10,6 +10,7 @@ import type { CloudEvent } from '../base/envelope.ts'
 import { CodecTooLarge } from '../base/codec.ts'
 import { LimitExceeded, messageOf } from '../base/error.ts'
 import { dataEncoder, decodeData } from './data-text.ts'
+import type { DataText } from './data-text.ts'
 import { exactTimeToMs, msToTime, timeToMs } from './event-time.ts'
 import { EventTooLarge, EventUnreadable, InvalidEvent } from './error.ts'
 import type { JournalLimits, Recorded } from './journal.ts'
@@ -52,7 +53,7 @@ export function eventEncoder(limits: JournalLimits): (events: readonly CloudEven
     let batchBytes = 0
     return events.map((event) => {
       const checked = check(event)
-      const data = attempt(checked.type, limits.eventMaxBytes, () => encodeData(checked.data))
+      const data = encoded(checked, encodeData, limits.eventMaxBytes)
       batchBytes += data.bytes
       if (batchBytes > limits.batchMaxBytes) throw new LimitExceeded('batchMaxBytes', limits.batchMaxBytes, batchBytes)
       return toStored(checked, data.text)
@@ -68,9 +69,9 @@ function check(event: CloudEvent): CloudEvent {
   }
 }
 
-function attempt<T>(type: string, maxBytes: number, encode: () => T): T {
+function encoded({ type, data }: CloudEvent, encode: (data: unknown) => DataText, maxBytes: number): DataText {
   try {
-    return encode()
+    return encode(data)
   } catch (cause) {
     if (cause instanceof CodecTooLarge) throw new EventTooLarge(type, maxBytes, { cause })
     throw new InvalidEvent(`the data of an event of type ${type} cannot be encoded: ${messageOf(cause)}`, { cause })
