@@ -350,6 +350,26 @@ describe('parked events', () => {
     expect(acted).toHaveLength(2)
   })
 
+  it('of one key are replayed in their order, before what waits of it', async () => {
+    const { open, say, clock } = world()
+    const choreography = await open()
+    const acted: unknown[] = []
+    let works = false
+    let end = () => {}
+    await choreography.rule('ordered', asked, async ({ data }) => {
+      if (data === 'blocks') await new Promise<void>((resolve) => (end = resolve))
+      else if (!works) throw new ActionRefused('not now')
+      acted.push(data)
+    })
+    for (const data of [1, 2, 3, 'blocks', 4]) await say('asked', data, { subject: 'k' })
+    await turns(clock)
+    works = true
+    expect(await choreography.replayParked()).toBe(3)
+    end()
+    await choreography.idle()
+    expect(acted).toEqual(['blocks', 1, 2, 3, 4])
+  })
+
   it('whose event was erased say so when they are replayed', async () => {
     const { open, say, journal } = world()
     const choreography = await open()

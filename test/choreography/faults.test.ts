@@ -80,6 +80,42 @@ describe('a write that fails, before it is kept or after', () => {
   }, 120_000)
 })
 
+describe('a crash', () => {
+  it.each([
+    ['after a record', 'settleTasks', 'agent.action.completed', []],
+    [
+      'after a failure was told',
+      'parkTask',
+      'agent.action.failed',
+      [{ kind: 'dead', code: 'unknown', reason: 'refused' }],
+    ],
+  ])('%s does not run the action again', async (_, procedure, record, parked) => {
+    const inner = memoryStore({ schemas })
+    const { clock, say, events, open } = world(inner)
+    const store = new FaultyStore(inner)
+    await using journal = storeJournal(store)
+    let acted = 0
+    const act = () => {
+      acted++
+      if (procedure === 'parkTask') throw new Error('refused')
+    }
+    const first = await open({ store, journal })
+    await first.rule('act', of('asked'), act, { retry: { attemptsMax: 1 } })
+    store.fault = (name) => (name === procedure ? 'before' : 'none')
+    await say('asked')
+    await turns(clock)
+    expect(await first.status()).toMatchObject({ error: { message: `${procedure} was lost on the way` } })
+    await first.close()
+    const second = await open()
+    await second.rule('act', of('asked'), act, { retry: { attemptsMax: 5 } })
+    await second.idle()
+    expect(acted).toBe(1)
+    expect(await events(record)).toHaveLength(1)
+    expect(await parkedOf(second)).toMatchObject(parked)
+    expect(await inner.read(tasksLeft, 0)).toBe(parked.length)
+  })
+})
+
 async function verify(last: Choreography, events: ReturnType<typeof world>['events']): Promise<void> {
   const dataOf = async (type: string) => (await events(type)).map(({ event }) => event.data)
   const all = Array.from({ length: asks }, (_, at) => at)

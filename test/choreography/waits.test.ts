@@ -113,6 +113,27 @@ describe('an absence', () => {
     },
   )
 
+  it('is not told while an answer lies in the journal that nobody has looked at yet', async () => {
+    const { open, say, clock, events } = world()
+    const choreography = await open({ heldMax: 1 })
+    let end = () => {}
+    await choreography.absent('no-reply', absence)
+    await choreography.rule('slow', of('slow'), () => new Promise<void>((resolve) => (end = resolve)), {
+      timeoutMs: 3_600_000,
+    })
+    await say('asked', 1, { subject: 'a' })
+    await say('slow')
+    await turns(clock)
+    await say('answered', 1, { subject: 'a' })
+    await turns(clock, 100_000)
+    expect(await choreography.status()).toMatchObject({ running: 1, open: 1, lag: 1 })
+    end()
+    await choreography.idle()
+    await turns(clock, 100_000)
+    expect(await choreography.status()).toMatchObject({ open: 0 })
+    expect(await events('agent.reply.absent')).toEqual([])
+  })
+
   it('runs its own action, with retries, caps and parking like any rule', async () => {
     const { open, say, clock } = world()
     const choreography = await open()

@@ -104,6 +104,20 @@ describe('lanes', () => {
     )
   })
 
+  it('do not run again what runs when what waits behind it is dropped', () => {
+    const lanes = new Lanes<Item>(4)
+    lanes.setPlaces('a', 2)
+    const [first, second, third] = [1, 2, 3].map((id) => ({ id, rule: 'a', key: 'k' })) as [Item, Item, Item]
+    lanes.add(first)
+    lanes.add(second)
+    expect(lanes.next()).toBe(first)
+    expect(lanes.drop('a')).toEqual([second])
+    lanes.add(third)
+    expect(lanes.next()).toBeUndefined()
+    lanes.done(first)
+    expect(lanes.next()).toBe(third)
+  })
+
   it('let no busy rule hold up another', () => {
     const lanes = new Lanes<Item>(4)
     for (const rule of ['a', 'b']) lanes.setPlaces(rule, 2)
