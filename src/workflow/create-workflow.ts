@@ -9,6 +9,7 @@
 import { deadline, unlessAborted } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
+import type { Deferred } from '../base/deferred.ts'
 import { randomFrom, systemEntropy } from '../base/entropy.ts'
 import { makeEvent } from '../base/envelope.ts'
 import type { CloudEvent } from '../base/envelope.ts'
@@ -104,6 +105,8 @@ class WorkflowShell implements Workflow, HandleWorld {
   #position: Position = journalStart
   #closing: Promise<void> | undefined
   #broken: Error | undefined
+  /** Resolves when a run pauses; there while somebody waits for that. */
+  #paused: Deferred<void> | undefined
   #starting = 0
 
   constructor(options: WorkflowOptions) {
@@ -142,6 +145,10 @@ class WorkflowShell implements Workflow, HandleWorld {
       reopened: (driver) => {
         this.hub.drivers.set(driver.id, driver)
         this.#opened(driver.id)
+      },
+      paused: () => {
+        this.#paused?.resolve()
+        this.#paused = undefined
       },
       broken: (error) => {
         this.#broken ??= error
@@ -362,13 +369,15 @@ class WorkflowShell implements Workflow, HandleWorld {
   async idle(options: WaitOptions = {}): Promise<void> {
     checkKeys('options', options, ['signal', 'timeoutMs'])
     using limit = deadline(this.clock, 'the runs', options.timeoutMs ?? Infinity, options.signal)
-    while (![...this.#drivers()].every((driver) => driver.quiet)) {
-      if (limit.signal.aborted) throw limit.signal.reason as Error
-      // A turn of the loop, on this clock.
-      const turn = deferred()
-      this.clock.timer(0, () => turn.resolve())
-      await unlessAborted(limit.signal, turn.promise)
+    while (!this.#isQuiet()) {
+      this.#paused ??= deferred()
+      await unlessAborted(limit.signal, this.#paused.promise)
     }
+  }
+
+  #isQuiet(): boolean {
+    for (const driver of this.#drivers()) if (!driver.quiet) return false
+    return true
   }
 
   *#drivers(): Generator<RunDriver, void> {

@@ -11,7 +11,7 @@ export { gate, passGate } from './fence.ts'
 export type { Gate } from './fence.ts'
 export { rehearse } from './rehearse.ts'
 export type { Rehearsal, RehearseOptions } from './rehearse.ts'
-export { hasPivot, saga, SagaBuilder } from './saga.ts'
+export { hasPivot, ParallelGroup, saga, SagaBuilder } from './saga.ts'
 export type { AnySaga, Approval, EachOptions, SagaOptions, WaitOptions } from './saga.ts'
 export type {
   Irreversible,

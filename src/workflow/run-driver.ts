@@ -52,6 +52,8 @@ export interface DriverWorld extends EventMaking {
   readonly rested: (driver: RunDriver) => void
   /** It had ended, and goes on to be undone. */
   readonly reopened: (driver: RunDriver) => void
+  /** It has done what it can by itself for now. */
+  readonly paused: () => void
   /** The journal failed for good. */
   readonly broken: (error: Error) => void
 }
@@ -137,17 +139,31 @@ export class RunDriver implements LocalDriver, RunFacts {
 
   /** Appends the first event, and whatever begins with it. Rejects with what the journal refuses. */
   async start(begins: boolean): Promise<Appended> {
+    this.#appending = true
     this.machine.waiting = !begins
     this.machine.begin(this.#now())
     const records = this.machine.take()
-    const { started } = this
-    this.started = { ...started, data: { ...this.data, records } }
-    const stream = runStream(this.id)
-    this.#appending = true
-    const [appended] = await this.#world.queue.append([{ stream, events: [this.started], expectedVersion: 0 }])
+    let appended: Appended
+    try {
+      appended = await this.#appendFirst(records)
+    } catch (thrown) {
+      if (!unkept.has(codeOf(thrown)) || records.length === 0) throw thrown
+      // What was derived may be what is too large, and not the input.
+      this.machine = new SagaRun(this.definition, this.data.input)
+      refuseUnkept(this.machine, records, thrown, this.#world.journal.limits, this.#at())
+      this.machine.begin(this.#now())
+      appended = await this.#appendFirst(this.machine.take())
+    }
     this.#appending = false
     this.#version = 1
     this.#pump()
+    return appended
+  }
+
+  async #appendFirst(records: readonly RunRecord[]): Promise<Appended> {
+    this.started = { ...this.started, data: { ...this.data, records } }
+    const append = { stream: runStream(this.id), events: [this.started], expectedVersion: 0 }
+    const [appended] = await this.#world.queue.append([append])
     return appended as Appended
   }
 
@@ -269,7 +285,7 @@ export class RunDriver implements LocalDriver, RunFacts {
         // What ends at once has been decided on by now.
         if (this.machine.pending) continue
         if (this.#drained && this.#activities.attempts === 0) this.#drained.resolve()
-        return
+        return this.#world.paused()
       }
     } finally {
       this.#pumping = false

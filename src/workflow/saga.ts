@@ -16,7 +16,17 @@ import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import type { StandardSchema } from '../journal/schema.ts'
 import { mayPivot, surelyPivots } from './core/definition.ts'
-import type { Before, BranchNode, Definition, EachNode, LockNeed, Node, Rate, WaitNode } from './core/definition.ts'
+import type {
+  Before,
+  BranchNode,
+  Definition,
+  EachNode,
+  LockNeed,
+  Node,
+  Rate,
+  StepNode,
+  WaitNode,
+} from './core/definition.ts'
 import type { StepContext } from './core/step-context.ts'
 import { checkFlow, checkName } from './check-flow.ts'
 import { DefinitionInvalid } from './error.ts'
@@ -88,6 +98,24 @@ export interface SagaOptions<Input> {
 
 const optionNames = ['version', 'input', 'deadlineMs', 'locks', 'priority', 'concurrency', 'rate'] as const
 
+/** The steps of a parallel group in the making. */
+export class ParallelGroup<Input, Out, Past, GroupOut = object> {
+  readonly members: readonly StepNode[]
+  declare readonly types: { readonly out: GroupOut; readonly before: Known<Input, Out>; readonly past: Past }
+
+  constructor(members: readonly StepNode[]) {
+    this.members = members
+  }
+
+  /** Throws `base.invalid_argument`. */
+  step<const Name extends string, Output, StepInput = Input>(
+    name: Name,
+    options: MemberOptions<Input, Out, StepInput, Output, Past>,
+  ): ParallelGroup<Input, Out, Past, GroupOut & { readonly [Key in Name]: Output }> {
+    return new ParallelGroup([...this.members, stepNode(name, options)])
+  }
+}
+
 /** A definition in the making; it is complete at any time. */
 export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
   /** What a workflow runs. */
@@ -123,16 +151,13 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     return this.#with(stepNode(name, options))
   }
 
-  /** Steps that run at once and are undone at once. */
-  parallel<
-    const Members extends { readonly [name: string]: { readonly do: (input: Input, context: StepContext) => unknown } },
-  >(
-    members: Members & { readonly [Name in keyof Members]: MemberOptions<Input, Out, Input, unknown> },
-  ): SagaBuilder<Input, Out & { readonly [Name in keyof Members]: Awaited<ReturnType<Members[Name]['do']>> }, Past> {
-    const names = Object.keys(members)
-    if (names.length < 2) throw new InvalidArgument('parallel', 'takes two steps or more')
-    const nodes = names.map((name) => stepNode(name, members[name] as object))
-    return this.#with({ kind: 'parallel', name: names.join('+'), members: nodes })
+  /** Steps that run at once and are undone at once; each knows what came before them all. */
+  parallel<GroupOut>(
+    build: (group: ParallelGroup<Input, Out, Past>) => ParallelGroup<Input, Out, Past, GroupOut>,
+  ): SagaBuilder<Input, Out & GroupOut, Past> {
+    const { members } = build(new ParallelGroup<Input, Out, Past>([]))
+    if (members.length < 2) throw new InvalidArgument('parallel', 'takes two steps or more')
+    return this.#with({ kind: 'parallel', name: members.map(({ name }) => name).join('+'), members })
   }
 
   /** A saga of its own, begun with a derived input. What undoes it is its own compensation. */

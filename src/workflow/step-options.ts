@@ -98,5 +98,7 @@ export type StepOptions<Input, Out, StepInput, Output, Past = false> = Work<Know
   Declared<StepInput, Output, Past>
 
 /** Members of a parallel group are steps without a pivot: what else runs could not be undone behind it. */
-export type MemberOptions<Input, Out, StepInput, Output> = Work<Known<Input, Out>, StepInput, Output> &
-  (Undoable<StepInput, Output> | ReadOnly | Irreversible | Retriable)
+export type MemberOptions<Input, Out, StepInput, Output, Past = false> = Work<Known<Input, Out>, StepInput, Output> &
+  (Past extends true
+    ? Undoable<StepInput, Output> | ReadOnly | Retriable
+    : Undoable<StepInput, Output> | ReadOnly | Irreversible)

@@ -9,7 +9,11 @@ const trip = saga('trip', { version: 1, input: z.object({ traveller: z.string() 
     do: async (input, { key }) => ({ id: key, price: input.traveller.length }),
     undo: (_input, held) => held?.id,
   })
-  .parallel({ flight: { do: async () => 3, undo: (_i, o) => o }, car: { do: (i) => i.traveller, readOnly: true } })
+  .parallel((group) =>
+    group
+      .step('flight', { do: async () => 3, undo: (_input, given) => given })
+      .step('car', { do: (input) => input.traveller, readOnly: true }),
+  )
   .step('charge', { input: ({ out }) => out.hotel.price + out.flight, do: (price) => price * 2, pivot: true })
   .step('mail', { do: (input) => input.traveller, retriable: true })
   .wait('ok', { approval: true })
@@ -28,4 +32,20 @@ saga('a').step('b', { do: () => 1 })
 trip.step('b', { do: () => 1, irreversible: { leaves: 'x' } })
 // @ts-expect-error retriable before pivot
 saga('a').step('b', { do: () => 1, retriable: true })
-export { outer }
+const group = saga<{ n: number }>('a')
+  .step('x', { do: () => 'x', readOnly: true })
+  .parallel((group) =>
+    group
+      .step('flight', {
+        input: ({ out }) => out.x.length,
+        do: (l) => l.toFixed(1),
+        undo: (l, o) => [l.toFixed(), o?.length],
+      })
+      .step('car', { do: async (i) => i.n + 1, undo: (i, o) => [i.n.toFixed(), o?.toFixed()] }),
+  )
+  .step('z', {
+    input: ({ out }) => [out.flight.length, out.car.toFixed()] as const,
+    do: ([l, c]) => l + c.length,
+    readOnly: true,
+  })
+export { group, outer }
