@@ -272,6 +272,30 @@ describe('a pair', () => {
     ])
   })
 
+  it('may be of events that fit both patterns: of a sequence each with the next, of a window two by two', async () => {
+    const { open, say } = world()
+    const choreography = await open()
+    const seen: Record<string, unknown[]> = { sequence: [], window: [] }
+    const act = (kind: string) => (events: readonly [CloudEvent, CloudEvent]) =>
+      void seen[kind]?.push(events.map(({ data }) => data))
+    const common = { same: 'subject', withinMs: 1000 }
+    await choreography.sequence('again', { first: of('a'), next: of('a'), ...common }, act('sequence'))
+    await choreography.window('two', { patterns: [of('a'), of('a')], ...common }, act('window'))
+    for (const data of [1, 2, 3, 4]) await say('a', data, { subject: 'k' })
+    await choreography.idle()
+    expect(seen).toEqual({
+      sequence: [
+        [1, 2],
+        [2, 3],
+        [3, 4],
+      ],
+      window: [
+        [1, 2],
+        [3, 4],
+      ],
+    })
+  })
+
   it.each(['sequence', 'window'] as const)('of a %s is made over a restart', async (kind) => {
     const { open, say } = world(await sqliteStore())
     const seen: unknown[] = []
