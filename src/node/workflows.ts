@@ -67,6 +67,7 @@ export class Workflows {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopped = true
     const workflow = await this.#opened?.catch(() => undefined)
-    await workflow?.close({ deadlineMs })
+    // What is left of the deadline of a node is no whole number.
+    await workflow?.close({ deadlineMs: Math.floor(deadlineMs) })
   }
 }
