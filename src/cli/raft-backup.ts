@@ -1,7 +1,9 @@
 /** `colloquy raft backup`: the state of a group as one file. Unlike a copy of the folder it is no member, and can only become a new group. */
 import { Aborted } from '../base/error.ts'
-import { goToDoor } from '../node/raft-door-client.ts'
-import { DoorBroken, MemberRefused, NotRunning } from '../node/raft-error.ts'
+import { goToDoor } from '../node/door-client.ts'
+import { DoorBroken } from '../node/door-error.ts'
+import { askGroups, backupBytes } from '../node/raft-door-client.ts'
+import { MemberRefused, NotRunning } from '../node/raft-error.ts'
 import { readBackupFile, writeBackupFile } from '../node/raft-backup-file.ts'
 import { backupFolder, chosenGroup, groupMeant } from '../node/raft-folder.ts'
 import { lookAtGroups } from '../node/raft-look.ts'
@@ -105,9 +107,9 @@ async function piecesOf(
   )
   const door = await goToDoor(data, { ...world, signal })
   if (door.door !== 'open') throw new NotRunning(data, 'it went away meanwhile')
-  const answer = await door.ask({ op: 'backup', group: meant, stale, timeoutMs })
+  const answer = await askGroups(door, { op: 'backup', group: meant, stale, timeoutMs })
   if (!('backup' in answer)) throw new DoorBroken('its answer is to another question')
-  return { pieces: door.bytes(), source: 'member' }
+  return { pieces: backupBytes(door), source: 'member' }
 }
 
 const attemptsMax = 5

@@ -2,7 +2,7 @@
  * `colloquy raft recover`: what is left when a quorum is lost for good: one survivor becomes a group of its own. Unlike every other
  * command it may lose what was acknowledged, and says so before it does anything.
  */
-import { goToDoor } from '../node/raft-door-client.ts'
+import { goToDoor } from '../node/door-client.ts'
 import { groupMeant, recoverFolder } from '../node/raft-folder.ts'
 import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'

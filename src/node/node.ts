@@ -53,6 +53,7 @@ import type { Raft } from '../raft/raft.ts'
 import type { Transport } from '../raft/transport.ts'
 import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
+import { NodeDoor } from './door.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
 import { kindsOf, openBus, openStore, subjectToken } from './open-parts.ts'
@@ -102,7 +103,7 @@ export interface NodeOptions {
   readonly raft?: {
     /** How the members of raft groups reach each other; it stays its owner's to close. Default: over the node's bus. */
     readonly transport?: Transport
-    /** Whether `colloquy raft` can look at the groups and operate them through the data folder; see `raft-door.ts`. Default true. */
+    /** Whether `colloquy raft` can look at the groups and operate them through the data folder; see `door.ts`. Default true. */
     readonly door?: boolean
   }
   /** How sagas are run, and those that may be under way from an earlier life. */
@@ -242,13 +243,14 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       random: random.split('actor'),
       entropy,
     })
+    const door = data === undefined ? undefined : new NodeDoor({ ...world, data })
     const raft = new RaftGroups({
       ...world,
       realm,
       data,
       bus,
       transport: options.raft?.transport,
-      door: options.raft?.door ?? true,
+      door: options.raft?.door === false ? undefined : door,
     })
     const workflows = new Workflows({ ...world, journal, telemetry, options: options.workflow ?? {} })
     const parts = {
@@ -267,6 +269,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       keeping,
       raft,
       workflows,
+      door,
     }
     const control =
       options.inspect === false ? undefined : nodeControl({ node: name, realm, bus, actors, clock, logger })
@@ -286,6 +289,7 @@ interface Parts extends Pick<Node, Shown> {
   readonly keeping: Keeping
   readonly raft: RaftGroups
   readonly workflows: Workflows
+  readonly door: NodeDoor | undefined
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
   readonly kinds: ReadonlyMap<string, ActorDefinition<never, unknown>>
@@ -430,7 +434,7 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft, workflows } = this.#parts
+    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft, workflows, door } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs())
     let late = false
@@ -449,6 +453,7 @@ class HouseNode implements Node {
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs: leftMs() }).finally(() => control?.close())
       await inTime('ending what runs over the journal', () => keeping.stop())
+      await door?.close()
       await inTime('leaving the raft groups', () => raft.stop())
       if (ownsBus) await inTime('draining the bus', () => bus.drain())
     } finally {

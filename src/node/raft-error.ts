@@ -1,19 +1,6 @@
 /** The errors of operating raft groups from outside their process, one class a cause. Unlike those of the raft room no member throws them. */
 import { ColloquyError } from '../base/error.ts'
 
-/** The member's door said nothing more, or what cannot be understood. */
-export class DoorBroken extends ColloquyError {
-  override readonly code = 'node.door_broken'
-  readonly problem: string
-  constructor(problem: string, options?: ErrorOptions) {
-    super(
-      `the connection to the member broke: ${problem}; look at what became of it with status, and ask again`,
-      options,
-    )
-    this.problem = problem
-  }
-}
-
 /** The member was asked and did not do it; `reason` is the code of its own error. */
 export class MemberRefused extends ColloquyError {
   override readonly code = 'node.member_refused'

@@ -20,7 +20,8 @@ import { busTransport } from '../raft/transport-bus.ts'
 import type { Transport } from '../raft/transport.ts'
 import { filesDisk } from '../store/disk-files.ts'
 import { NodeStopped } from './error.ts'
-import { type AnyRaft, type RaftDoor, openRaftDoor } from './raft-door.ts'
+import type { Desk, NodeDoor } from './door.ts'
+import { type AnyRaft, raftDesk } from './raft-door.ts'
 import { checkRecovered, checkedGroup } from './raft-folder.ts'
 
 /** What the node knows by itself when it takes part in a group. */
@@ -42,8 +43,8 @@ export interface RaftGroupsParts {
   readonly bus: Bus
   /** Its owner closes it. Default: the bus. */
   readonly transport: Transport | undefined
-  /** Whether there is a door for operators, where there is a data folder. */
-  readonly door: boolean
+  /** Where operators reach the groups; undefined: nowhere. */
+  readonly door: NodeDoor | undefined
   readonly clock: Clock
   readonly random: Random
   readonly entropy: Entropy
@@ -59,11 +60,12 @@ export class RaftGroups {
   readonly #parts: RaftGroupsParts
   readonly #running = new Set<Running>()
   #transport: Transport | undefined
-  #door: Promise<RaftDoor | undefined> | undefined
+  readonly #desk: Desk
   #stopped = false
 
   constructor(parts: RaftGroupsParts) {
     this.#parts = parts
+    this.#desk = raftDesk(() => this.#members(), parts.clock)
   }
 
   async raft<State, Command, Result>(
@@ -88,7 +90,7 @@ export class RaftGroups {
         logger,
       })
       const owned = this.#own(raft, log)
-      await this.#openDoor()
+      await this.#parts.door?.add(this.#desk)
       return owned
     } catch (error) {
       await log.close()
@@ -103,14 +105,6 @@ export class RaftGroups {
 
   #members(): AnyRaft[] {
     return Array.from(this.#running, ({ raft }) => raft)
-  }
-
-  /** One for all groups, from the first on. */
-  async #openDoor(): Promise<void> {
-    const { data, door, node, clock, entropy, logger } = this.#parts
-    if (data === undefined || !door) return
-    this.#door ??= openRaftDoor({ node, data, groups: () => this.#members(), clock, entropy, logger })
-    await this.#door
   }
 
   async election(name: string, options: NodeElectionOptions): Promise<Election> {
@@ -140,7 +134,7 @@ export class RaftGroups {
     if (data === undefined) return logMemory({ group, member, entropy })
     const disk = filesDisk({ folder: data })
     await checkRecovered(data, group)
-    // For its owner alone, whatever the umask: the door's file is not put where others may write.
+    // For its owner alone, whatever the umask.
     await mkdir(join(data, 'raft'), { recursive: true, mode: 0o700 })
     await disk.syncFolder('')
     // The store's lock on the data folder keeps other processes away from it.
@@ -156,7 +150,6 @@ export class RaftGroups {
   /** Leaves all groups; nothing is lost by it that was answered. */
   async stop(): Promise<void> {
     this.#stopped = true
-    await (await this.#door)?.close()
     await Promise.all(Array.from(this.#running, (each) => each.close()))
     if (this.#transport !== this.#parts.transport) await this.#transport?.close()
   }

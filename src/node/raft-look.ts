@@ -3,7 +3,8 @@
  * the door's client it always has an answer; unlike the folder it says which of the two it is. It changes nothing.
  */
 import type { Finding, MemberInfo } from '../raft/raft.ts'
-import { type AskOptions, type NoDoor, viewGroups, whyClosed } from './raft-door-client.ts'
+import { type AskOptions, type NoDoor, whyClosed } from './door-client.ts'
+import { viewGroups } from './raft-door-client.ts'
 import type { GroupView } from './raft-door-words.ts'
 import { type FolderView, groupsIn, surveyFolder } from './raft-folder.ts'
 

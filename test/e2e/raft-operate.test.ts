@@ -158,7 +158,7 @@ describe('colloquy raft on a group that runs', () => {
     expect(led).toMatchObject({ role: 'leader', fencing: led['term'] })
     expect(led['followers']).toHaveLength(2)
     // The file that opens the door is its owner's alone.
-    expect((await stat(join(at('a'), 'raft', 'door.json'))).mode & 0o777).toBe(0o600)
+    expect((await stat(join(at('a'), 'door', 'door.json'))).mode & 0o777).toBe(0o600)
 
     const [other = 'a', third = 'b'] = (['a', 'b', 'c'] as const).filter((name) => name !== leader)
     const handed = await run(['raft', 'members', at(third), 'transfer', other])

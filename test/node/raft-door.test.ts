@@ -5,15 +5,17 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'n
 import { type Server, connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemEntropy } from '../../src/base/entropy.ts'
 import { manualClock } from '../../src/base/manual-clock.ts'
 import { systemClock } from '../../src/base/system-clock.ts'
 import { createNode } from '../../src/node/node.ts'
-import { DoorChannel, proofOf } from '../../src/node/raft-door-channel.ts'
-import { askMember, goToDoor, viewGroups } from '../../src/node/raft-door-client.ts'
-import { type AnyRaft, doorFileOf, openRaftDoor } from '../../src/node/raft-door.ts'
+import { NodeDoor, doorFileOf } from '../../src/node/door.ts'
+import { DoorChannel, proofOf } from '../../src/node/door-channel.ts'
+import { goToDoor } from '../../src/node/door-client.ts'
+import { askGroups, askMember, backupBytes, viewGroups } from '../../src/node/raft-door-client.ts'
+import { type AnyRaft, raftDesk } from '../../src/node/raft-door.ts'
 import { lookAtGroups } from '../../src/node/raft-look.ts'
 import { silentLogger } from '../../src/base/logger.ts'
 import { emptyConfState } from '../../src/raft/core/message.ts'
@@ -83,19 +85,11 @@ function pretender(asked: unknown[]): AnyRaft {
 
 async function door(asked: unknown[], clock = manualClock()) {
   const data = await folder()
-  await mkdir(join(data, 'raft'))
-  const groups = [pretender(asked)]
-  const opened = await openRaftDoor({
-    node: 'a',
-    data,
-    groups: () => groups,
-    clock,
-    entropy: systemEntropy,
-    logger: silentLogger,
-  })
-  ends.push(() => opened!.close())
+  const opened = new NodeDoor({ node: 'a', data, clock, entropy: systemEntropy, logger: silentLogger })
+  await opened.add(raftDesk(() => [pretender(asked)], clock))
+  ends.push(() => opened.close())
   const { port, token } = JSON.parse(await readFile(doorFileOf(data), 'utf8')) as { port: number; token: string }
-  return { data, port, token, clock, close: () => opened!.close() }
+  return { data, port, token, clock, close: () => opened.close() }
 }
 
 describe('the door of a node', () => {
@@ -120,7 +114,7 @@ describe('the door of a node', () => {
     await expect(unknown).rejects.toMatchObject({ reason: 'node.raft_group_unknown' })
     expect((await stat(doorFileOf(data))).mode & 0o777).toBe(0o600)
     await node.stop()
-    expect(await readdir(join(data, 'raft'))).not.toContain('door.json')
+    expect(await readdir(dirname(doorFileOf(data)))).toEqual([])
     const after = await lookAtGroups(data, world)
     expect(after).toMatchObject({ source: 'log', why: 'no process has a door there' })
     expect(after.groups.find(({ status: each }) => each.group === 'ops')).toMatchObject({
@@ -148,8 +142,8 @@ describe('the door of a node', () => {
     await chmod(doorFileOf(data), 0o644)
     await expect(viewGroups(data, world)).rejects.toMatchObject({ code: 'node.not_private' })
     const open = await folder()
-    await mkdir(join(open, 'raft'))
-    await chmod(join(open, 'raft'), 0o777)
+    await mkdir(join(open, 'door'))
+    await chmod(join(open, 'door'), 0o777)
     await using node = await createNode({ name: 'solo', data: open })
     const ops = await node.raft('ops', { members: ['solo'], machine, ...quick })
     expect((await ops.propose(1)).result).toBe(1)
@@ -217,7 +211,7 @@ describe('whoever comes to the door', () => {
         const [answer] = await say(port, (nonce) => [
           { nonce: mine, proof: proofOf(token, 'asker', [mine, nonce]), question },
         ])
-        expect(answer).toMatchObject({ json: { error: { code: 'base.invalid_argument' } } })
+        expect(answer).toMatchObject({ json: { error: { code: 'node.not_served' } } })
       }),
       { numRuns: 30 },
     )
@@ -233,9 +227,9 @@ describe('whoever comes to the door', () => {
       const open = await goToDoor(data, world)
       if (open.door !== 'open') throw new Error(open.door)
       await using asking = open
-      await asking.ask({ op: 'backup', group: 'ops', stale, timeoutMs: 1000 })
+      await askGroups(asking, { op: 'backup', group: 'ops', stale, timeoutMs: 1000 })
       const parts: Uint8Array[] = []
-      for await (const part of asking.bytes()) parts.push(part)
+      for await (const part of backupBytes(asking)) parts.push(part)
       return Buffer.concat(parts).subarray(0, 8).toString()
     }
     expect(await take(false)).toBe('clqraft1')
@@ -267,7 +261,7 @@ describe('whoever comes to the door', () => {
 describe('an old file of a door', () => {
   async function listening(serve: (channel: DoorChannel) => Promise<void>): Promise<string> {
     const data = await folder()
-    await mkdir(join(data, 'raft'))
+    await mkdir(join(data, 'door'), { mode: 0o700 })
     const server: Server = createServer((socket) => void serve(new DoorChannel(socket)).catch(() => socket.destroy()))
     await once(server.listen(0, '127.0.0.1'), 'listening')
     ends.push(() => new Promise((resolve) => server.close(resolve)))
@@ -291,7 +285,7 @@ describe('an old file of a door', () => {
 
   it('at which somebody greets as a door and does not know the token gets no trust', async () => {
     const data = await listening(async (channel) => {
-      await channel.sendJson({ door: 'colloquy raft', version: 1, nonce: mine })
+      await channel.sendJson({ door: 'colloquy node', version: 1, nonce: mine })
       await channel.receive()
       await channel.sendJson({ proof: mine, groups: [] })
     })

@@ -1,6 +1,7 @@
 /**
- * DoorChannel: pieces over one socket of the raft door, both ways: JSON, or bytes of a backup. Unlike a transport of the raft room it
- * carries one question and its answer. Pieces have a bound; whoever sends waits until the other end takes them. It knows no meaning.
+ * DoorChannel: pieces over one socket of a node's door, both ways: JSON, or bytes such as those of a backup. Unlike a transport of the raft
+ * room it carries one question and its answer. Pieces have a bound; whoever sends waits until the other end takes them. It knows no
+ * meaning.
  *
  * A piece is its length in 4 bytes, its kind in 1 (0 JSON, 1 bytes), and so many bytes.
  */
@@ -8,14 +9,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { jsonCodec } from '../base/codec.ts'
-import { DoorBroken } from './raft-error.ts'
+import { DoorBroken } from './door-error.ts'
 
 export const pieceMaxBytes: number = 4 * 1024 * 1024
 export const doorVersion = 1
 
 export type Piece = { readonly json: unknown } | { readonly bytes: Uint8Array }
 
-const codec = jsonCodec({ sizeMaxBytes: pieceMaxBytes, depthMax: 16 })
+const codec = jsonCodec({ sizeMaxBytes: pieceMaxBytes })
 const headBytes = 5
 
 export class DoorChannel {
