@@ -12,7 +12,7 @@ import type { Journal } from '../journal/journal.ts'
 import { Attempt } from './attempt.ts'
 import type { Emission, Outcome } from './attempt.ts'
 import type { StepNode } from './core/definition.ts'
-import { orderKey, orderToken } from './core/entry.ts'
+import { isLive, orderKey, orderToken } from './core/entry.ts'
 import type { Entry } from './core/entry.ts'
 import { fault } from './core/fault.ts'
 import type { ChildEnd, SagaRun } from './core/run.ts'
@@ -30,6 +30,8 @@ export interface ChildWorld {
    * be undone.
    */
   watch(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): { stop(): void }
+  /** Only tells when one that rests has ended, by what others do. */
+  follow(child: ChildOrder, told: (end: ChildEnd) => void): { stop(): void }
 }
 
 export interface ChildOrder {
@@ -99,8 +101,8 @@ export class Activities {
   reconcile(begins: boolean): void {
     const { state } = this.#run.machine
     for (const [key, activity] of this.#running) {
-      const entry = state.live.get(key)
-      if (entry && activity.id === idOf(entry)) continue
+      const entry = state.entries.get(key)
+      if (entry && (isLive(entry) || restsForChild(entry)) && activity.id === idOf(entry)) continue
       this.#running.delete(key)
       activity.stop(new Aborted(`the work on ${key}`))
     }
@@ -111,6 +113,9 @@ export class Activities {
       if (!running && begins) this.#begin(entry)
       else if (state.phase === 'failing') running?.giveUp?.()
     }
+    if (state.phase === 'attention' && begins)
+      for (const entry of state.entries.values())
+        if (restsForChild(entry) && !this.#running.has(entry.key)) this.#followChild(entry)
     this.#watchDue()
   }
 
@@ -184,18 +189,33 @@ export class Activities {
     return { cancel: () => timer.cancel() }
   }
 
-  #beginChild(entry: Entry): void {
-    const { key, node, status, epoch } = entry
-    if (node.kind !== 'child') return
-    const { id, root, started, machine } = this.#run
-    const child: ChildOrder = {
+  #followChild(entry: Entry): void {
+    const { key } = entry
+    const child = this.#childOf(entry)
+    if (!child) return
+    const told = (end: ChildEnd) => this.#run.heard((run, { nowMs }) => run.childSettled(key, end, nowMs))
+    const follow = this.#world.children.follow(child, told)
+    this.#running.set(key, { id: idOf(entry), idle: () => true, stop: () => follow.stop() })
+  }
+
+  #childOf({ key, node, epoch, input }: Entry): ChildOrder | undefined {
+    if (node.kind !== 'child') return undefined
+    const { id, root, started } = this.#run
+    return {
       id: epoch === 1 ? `${id}/${key}` : `${id}/${key}:${epoch}`,
       definition: node.definition,
-      input: entry.input,
+      input,
       parent: { run: id, step: key },
       root,
       cause: started,
     }
+  }
+
+  #beginChild(entry: Entry): void {
+    const { key, status } = entry
+    const { machine } = this.#run
+    const child = this.#childOf(entry)
+    if (!child) return
     const told = (end: ChildEnd) => this.#run.heard((run, { nowMs }) => run.childSettled(key, end, nowMs))
     const back = status === 'undoing' || machine.state.phase === 'failing'
     let watch = this.#world.children.watch(child, back, told)
@@ -316,6 +336,11 @@ export class Activities {
       status === 'undoing' ? run.undoErrored(key, failure, at) : run.errored(key, failure, at),
     )
   }
+}
+
+/** Its child rests, and may be settled by others. */
+function restsForChild({ node, status }: Entry): boolean {
+  return node.kind === 'child' && (status === 'held' || status === 'undoFailed')
 }
 
 /** What is under way is for this, and nothing else. */

@@ -4,13 +4,18 @@
  */
 import { codeOf } from '../base/error.ts'
 import type { ChildOrder, ChildWorld } from './activities.ts'
+import type { Journal } from '../journal/journal.ts'
 import { fault, faultOf } from './core/fault.ts'
+import { childEnd, SagaRun } from './core/run.ts'
 import type { ChildEnd } from './core/run.ts'
+import { runStream } from './event.ts'
+import { readHistory } from './history.ts'
 import type { Hub, LocalDriver } from './hub.ts'
 import type { Registry } from './registry.ts'
 
 export interface ChildPorts {
   readonly hub: Hub
+  readonly journal: Journal
   readonly registry: Registry
   /** Starts it, if there is none of that id. */
   readonly begin: (child: ChildOrder) => Promise<void>
@@ -28,11 +33,15 @@ export class ChildRuns implements ChildWorld {
   watch(child: ChildOrder, back: boolean, told: (end: ChildEnd) => void): { stop(): void } {
     const { hub } = this.#ports
     let stopped = false
+    // One that is to go back may be completed, or rest, until it has been told so: that is no answer.
+    let asked = !back
     const tell = (end: ChildEnd | undefined): void => {
       if (end && !stopped) told(end)
     }
-    const unwatch = hub.watch(child.id, () => tell(hub.drivers.get(child.id)?.end()))
-    const going = back ? this.#undo(child) : this.#go(child)
+    const unwatch = hub.watch(child.id, () => {
+      if (asked) tell(hub.drivers.get(child.id)?.end())
+    })
+    const going = back ? this.#undo(child, () => (asked = true)) : this.#go(child)
     going.then(tell, (thrown: unknown) => {
       // Whoever stops leaves it to the next life; else an operator has to look.
       if (codeOf(thrown) !== 'base.closed') tell({ status: 'needs-attention', fault: faultOf(thrown) })
@@ -43,6 +52,34 @@ export class ChildRuns implements ChildWorld {
         unwatch()
       },
     }
+  }
+
+  follow(child: ChildOrder, told: (end: ChildEnd) => void): { stop(): void } {
+    const { hub } = this.#ports
+    let stopped = false
+    const tell = (end: ChildEnd | undefined): void => {
+      if (end && end.status !== 'needs-attention' && !stopped) told(end)
+    }
+    const unwatch = hub.watch(child.id, () => tell(hub.drivers.get(child.id)?.end()))
+    this.#stands(child).then(tell, () => undefined)
+    return {
+      stop() {
+        stopped = true
+        unwatch()
+      },
+    }
+  }
+
+  /** How it stands by its journal, where nobody works on it. */
+  async #stands({ id, definition }: ChildOrder): Promise<ChildEnd | undefined> {
+    const { hub, journal } = this.#ports
+    const driver = hub.drivers.get(id)
+    if (driver) return driver.end()
+    const history = await readHistory(journal, id)
+    if (!history) return undefined
+    const machine = new SagaRun(definition, history.data.input)
+    machine.replay(history.records)
+    return machine.state.ended ? childEnd(machine) : undefined
   }
 
   /** Begins it; gives how it stands, if it stands still. */
@@ -64,13 +101,22 @@ export class ChildRuns implements ChildWorld {
   }
 
   /** Has it go back, also when it had completed. */
-  async #undo({ id, parent }: ChildOrder): Promise<ChildEnd | undefined> {
-    const { hub, take } = this.#ports
+  async #undo({ id, parent }: ChildOrder, asked: () => void): Promise<ChildEnd | undefined> {
+    const { hub, journal, take } = this.#ports
     const driver = hub.drivers.get(id) ?? (await take(id))
-    // It was never begun, so there is nothing to undo.
-    if (!driver) return { status: 'compensated' }
+    if (!driver) {
+      // It was never begun, so there is nothing to undo; or nobody can work on it.
+      if ((await journal.version(runStream(id))) === 0) return { status: 'compensated' }
+      const held = fault(
+        'workflow.child_held',
+        'ChildHeld',
+        `nobody can work on the child ${id}; look why with: colloquy saga show ${id}`,
+      )
+      return { status: 'needs-attention', fault: held }
+    }
     const reason = fault('workflow.parent_undone', 'ParentUndone', `the saga ${parent.run} is undone`)
     const refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
+    asked()
     const end = driver.end()
     if (refusal !== 'past_pivot' || end?.status !== 'completed') return end
     const why = fault('workflow.past_pivot', 'PastPivot', `the child ${id} is past its pivot and cannot be undone`)

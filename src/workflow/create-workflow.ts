@@ -39,7 +39,7 @@ import type { Hub } from './hub.ts'
 import { Lease } from './lease.ts'
 import { checkMigration } from './migration.ts'
 import { openRunsOf } from './open-runs.ts'
-import { Registry } from './registry.ts'
+import { checkedInput, Registry } from './registry.ts'
 import { RunDriver } from './run-driver.ts'
 import type { DriverWorld } from './run-driver.ts'
 import { RunHandle, sameRun } from './run-handle.ts'
@@ -99,7 +99,6 @@ class WorkflowShell implements Workflow, HandleWorld {
   readonly #runsMax: number
   /** The open runs of this worker, the oldest first, with a position that lies before each. */
   readonly #open = new Map<string, Position>()
-  readonly #resting = new Set<string>()
   readonly #held = new Map<string, Fault>()
   readonly #schedules = new Set<Schedule>()
   #position: Position = journalStart
@@ -134,6 +133,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       slots: new Slots(wholeNumber('attemptsMax', options.attemptsMax ?? 1000, 1, 1_000_000)),
       children: new ChildRuns({
         hub: this.hub,
+        journal,
         registry: this.registry,
         begin: (child) => this.#beginChild(child),
         take: (id) => this.take(id),
@@ -284,7 +284,6 @@ class WorkflowShell implements Workflow, HandleWorld {
   #forget(driver: RunDriver): void {
     if (this.hub.drivers.get(driver.id) === driver) this.hub.drivers.delete(driver.id)
     this.#open.delete(driver.id)
-    this.#resting.delete(driver.id)
     this.#turns.leave(driver.id)
   }
 
@@ -296,12 +295,12 @@ class WorkflowShell implements Workflow, HandleWorld {
   /** A run ended, rests, or is another's. */
   #rested(driver: RunDriver): void {
     const { state } = driver.machine
-    if (driver.gone || state.ended) {
-      this.#forget(driver)
-      if (!driver.gone)
-        this.#telemetry.count('colloquy.saga.ended', 1, { saga: driver.definition.name, phase: state.phase })
-    } else this.#resting.add(driver.id)
+    // Whoever waits finds it by its id, so it is told before it is forgotten.
     this.hub.tell(driver.id)
+    if (!driver.gone && !state.ended) return
+    this.#forget(driver)
+    if (driver.gone) return
+    this.#telemetry.count('colloquy.saga.ended', 1, { saga: driver.definition.name, phase: state.phase })
   }
 
   checkOpen(): void {
@@ -389,11 +388,15 @@ class WorkflowShell implements Workflow, HandleWorld {
 
   status(): WorkflowStatus {
     let waiting = 0
-    for (const driver of this.#drivers()) if (driver.waiting) waiting++
+    let attention = 0
+    for (const driver of this.#drivers()) {
+      if (driver.waiting) waiting++
+      if (driver.machine.state.phase === 'attention') attention++
+    }
     return {
       worker: this.#worker,
       open: this.#open.size,
-      attention: this.#resting.size,
+      attention,
       waiting,
       attempts: this.#world.slots.taken,
       held: this.#held.size,
@@ -485,15 +488,5 @@ class WorkflowShell implements Workflow, HandleWorld {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-}
-
-/** The input as its schema gives it. Throws `workflow.input_invalid`. */
-function checkedInput({ check, name }: Definition, given: unknown): unknown {
-  if (!check) return given
-  try {
-    return check(given)
-  } catch (thrown) {
-    throw new InputInvalid(name, { cause: toError(thrown) })
   }
 }

@@ -1,8 +1,8 @@
 /** The sagas that a workflow was given, by name and version. A run is pinned to one of them; it never gets another without being moved. */
-import { InvalidArgument } from '../base/error.ts'
+import { InvalidArgument, toError } from '../base/error.ts'
 import { everyNode } from './core/definition.ts'
 import type { Definition } from './core/definition.ts'
-import { DefinitionChanged, DefinitionMissing } from './error.ts'
+import { DefinitionChanged, DefinitionMissing, InputInvalid } from './error.ts'
 import type { History } from './history.ts'
 
 export class Registry {
@@ -43,5 +43,15 @@ export class Registry {
     if (!definition) throw new DefinitionMissing(run, data.saga, pinned.version)
     if (definition.hash !== pinned.hash) throw new DefinitionChanged(run, data.saga, pinned.version)
     return definition
+  }
+}
+
+/** The input as its schema gives it. Throws `workflow.input_invalid`. */
+export function checkedInput({ check, name }: Definition, given: unknown): unknown {
+  if (!check) return given
+  try {
+    return check(given)
+  } catch (thrown) {
+    throw new InputInvalid(name, { cause: toError(thrown) })
   }
 }

@@ -20,7 +20,7 @@ import type { Emission } from './attempt.ts'
 import type { Definition, LockNeed } from './core/definition.ts'
 import { isUndoable } from './core/entry.ts'
 import type { RunRecord } from './core/record.ts'
-import { SagaRun, isUnresolved } from './core/run.ts'
+import { childEnd, SagaRun, isUnresolved } from './core/run.ts'
 import type { ChildEnd, Refusal } from './core/run.ts'
 import { lockStream, runStream } from './event.ts'
 import type { StartedData } from './event.ts'
@@ -261,6 +261,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     for (const ack of this.#acks.splice(0)) ack.reject(reason)
     this.#drained?.resolve()
     this.#world.rested(this)
+    this.#world.paused()
   }
 
   #now(): number {
@@ -423,12 +424,4 @@ function concerns(key: string, step: string): boolean {
 
 function isSettled(entry: Parameters<typeof isUndoable>[0], { state }: SagaRun): boolean {
   return !isUnresolved(entry, state) && !isUndoable(entry)
-}
-
-export function childEnd({ state }: SagaRun): ChildEnd {
-  const failed = [...state.entries.values()].find(({ fault, undoFault }) => fault ?? undoFault)
-  const fault = state.verdict?.fault ?? failed?.undoFault ?? failed?.fault
-  if (state.phase === 'completed')
-    return { status: 'completed', output: state.output, locks: state.held, ...(fault && { fault }) }
-  return { status: state.phase === 'compensated' ? 'compensated' : 'needs-attention', ...(fault && { fault }) }
 }

@@ -27,7 +27,6 @@ import type {
   StepNode,
   WaitNode,
 } from './core/definition.ts'
-import type { StepContext } from './core/step-context.ts'
 import { checkFlow, checkName } from './check-flow.ts'
 import { DefinitionInvalid } from './error.ts'
 import { hashOf } from './hash.ts'

@@ -3,6 +3,7 @@ import { manualClock } from '../../src/base/manual-clock.ts'
 import type { ManualClock } from '../../src/base/manual-clock.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { predictableEntropy } from '../../src/base/entropy.ts'
+import { codeOf } from '../../src/base/error.ts'
 import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { createWorkflow } from '../../src/workflow/create-workflow.ts'
@@ -20,15 +21,27 @@ export interface Stage {
   open(options?: Partial<WorkflowOptions>): Promise<Workflow>
 }
 
+/** No two workers have the same ids. */
+let opened = 0
+
 export async function stage(options: Partial<WorkflowOptions> = {}): Promise<Stage> {
   const clock = manualClock()
   const journal = options.journal ?? memoryJournal()
-  let opened = 0
   const open = (more: Partial<WorkflowOptions> = {}): Promise<Workflow> => {
     const random = seededRandom(`workflow ${opened++}`)
     return createWorkflow({ journal, clock, random, entropy: predictableEntropy(random), ...options, ...more })
   }
   return { clock, journal, workflow: await open(), said: [], open }
+}
+
+/** The same journal as another life of the process sees it: nothing in memory is shared. */
+export function reborn(journal: Journal): Journal {
+  return new Proxy(journal, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }
 
 /** A step that says what it does and can be undone. */
@@ -49,14 +62,15 @@ export function saying<Output>(
 /** A step that waits until it is told how to end. */
 export class Held<Output> {
   readonly contexts: StepContext[] = []
-  readonly #waiting: { resolve: (output: Output) => void; reject: (error: Error) => void }[] = []
+  readonly #waiting: ((output: Output) => void)[] = []
+  readonly #ahead: Output[] = []
   #arrived: (() => void)[] = []
 
   readonly do = (_input: unknown, context: StepContext): Promise<Output> => {
     this.contexts.push(context)
-    const promise = new Promise<Output>((resolve, reject) => this.#waiting.push({ resolve, reject }))
     for (const told of this.#arrived.splice(0)) told()
-    return promise
+    if (this.#ahead.length > 0) return Promise.resolve(this.#ahead.shift() as Output)
+    return new Promise<Output>((resolve) => this.#waiting.push(resolve))
   }
 
   /** Resolves when `count` attempts have begun. */
@@ -64,12 +78,18 @@ export class Held<Output> {
     while (this.contexts.length < count) await new Promise<void>((resolve) => this.#arrived.push(resolve))
   }
 
-  /** Ends the oldest attempt that has not. */
+  /** Ends the oldest attempt that has not, or the next that begins. */
   end(output: Output): void {
-    this.#waiting.shift()?.resolve(output)
+    const waiting = this.#waiting.shift()
+    if (waiting) waiting(output)
+    else this.#ahead.push(output)
   }
+}
 
-  fail(error: Error): void {
-    this.#waiting.shift()?.reject(error)
-  }
+/** The code of what a promise rejects with. */
+export function codeOfRejected(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'resolved',
+    (error: unknown) => codeOf(error),
+  )
 }

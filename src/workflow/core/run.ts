@@ -164,8 +164,8 @@ export class SagaRun {
       if (entry.status === 'undoing') this.#record({ is: 'undoFailed', step: key, fault })
     } else if (end.status === 'completed') {
       // A child that cannot be undone, or that an operator turned around, stays done.
-      if (backward) this.#record({ is: 'undoFailed', step: key, fault })
-      else this.#record({ ...childDone(key, end), ...pivoted })
+      if (entry.status === 'undoing') this.#record({ is: 'undoFailed', step: key, fault })
+      if (forward) this.#record({ ...childDone(key, end), ...pivoted })
     } else if (backward) this.#record({ is: 'undone', step: key })
     else this.#fail(key, fault, true)
     this.#settle(nowMs)
@@ -482,4 +482,13 @@ function waitsFor(nodes: readonly Node[], signal: string): boolean {
     if (node.kind === 'wait') return node.signal === signal
     return node.kind === 'branch' && [...node.cases.values()].some((inner) => waitsFor(inner, signal))
   })
+}
+
+/** How a run that does nothing by itself stands for its parent. */
+export function childEnd({ state }: SagaRun): ChildEnd {
+  const failed = [...state.entries.values()].find(({ fault, undoFault }) => fault ?? undoFault)
+  const fault = state.verdict?.fault ?? failed?.undoFault ?? failed?.fault
+  if (state.phase === 'completed')
+    return { status: 'completed', output: state.output, locks: state.held, ...(fault && { fault }) }
+  return { status: state.phase === 'compensated' ? 'compensated' : 'needs-attention', ...(fault && { fault }) }
 }
