@@ -29,61 +29,47 @@ export interface SagaShape {
 }
 
 const attempts = fc.integer({ min: 1, max: 3 })
-const work: fc.Arbitrary<Work> = fc.record({
+const workFields = {
   before: fc.constantFrom('undo', 'undo', 'readOnly', 'irreversible'),
   behind: fc.constantFrom('retriable', 'undo', 'readOnly'),
   attempts,
-})
+} as const
+const work: fc.Arbitrary<Work> = fc.record(workFields)
 
-const { nodes } = fc.letrec<{ nodes: readonly Shape[]; node: Shape; inner: Shape }>((tie) => ({
+/** A shape of a kind, of these fields. */
+function shape<Is extends Shape['is']>(is: Is, fields: FieldsOf<Is>): fc.Arbitrary<Shape> {
+  return fc.record({ is: fc.constant(is), ...fields }) as unknown as fc.Arbitrary<Shape>
+}
+type FieldsOf<Is extends Shape['is']> = {
+  [Field in keyof Omit<Extract<Shape, { is: Is }>, 'is'>]: fc.Arbitrary<Extract<Shape, { is: Is }>[Field]>
+}
+
+const derive = fc.constantFrom('no', 'yes', 'nothing')
+const { nodes } = fc.letrec<{ nodes: readonly Shape[]; node: Shape }>((tie) => ({
   nodes: fc.array(tie('node'), { minLength: 1, maxLength: 5, size: 'max' }),
   node: fc.oneof(
-    { maxDepth: 2, depthIdentifier: 'saga' },
-    {
-      weight: 6,
-      arbitrary: work.chain((w) =>
-        fc
-          .constantFrom('no', 'yes', 'nothing')
-          .map((derive) => ({ is: 'step' as const, derive: derive as 'no', ...w })),
-      ),
-    },
-    { weight: 2, arbitrary: fc.record({ is: fc.constant('pivot'), undo: fc.boolean(), attempts }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({ is: fc.constant('parallel'), members: fc.array(work, { minLength: 2, maxLength: 3 }) }),
-    },
+    { maxDepth: 2 },
+    { weight: 6, arbitrary: shape('step', { derive, ...workFields }) },
+    { weight: 2, arbitrary: shape('pivot', { undo: fc.boolean(), attempts }) },
+    { weight: 2, arbitrary: shape('parallel', { members: fc.array(work, { minLength: 2, maxLength: 3 }) }) },
     {
       weight: 1,
-      arbitrary: fc.record({
-        is: fc.constant('wait'),
-        timeout: fc.constantFrom('no', 'fail', 'continue'),
-        approval: fc.boolean(),
-      }),
+      arbitrary: shape('wait', { timeout: fc.constantFrom('no', 'fail', 'continue'), approval: fc.boolean() }),
     },
-    { weight: 1, arbitrary: fc.record({ is: fc.constant('sleep'), derive: fc.boolean() }) },
+    { weight: 1, arbitrary: shape('sleep', { derive: fc.boolean() }) },
     {
       weight: 2,
-      arbitrary: fc.record({
-        is: fc.constant('each'),
-        items: fc.nat(4),
-        concurrency: fc.integer({ min: 1, max: 3 }),
-        step: work,
-      }),
+      arbitrary: shape('each', { items: fc.nat(4), concurrency: fc.integer({ min: 1, max: 3 }), step: work }),
     },
-    { weight: 3, arbitrary: tie('inner') },
-  ) as fc.Arbitrary<Shape>,
-  inner: fc.oneof(
-    { depthIdentifier: 'saga' },
-    { weight: 2, arbitrary: fc.record({ is: fc.constant('child'), nodes: tie('nodes') }) },
+    { weight: 2, arbitrary: shape('child', { nodes: tie('nodes') }) },
     {
       weight: 1,
-      arbitrary: fc.record({
-        is: fc.constant('branch'),
+      arbitrary: shape('branch', {
         cases: fc.array(fc.oneof(fc.constant([]), tie('nodes')), { minLength: 1, maxLength: 2 }),
         chosen: fc.nat(1),
       }),
     },
-  ) as fc.Arbitrary<Shape>,
+  ),
 }))
 
 export const sagaShape: fc.Arbitrary<SagaShape> = fc.record({
@@ -121,7 +107,7 @@ export function built({ nodes: shapes, gives }: SagaShape, broken: Broken): Defi
 }
 
 function loose(name: string): Flow {
-  return saga(name) as unknown as Flow
+  return saga(name) as object as Flow
 }
 
 interface Made {
