@@ -5,10 +5,12 @@
 import { dirname } from 'node:path'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { parseDuration } from '../base/duration.ts'
+import { loadSagas } from '../convene/action-module.ts'
 import { readAgenda, withDefaults } from '../convene/agenda.ts'
 import type { Agenda } from '../convene/agenda.ts'
 import { loadEvidence } from '../convene/evidence.ts'
 import type { Evidence, EvidenceProgress } from '../convene/evidence.ts'
+import type { AnySaga } from '../workflow/saga.ts'
 import type { NodeOptions } from '../node/node.ts'
 import { UsageError, textOption } from './command.ts'
 import type { CommandContext, ParsedOptions } from './command.ts'
@@ -28,9 +30,9 @@ export const agendaOptions: ParseArgsOptionsConfig = {
   ...transcriptOptions,
 }
 
-/** How long one turn may take, in milliseconds. Throws `cli.usage`. */
-export function turnTimeoutOf(values: ParsedOptions): number | undefined {
-  const text = textOption(values, 'turn-timeout')
+/** A time of an option in milliseconds, such as how long one turn may take. Throws `cli.usage`. */
+export function timeOf(values: ParsedOptions, name: 'turn-timeout' | 'action-timeout'): number | undefined {
+  const text = textOption(values, name)
   if (text === undefined) return undefined
   try {
     const ms = parseDuration(text)
@@ -38,7 +40,7 @@ export function turnTimeoutOf(values: ParsedOptions): number | undefined {
   } catch {
     // Told below, in the words of this option.
   }
-  throw new UsageError(`--turn-timeout must be like 90s or 2m; it is ${JSON.stringify(text)}`)
+  throw new UsageError(`--${name} must be like 90s or 2m; it is ${JSON.stringify(text)}`)
 }
 
 /** The agenda of the file, with the options in place of what it leaves out. */
@@ -71,6 +73,19 @@ export async function evidenceFor(
   live.clear()
   for (const warning of evidence.warnings) stderr.write(`warning: ${printable(warning)}\n`)
   return evidence
+}
+
+/** The sagas of the agenda's action; what they are is known before anybody talks. */
+export function sagasFor(
+  agenda: Agenda,
+  file: string,
+  values: ParsedOptions,
+  { signal }: CommandContext,
+): Promise<readonly AnySaga[]> {
+  const given = textOption(values, 'sagas')
+  if (given !== undefined && !agenda.action)
+    throw new UsageError('--sagas is for an agenda with an action; this one has none')
+  return loadSagas({ folder: dirname(file), agenda, ...(given !== undefined && { file: given }), signal })
 }
 
 /** The node to run in. */

@@ -1,10 +1,10 @@
 /** `colloquy convene`: the main road from the command line. It reads, shows and writes; `src/convene/` does the work. */
 import { openCommitGroup } from '../convene/commit-group.ts'
 import { convene } from '../convene/convene.ts'
-import type { ConveningOrigin } from '../convene/convene.ts'
-import type { Concluded, ConveneEvent } from '../convene/event.ts'
+import type { ConveneResult, ConveningOrigin } from '../convene/convene.ts'
+import type { ConveneEvent } from '../convene/event.ts'
 import { createNode } from '../node/node.ts'
-import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, turnTimeoutOf } from './agenda-arguments.ts'
+import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, sagasFor, timeOf } from './agenda-arguments.ts'
 import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode } from './command.ts'
 import { checkMinutesFile, writeMinutes } from './minutes-file.ts'
@@ -37,6 +37,9 @@ Options:
   --seed N              in place of the agenda's seed
   --turn-timeout TIME   how long one turn or ballot may take, as in 90s (default: 2m)
   --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
+  --sagas FILE          the module with the saga of the agenda's action, in place of the agenda's own; it
+                        may lie anywhere
+  --action-timeout TIME how long the end of the action is waited for (default: 10m)
   --out FILE            write minutes as Markdown
   --transcript FILE     write the record as a file that colloquy verify checks
   --sign FILE           sign it with this ed25519 private key (PEM, mode 600)
@@ -45,11 +48,20 @@ Options:
 An agenda with commit: raft:<group> has its outcome taken by that group before it counts: a group of
 one member in the data folder, made when there is none.
 
-Exit codes: 0 decided, 3 tied or no quorum, 4 stopped, 2 usage, 1 failure, or it is not known whether
-the outcome was committed: run it again.
+An agenda with an action starts that saga with its decision. The module beside the agenda that exports
+it is code, and runs: convene what you would run. Run again, an action that has not ended goes on.
+
+Exit codes: 0 decided, and its action completed; 3 tied or no quorum; 4 stopped, or the action has not
+ended: run it again; 2 usage; 1 failure, the action was undone or needs attention, or it is not known
+whether the outcome was committed: run it again.
 `
 
-const options = { ...agendaOptions, out: { type: 'string' } } as const
+const options = {
+  ...agendaOptions,
+  out: { type: 'string' },
+  sagas: { type: 'string' },
+  'action-timeout': { type: 'string' },
+} as const
 
 export const conveneCommand: Command = {
   name: 'convene',
@@ -57,12 +69,14 @@ export const conveneCommand: Command = {
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, options, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
-    const turnTimeout = turnTimeoutOf(values)
+    const turnTimeout = timeOf(values, 'turn-timeout')
+    const actionTimeout = timeOf(values, 'action-timeout')
     const out = textOption(values, 'out')
     if (out !== undefined) await checkMinutesFile(out)
     const transcript = textOption(values, 'transcript')
     const key = await signingKey(textOption(values, 'sign'), transcript)
     const agenda = await agendaFrom(file, values)
+    const sagas = await sagasFor(agenda, file, values, context)
     const live = liveBlock(values['json'] === true ? { ...context.stderr, isTTY: false } : context.stderr)
     const evidence = await evidenceFor(
       agenda,
@@ -81,11 +95,13 @@ export const conveneCommand: Command = {
     const convening = convene(node, agenda, {
       evidence,
       participants: persons.participants,
+      sagas,
       durable: data !== undefined,
       fresh: values['new'] === true,
       signal: context.signal,
       onPreview: (participant, _round, text) => view.preview(participant, text),
       ...(turnTimeout !== undefined && { turnTimeoutMs: turnTimeout }),
+      ...(actionTimeout !== undefined && { actionTimeoutMs: actionTimeout }),
     })
     view.began(await convening.origin, data)
     const events: ConveneEvent[] = []
@@ -93,11 +109,11 @@ export const conveneCommand: Command = {
       events.push(event)
       view.event(event)
     }
-    const concluded = await convening.result
+    const result = await convening.result
     if (out !== undefined) await writeMinutes(out, events)
     if (transcript !== undefined) await writeTranscript(transcript, events, key)
     if (values['json'] !== true) context.stdout.write(headLine(events))
-    return codeOf(concluded)
+    return codeOf(result)
   },
 }
 
@@ -120,6 +136,7 @@ function terminalView({ stdout, stderr }: CommandContext, live: LiveBlock): View
       live.clear()
       if (origin.kind === 'finished')
         stderr.write('This convening is finished; here is its record. --new starts afresh.\n\n')
+      if (origin.kind === 'acting') stderr.write('This convening is concluded; its action goes on.\n\n')
       if (origin.kind === 'resumed')
         stderr.write(
           `Going on after ${origin.recorded} recorded events; a model call that was in flight may be paid twice.\n\n`,
@@ -150,16 +167,22 @@ function previewLines(drafts: ReadonlyMap<string, string>, show: Renderer, colum
   })
 }
 
-function codeOf(concluded: Concluded): ExitCode {
-  switch (concluded.status) {
+function codeOf({ status, action }: ConveneResult): ExitCode {
+  switch (status) {
     case 'decided':
-      return exitCode.ok
+      return actionCode(action, exitCode.ok)
     case 'tied':
     case 'no-winner':
     case 'no-quorum':
-      return exitCode.undecided
+      return actionCode(action, exitCode.undecided)
     case 'stopped':
     default:
       return exitCode.stopped
   }
+}
+
+/** `well`: where there is no action, or it was carried out. */
+function actionCode(action: ConveneResult['action'], well: ExitCode): ExitCode {
+  if (!action || action.status === 'completed') return well
+  return action.status === 'stopped' ? exitCode.stopped : exitCode.failure
 }

@@ -3,7 +3,7 @@ import { Aborted } from '../base/error.ts'
 import { holdDebate } from '../convene/debate.ts'
 import type { DebateConcluded, DebateEvent } from '../convene/debate-event.ts'
 import { createNode } from '../node/node.ts'
-import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, turnTimeoutOf } from './agenda-arguments.ts'
+import { agendaFrom, agendaOptions, evidenceFor, nodeOptionsOf, timeOf } from './agenda-arguments.ts'
 import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, ExitCode } from './command.ts'
 import { debateRenderer } from './debate-render.ts'
@@ -43,7 +43,7 @@ export const debateCommand: Command = {
   async run(args, context) {
     const { values, positionals } = parseCommandLine(args, agendaOptions, { names: ['<agenda.yaml>'] })
     const file = positionals[0] ?? ''
-    const turnTimeoutMs = turnTimeoutOf(values)
+    const turnTimeoutMs = timeOf(values, 'turn-timeout')
     const transcript = textOption(values, 'transcript')
     const key = await signingKey(textOption(values, 'sign'), transcript)
     const agenda = await agendaFrom(file, values)

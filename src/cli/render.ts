@@ -4,7 +4,16 @@
  */
 import { headOf } from '../convene/transcript.ts'
 import type { TranscriptItem } from '../convene/transcript.ts'
-import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from '../convene/event.ts'
+import { actedText, actingText, notActingText } from '../convene/action-text.ts'
+import type {
+  Acted,
+  Balloted,
+  Concluded,
+  Contributed,
+  ConveneEvent,
+  OutcomeProposed,
+  Started,
+} from '../convene/event.ts'
 import { extractiveNote, tokensText } from '../convene/minutes.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import type { RoadEvent } from '../convene/road-minutes.ts'
@@ -34,6 +43,7 @@ class TerminalRenderer implements Renderer {
   #round = -1
   #ballots: Balloted[] = []
   #options: readonly string[] = []
+  #opening: Pick<Started, 'action'> = {}
   readonly #road: (event: RoadEvent) => string
 
   constructor(paint: Paint, width: number) {
@@ -55,6 +65,10 @@ class TerminalRenderer implements Renderer {
         return this.#proposed(event.data)
       case 'colloquy.convene.concluded':
         return this.#concluded(event.data)
+      case 'colloquy.convene.acting':
+        return `${this.#paint('dim', wrap(actingText(event.data, words), this.#width, '  '))}\n\n`
+      case 'colloquy.convene.acted':
+        return this.#acted(event.data)
       case 'colloquy.convene.discussed':
       case 'colloquy.convene.contested':
       case 'colloquy.convene.debated':
@@ -72,6 +86,7 @@ class TerminalRenderer implements Renderer {
   }
 
   #started(started: Started): string {
+    this.#opening = started
     this.#rounds = started.discussion.rounds
     this.#options = started.options
     const paint = this.#paint
@@ -154,10 +169,18 @@ class TerminalRenderer implements Renderer {
       paint(['bold', statusColour[concluded.status]], headline(concluded)),
       ...explanation,
       ...committedLines(concluded),
+      ...notActingText(this.#opening, concluded, words).map((line) => wrap(line, this.#width, '  ')),
       '',
       paint('dim', `  ${usage.turns} contributions · ${tokens}${ended}`),
       '',
     ].join('\n')
+  }
+
+  /** How the action stands in the first line, what to know of it in the others. */
+  #acted(acted: Acted): string {
+    const [first = '', ...more] = actedText(acted, words)
+    const head = this.#paint(['bold', actedColour[acted.status]], wrap(first, this.#width))
+    return `${[head, ...more.map((line) => wrap(line, this.#width, '  '))].join('\n')}\n\n`
   }
 
   /** Whom the ballots put above whom: what fits a terminal of the count; the minutes hold all its tables. */
@@ -225,6 +248,16 @@ const statusColour = {
   'no-quorum': 'yellow',
   stopped: 'yellow',
 } as const
+
+const actedColour = {
+  completed: 'green',
+  compensated: 'yellow',
+  'needs-attention': 'red',
+  refused: 'red',
+  stopped: 'yellow',
+} as const
+
+const words = { escape: printable, code: printable }
 
 const endText = {
   rounds: 'all rounds were held',

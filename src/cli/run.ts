@@ -151,6 +151,8 @@ function isUsage(error: unknown): boolean {
 }
 
 const usageCodes: ReadonlySet<string> = new Set([
+  'convene.action_module_unusable',
+  'convene.action_unknown',
   'convene.agenda_invalid',
   'convene.agenda_unreadable',
   'convene.evidence_invalid',

@@ -155,6 +155,24 @@ const commit = z
     ),
   )
 
+const action = z.preprocess(
+  (value) => (typeof value === 'string' ? { saga: value } : value),
+  z.strictObject({
+    saga: z
+      .string()
+      .overwrite((text) => text.trim())
+      .check(
+        says((text) =>
+          /^[A-Za-z][\w-]{0,63}$/.test(text)
+            ? undefined
+            : 'names no saga; write its name, a letter and then up to 63 of letters, digits, _ and -',
+        ),
+      ),
+    module: label(agendaLimits.globMaxLength).check(says(moduleProblem)).optional(),
+    on: z.enum(['decided', 'always']).default('decided'),
+  }),
+)
+
 /** The fields of an agenda; what lies between them is checked in `agenda.ts`. */
 const schema = z.strictObject({
   topic: prose(agendaLimits.topicMaxLength),
@@ -166,6 +184,7 @@ const schema = z.strictObject({
   poll: poll.prefault({}),
   seed: z.union([z.int(), seedText]).default(0),
   commit: commit.optional(),
+  action: action.optional(),
 })
 
 export interface AgendaFields {
@@ -184,6 +203,9 @@ export interface AgendaFields {
   readonly poll: PollFields
   readonly seed: number | string
   readonly commit?: string | undefined
+  readonly action?:
+    | { readonly saga: string; readonly module?: string | undefined; readonly on: 'decided' | 'always' }
+    | undefined
 }
 
 /** The fields with their defaults, or all that is wrong with them. */
@@ -215,6 +237,12 @@ function textProblem(text: string, maxLength: number): string | undefined {
   if (text.length > maxLength) return `has ${text.length} characters and ${maxLength} is the most; shorten it`
   if (!isCleanText(text)) return 'holds control characters or half a character; remove them'
   return undefined
+}
+
+/** Where the file lies in truth is seen when it is loaded. */
+function moduleProblem(text: string): string | undefined {
+  if (text === '' || /\.(?:ts|mts|js|mjs)$/.test(text)) return undefined
+  return 'is no module; name a file beside the agenda that ends in .ts, .mts, .js or .mjs'
 }
 
 /** What the function gives, or the typed error that it throws. */

@@ -23,6 +23,13 @@ const fields: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     debate: 'a map of format, sides, judges and the like',
     poll: 'a map of rule, quorum and ties',
     seed: 'a whole number or text; a number of more than 15 digits goes in quotes',
+    commit: 'raft: and the name of a raft group, such as raft:ops',
+    action: 'the name of a saga, or a map of saga, module and on',
+  },
+  action: {
+    saga: 'the name of a saga, as text',
+    module: 'a file beside the agenda that exports the saga, such as actions.ts',
+    on: 'decided or always',
   },
   participants: {
     name: 'text that is unlike the other names',

@@ -14,6 +14,7 @@
  * | `poll` | see `poll-schema.ts` | `schulze`, half of the weight present |
  * | `seed` | whole number or text | 0 |
  * | `commit` | `raft:<group>`: the raft group that must take the outcome before it counts | the journal alone |
+ * | `action` | the name of a saga that the decision starts; or `saga`, `module?` (a file beside the agenda), `on?` | nothing; `on` decided |
  */
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -47,6 +48,17 @@ export interface Agenda {
   readonly seed: number | string
   /** `raft:<group>`: the outcome counts once this group has taken it. */
   readonly commit?: string
+  /** What the outcome starts. */
+  readonly action?: AgendaAction
+}
+
+export interface AgendaAction {
+  /** Name of the saga. */
+  readonly saga: string
+  /** The file that exports it, from the agenda's folder; absent, whoever convenes hands the saga in. */
+  readonly module?: string
+  /** `decided`: a decision alone starts it; `always`: a tie and a missed quorum do too. */
+  readonly on: 'decided' | 'always'
 }
 
 export interface AgendaParticipant {
@@ -140,7 +152,7 @@ function folded(text: string): string {
 }
 
 function toAgenda(fields: AgendaFields): Agenda {
-  const { topic, options, evidence, discussion, debate, poll, seed, commit } = fields
+  const { topic, options, evidence, discussion, debate, poll, seed, commit, action } = fields
   const byFold = new Map(options.map((option) => [folded(option), option]))
   return {
     topic,
@@ -158,6 +170,9 @@ function toAgenda(fields: AgendaFields): Agenda {
     poll,
     seed,
     ...(commit !== undefined && { commit }),
+    ...(action && {
+      action: { saga: action.saga, ...(action.module !== undefined && { module: action.module }), on: action.on },
+    }),
   }
 }
 

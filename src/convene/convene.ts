@@ -4,7 +4,8 @@
  * appended before it counts, and a run that died goes on after the last event. It never prints.
  *
  * Steps: 1. identity and stream, 2. `started`, 3. the discussion, 4. where the agenda asks for one, a debate, 5. the poll, 6. where the agenda names a raft group, `proposed`, and the
- * group takes the outcome, 7. `concluded`. Each step first takes what the stream already holds.
+ * group takes the outcome, 7. `concluded`, 8. where the outcome starts an action, `acting`, its saga, and `acted`. Each step first takes what the
+ * stream already holds.
  */
 import { eventSubject, publishEvent } from '../bus/event.ts'
 import { Aborted, assert, codeOf } from '../base/error.ts'
@@ -15,6 +16,8 @@ import { ruleFrom } from '../vote/rule-from.ts'
 import { tieChain, unfitTie } from '../vote/tie.ts'
 import type { Agenda } from './agenda.ts'
 import type { PollResult } from '../deliberation/hold-poll.ts'
+import { actionSaga } from './action-module.ts'
+import { takeAction } from './action-stage.ts'
 import { bounded, boundedAudit } from './bounded-outcome.ts'
 import { commitOutcome, outcomeCommand } from './commit.ts'
 import { commitGroupOf } from './commit-group.ts'
@@ -26,36 +29,45 @@ import type { Talk } from './discussion-stage.ts'
 import { takePoll } from './poll-stage.ts'
 import type { Stage } from './stage.ts'
 import { CommitUnknown, NoCommitGroup } from './error.ts'
-import { conveneTypes, isFinal } from './event.ts'
-import type { Concluded, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
+import { conveneTypes, startsAction } from './event.ts'
+import type { Acted, Concluded, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
 import { conveningIdentity, conveningStream } from './identity.ts'
 import { checkModels, openPanel, seatsOf } from './panel.ts'
 import type { Panel, Seat } from './panel.ts'
-import { latestRun, readRecord } from './record.ts'
+import { isSettled, latestRun, readRecord } from './record.ts'
 import type { ConveneRecord } from './record.ts'
 
 export type { ConveneOptions } from './convene-options.ts'
 
+/** The conclusion, and how the action stands that it started. */
+export interface ConveneResult extends Concluded {
+  /** Absent where none was to be started. */
+  readonly action?: Acted
+}
+
 export interface Convening extends AsyncIterable<ConveneEvent> {
-  /** Resolves with the conclusion; rejects with what made going on impossible (the store's errors, for one). */
-  readonly result: Promise<Concluded>
+  /** Resolves when nothing more is done, an action included; rejects with what made going on impossible (the store's errors, for one). */
+  readonly result: Promise<ConveneResult>
   /** How the run began. */
   readonly origin: Promise<ConveningOrigin>
 }
 
 export interface ConveningOrigin {
   readonly stream: string
-  /** `new`, `resumed` after the events an earlier run recorded, or `finished` before. */
-  readonly kind: 'new' | 'resumed' | 'finished'
+  /**
+   * `new`, `resumed` after the events an earlier run recorded, `acting` when it was concluded before and its action goes on, or `finished`
+   * before.
+   */
+  readonly kind: 'new' | 'resumed' | 'acting' | 'finished'
   /** Events recorded by earlier runs. */
   readonly recorded: number
 }
 
 /**
- * Runs an agenda to its conclusion. Iterating gives the whole record, what earlier runs recorded first, and ends after the
- * conclusion; it throws what `result` rejects with. Errors by code: `node.not_durable`, `node.unknown_model`,
- * `vote.unknown_rule`, `convene.no_group`, `convene.commit_unknown`, `convene.commit_refused`, those of a proposal to the group, and those
- * of the store and the journal.
+ * Runs an agenda to its conclusion, and its action to the end. Iterating gives the whole record, what earlier runs recorded first, and
+ * ends with its last event; it throws what `result` rejects with. Errors by code: `node.not_durable`, `node.unknown_model`,
+ * `vote.unknown_rule`, `convene.no_group`, `convene.commit_unknown`, `convene.commit_refused`, those of a proposal to the group,
+ * `convene.action_unknown`, those of a workflow, and those of the store and the journal.
  */
 export function convene(node: Node, agenda: Agenda, options: ConveneOptions): Convening {
   const run = new Run(node, agenda, options)
@@ -63,29 +75,37 @@ export function convene(node: Node, agenda: Agenda, options: ConveneOptions): Co
   const result = origin.then(() => run.finish())
   origin.catch(() => {})
   result.catch(() => {})
-  return { origin, result, [Symbol.asyncIterator]: () => follow(node, origin, result) }
+  const ended = async () => {
+    await result
+    return run.version
+  }
+  return { origin, result, [Symbol.asyncIterator]: () => follow(node, origin, ended) }
 }
 
 /** The journal itself is the stream: whoever iterates reads what was appended, from the first event on. */
 async function* follow(
   node: Node,
   origin: Promise<ConveningOrigin>,
-  result: Promise<Concluded>,
+  ended: () => Promise<number>,
 ): AsyncGenerator<ConveneEvent, void> {
-  const { stream, recorded, kind } = await origin
-  const failed = new AbortController()
+  const { stream } = await origin
+  const over = new AbortController()
   let failure: unknown
-  result.catch((error: unknown) => {
+  let seen = 0
+  let last = Number.POSITIVE_INFINITY
+  const ending = async () => {
+    last = await ended()
+    // There may be no event any more to end at.
+    if (seen >= last) over.abort()
+  }
+  ending().catch((error: unknown) => {
     failure = error
-    failed.abort()
+    over.abort()
   })
-  const lastKnown = kind === 'finished' ? recorded : Number.POSITIVE_INFINITY
-  for await (const each of node.journal.subscribe({ filter: { streams: [stream] }, signal: failed.signal })) {
-    const event = each.event as ConveneEvent
-    yield event
-    // A `stopped` of an earlier run is followed by more; one of this run is its end.
-    const ended = isFinal(event) || (event.type === conveneTypes.concluded && each.version > recorded)
-    if (ended || each.version >= lastKnown) break
+  for await (const each of node.journal.subscribe({ filter: { streams: [stream] }, signal: over.signal })) {
+    seen = each.version
+    yield each.event as ConveneEvent
+    if (seen >= last) break
   }
   if (failure !== undefined) throw failure
 }
@@ -108,6 +128,11 @@ class Run {
     this.#options = options
   }
 
+  /** Of the last event of the record. */
+  get version(): number {
+    return this.#version
+  }
+
   async begin(): Promise<ConveningOrigin> {
     if (this.#options.durable) this.#node.durableStore('this convening')
     // What cannot work is refused before anything is recorded.
@@ -126,6 +151,8 @@ class Run {
     this.#version = this.#record?.version ?? 0
     this.#last = this.#record?.events.at(-1)
     const recorded = this.#version
+    const finished = this.#record !== undefined && isSettled(this.#record)
+    if (!finished && this.#agenda.action) actionSaga(this.#agenda.action, this.#options.sagas ?? [])
     // A finished convening is only shown, and needs no model for that.
     if (!this.#record?.concluded) {
       checkModels(this.#node, this.#agenda, own)
@@ -133,22 +160,45 @@ class Run {
       if (group !== undefined && !this.#node.raftGroup(group)) throw new NoCommitGroup(group)
     }
     if (!this.#record) await this.#append(conveneTypes.started, this.#started(identity), 'chair')
-    const kind = !this.#record ? 'new' : this.#record.concluded ? 'finished' : 'resumed'
-    return { stream: this.#stream, kind, recorded }
+    return { stream: this.#stream, kind: kindOf(this.#record), recorded }
   }
 
-  async finish(): Promise<Concluded> {
-    if (this.#record?.concluded) return this.#record.concluded
+  async finish(): Promise<ConveneResult> {
+    const { concluded, acted } = this.#record ?? {}
+    if (concluded && isSettled(this.#record!)) return { ...concluded, ...(acted && { action: acted }) }
+    const attributes = { 'colloquy.stream': this.#stream }
+    return this.#node.telemetry.span('convene', { attributes }, async (span) => {
+      this.#traceparent = span.traceparent
+      return this.#act(concluded ?? (await this.#convene()))
+    })
+  }
+
+  async #convene(): Promise<Concluded> {
     this.#panel = openPanel(this.#node, this.#agenda, this.#options.evidence, this.#options.participants ?? [])
     try {
-      const attributes = { 'colloquy.stream': this.#stream }
-      return await this.#node.telemetry.span('convene', { attributes }, (span) => {
-        this.#traceparent = span.traceparent
-        return this.#deliberate()
-      })
+      return await this.#deliberate()
     } finally {
       this.#panel.close()
     }
+  }
+
+  /** The outcome starts what the agenda asks for, once it is in the journal. */
+  async #act(concluded: Concluded): Promise<ConveneResult> {
+    const { action } = this.#agenda
+    if (!action || !startsAction(this.#agenda, concluded)) return concluded
+    const record = await readRecord(this.#node.journal, this.#stream)
+    assert(record?.concluded, 'what was concluded is in the journal')
+    const { sagas = [], actionTimeoutMs, signal } = this.#options
+    const acted = await takeAction({
+      node: this.#node,
+      action,
+      sagas,
+      record,
+      append: (type, data) => this.#append(type, data, 'chair'),
+      ...(actionTimeoutMs !== undefined && { timeoutMs: actionTimeoutMs }),
+      ...(signal && { signal }),
+    })
+    return { ...concluded, action: acted }
   }
 
   async #deliberate(): Promise<Concluded> {
@@ -272,7 +322,7 @@ class Run {
   }
 
   #started(identity: string): Started {
-    const { topic, options, participants, discussion, debate, poll, seed, commit } = this.#agenda
+    const { topic, options, participants, discussion, debate, poll, seed, commit, action } = this.#agenda
     const { documents, bytes } = this.#options.evidence
     return {
       convening: identity,
@@ -295,6 +345,13 @@ class Run {
       poll,
       seed,
       ...(commit !== undefined && { commit }),
+      ...(action && { action }),
     }
   }
+}
+
+function kindOf(record: ConveneRecord | undefined): ConveningOrigin['kind'] {
+  if (!record) return 'new'
+  if (!record.concluded) return 'resumed'
+  return isSettled(record) ? 'finished' : 'acting'
 }

@@ -3,6 +3,7 @@
  * with its place and the mend, so that one run of the command is enough to repair a file.
  */
 import { ColloquyError } from '../base/error.ts'
+import { nearest } from '../base/nearest.ts'
 import type { CommandFailed, ProposalKey } from '../raft/replica-error.ts'
 
 export interface AgendaProblem {
@@ -152,5 +153,33 @@ export class NobodyThere extends ColloquyError {
       `the seat of ${participant} is a person's, and nobody was handed in for it; convene at a terminal, or pass human({ name }) among the participants`,
     )
     this.participant = participant
+  }
+}
+
+/** The module with the saga of an agenda's action cannot be used. Nothing was recorded. */
+export class ActionModuleUnusable extends ColloquyError {
+  override readonly code = 'convene.action_module_unusable'
+  /** As the agenda or the command names it; undefined where none is named. */
+  readonly file: string | undefined
+  constructor(file: string | undefined, reason: string, options?: ErrorOptions) {
+    super(file === undefined ? `the action ${reason}` : `the module ${file} of the action ${reason}`, options)
+    this.file = file
+  }
+}
+
+/** No saga of the name that the agenda's action gives was handed in. Nothing was recorded. */
+export class ActionUnknown extends ColloquyError {
+  override readonly code = 'convene.action_unknown'
+  readonly saga: string
+  readonly known: readonly string[]
+  constructor(saga: string, known: readonly string[]) {
+    const meant = nearest(saga, known)
+    const there =
+      known.length === 0
+        ? 'none was handed in; convene with sagas: [...], or let loadSagas read the module of the agenda'
+        : `there is ${[...new Set(known)].slice(0, 20).join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`
+    super(`the action asks for the saga ${saga}: ${there}`)
+    this.saga = saga
+    this.known = known
   }
 }

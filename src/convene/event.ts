@@ -13,6 +13,8 @@ import type { Outcome } from '../vote/outcome.ts'
 import type { DebateItem } from '../deliberation/core/debate-record.ts'
 import type { DiscussionItem } from '../deliberation/record.ts'
 import type { SealedItem } from '../deliberation/sealed-ballots.ts'
+import type { Fault } from '../workflow/core/record.ts'
+import type { Left, RunStatus } from '../workflow/workflow.ts'
 import type { Agenda } from './agenda.ts'
 
 export const conveneTypes = {
@@ -25,6 +27,8 @@ export const conveneTypes = {
   sealed: 'colloquy.convene.sealed',
   proposed: 'colloquy.convene.proposed',
   concluded: 'colloquy.convene.concluded',
+  acting: 'colloquy.convene.acting',
+  acted: 'colloquy.convene.acted',
 } as const
 
 export interface Started {
@@ -52,6 +56,8 @@ export interface Started {
   readonly seed: number | string
   /** What must have taken the outcome before it counts: `raft:<group>`; absent, the journal alone. */
   readonly commit?: string
+  /** What the outcome starts; absent, nothing. */
+  readonly action?: Agenda['action']
 }
 
 export interface Contributed extends Contribution {
@@ -116,6 +122,38 @@ export interface Concluded {
   readonly commit?: Committed
 }
 
+/** An action is asked for: recorded before its saga is started, so that whoever goes on finds the same run. */
+export interface Acting {
+  readonly saga: string
+  readonly run: string
+  /** Of the record up to the conclusion: what the action acts upon, and is given. */
+  readonly record: { readonly head: string; readonly items: number }
+}
+
+/**
+ * How an action stands: as its run ended, or rests; `refused`: the saga does not take the outcome; `stopped`: it was no longer waited
+ * for, and goes on when it is convened again. The last one counts.
+ */
+export type ActedStatus = RunStatus | 'refused' | 'stopped'
+
+export interface Acted {
+  readonly saga: string
+  readonly run: string
+  readonly status: ActedStatus
+  /** What the saga gave; absent where it gave nothing, or too much for an event. */
+  readonly output?: unknown
+  /** Why it is not `completed`. */
+  readonly error?: Fault
+  /** Undos that failed for good. */
+  readonly undoErrors?: readonly { readonly step: string; readonly error: Fault }[]
+  /** The steps that it rests for. */
+  readonly unresolved?: readonly string[]
+  /** Effects that stand although it was undone. */
+  readonly leaves?: readonly Left[]
+  /** What of this is left out here for its size. */
+  readonly omitted?: readonly string[]
+}
+
 export interface ConveneData {
   'colloquy.convene.started': Started
   'colloquy.convene.contribution': Contributed
@@ -126,6 +164,8 @@ export interface ConveneData {
   'colloquy.convene.sealed': SealedItem
   'colloquy.convene.proposed': OutcomeProposed
   'colloquy.convene.concluded': Concluded
+  'colloquy.convene.acting': Acting
+  'colloquy.convene.acted': Acted
 }
 
 export type ConveneType = keyof ConveneData
@@ -140,7 +180,12 @@ export function asConveneEvent(recorded: Recorded): ConveneEvent | undefined {
   return types.has(recorded.event.type) ? (recorded.event as ConveneEvent) : undefined
 }
 
-/** True for the event that ends a convening for good; a stopped one goes on when it is run again. */
+/** Whether the outcome starts the action that the agenda asks for. */
+export function startsAction({ action }: Pick<Started, 'action'>, { status }: Pick<Concluded, 'status'>): boolean {
+  return action !== undefined && status !== 'stopped' && (action.on === 'always' || status === 'decided')
+}
+
+/** True for the event that ends the deliberation for good; a stopped one goes on when it is run again. */
 export function isFinal(event: ConveneEvent): boolean {
   return event.type === conveneTypes.concluded && event.data.status !== 'stopped'
 }

@@ -7,20 +7,25 @@ import type { Usage } from '../deliberation/participant.ts'
 import type { Ballot } from '../vote/ballot.ts'
 import { countTables } from '../vote/explain.ts'
 import type { Outcome } from '../vote/outcome.ts'
+import { actedText, actingText, notActingText, openActionText } from './action-text.ts'
+import type { ActionWords } from './action-text.ts'
 import { conveneTypes } from './event.ts'
 import { headOf } from './transcript.ts'
 import { RoadMinutes, auditText, isRoadEvent } from './road-minutes.ts'
-import type { Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
+import type { Acting, Balloted, Concluded, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
 
 /** The minutes of a record, oldest event first. */
 export function minutes(events: readonly ConveneEvent[]): string {
   const sections: string[] = []
   let round = -1
   const ballots: Balloted[] = []
+  let started: Started | undefined
   const road = new RoadMinutes({ escape, block, ballotText })
   for (const event of events) {
-    if (event.type === conveneTypes.started) sections.push(opening(event.data, event.time))
-    else if (event.type === conveneTypes.contribution) {
+    if (event.type === conveneTypes.started) {
+      started = event.data
+      sections.push(opening(event.data, event.time))
+    } else if (event.type === conveneTypes.contribution) {
       if (event.data.round !== round) {
         round = event.data.round
         sections.push(round === 0 ? '## First drafts (sealed)' : `## Round ${round}`)
@@ -29,15 +34,19 @@ export function minutes(events: readonly ConveneEvent[]): string {
     } else if (event.type === conveneTypes.ballot) ballots.push(event.data)
     else if (isRoadEvent(event)) sections.push(...road.section(event))
     else if (event.type === conveneTypes.proposed) sections.push(proposal(event.data, event.time))
+    else if (event.type === conveneTypes.acting) sections.push(acting(event.data, event.time))
+    else if (event.type === conveneTypes.acted)
+      sections.push(actedText(event.data, actionWords).join('\n\n'), `_Looked at ${event.time ?? ''}._`)
     else if (event.data.status === 'stopped') {
       // The talk goes on below with the heading of its round again; ballots are shown once, when all are in.
       round = -1
       sections.push(`_Stopped ${event.time ?? ''}._`)
     } else {
       if (ballots.length > 0) sections.push(ballotSection(ballots))
-      sections.push(conclusion(event.data, event.time))
+      sections.push(conclusion(event.data, event.time), ...notActingText(started ?? {}, event.data, actionWords))
     }
   }
+  sections.push(...openActionText(events, actionWords))
   const { head, items } = headOf(events)
   sections.push(`Record of ${items} items, head \`${head}\`; \`colloquy verify\` checks a transcript against it.`)
   return `${sections.join('\n\n')}\n`
@@ -143,6 +152,10 @@ function proposal({ group, key, digest }: OutcomeProposed, time: string | undefi
   return `_Proposed to the raft group \`${code(group)}\` ${time ?? ''} with the key ${key.session}/${key.sequence}, outcome \`${digest}\`._`
 }
 
+function acting(asked: Acting, time: string | undefined): string {
+  return `## Action\n\n${actingText(asked, actionWords)} Asked for ${time ?? ''}.`
+}
+
 function committed({ commit }: Concluded): string[] {
   return commit
     ? [`Committed by the raft group \`${code(commit.group)}\`: index ${commit.index}, term ${commit.term}.`]
@@ -155,6 +168,9 @@ function escaped(outcome: Outcome): Outcome {
   // Names stand in many places of an outcome, and nothing else in it is as long as to be one of them by chance.
   return JSON.parse(JSON.stringify(outcome), (_key, value: unknown) => names.get(value as string) ?? value) as Outcome
 }
+
+/** A command may hold signs of Markdown; inside of backticks they are shown. */
+const actionWords: ActionWords = { escape, code: (text) => `\`${code(text)}\`` }
 
 /** Markdown's own signs and HTML in what somebody else wrote are shown, not obeyed. */
 function escape(text: string): string {

@@ -3,8 +3,18 @@
  * never appends.
  */
 import type { Journal } from '../journal/journal.ts'
-import { asConveneEvent, conveneTypes, isFinal } from './event.ts'
-import type { Balloted, Concluded, Contested, Contributed, ConveneEvent, OutcomeProposed, Started } from './event.ts'
+import { asConveneEvent, conveneTypes, isFinal, startsAction } from './event.ts'
+import type {
+  Acted,
+  Acting,
+  Balloted,
+  Concluded,
+  Contested,
+  Contributed,
+  ConveneEvent,
+  OutcomeProposed,
+  Started,
+} from './event.ts'
 import type { DebateItem } from '../deliberation/core/debate-record.ts'
 import type { DiscussionItem } from '../deliberation/record.ts'
 import type { SealedItem } from '../deliberation/sealed-ballots.ts'
@@ -29,6 +39,16 @@ export interface ConveneRecord {
   readonly proposed?: OutcomeProposed
   /** Present once it was decided, tied or without quorum. */
   readonly concluded?: Concluded
+  /** That the action of the agenda was asked for. */
+  readonly acting?: Acting
+  /** How the action stood when it was last looked at. */
+  readonly acted?: Acted
+}
+
+/** True when nothing is left to be done: it is concluded, and what the outcome starts has ended. */
+export function isSettled({ started, concluded, acted }: ConveneRecord): boolean {
+  if (!concluded) return false
+  return !startsAction(started, concluded) || acted?.status === 'completed' || acted?.status === 'compensated'
 }
 
 /** The record in a stream; undefined if it does not exist. */
@@ -42,9 +62,11 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
   }
   const first = events[0]
   if (first?.type !== conveneTypes.started) return undefined
-  const last = events.at(-1)
+  const last = events.findLast((event) => event.type === conveneTypes.concluded)
   const contested = events.findLast((event) => event.type === conveneTypes.contested)
   const proposed = events.findLast((event) => event.type === conveneTypes.proposed)
+  const acting = events.findLast((event) => event.type === conveneTypes.acting)
+  const acted = events.findLast((event) => event.type === conveneTypes.acted)
   return {
     stream,
     version,
@@ -62,7 +84,9 @@ export async function readRecord(journal: Journal, stream: string): Promise<Conv
     sealed: events.flatMap((event) => (event.type === conveneTypes.sealed ? [event.data] : [])),
     ballots: events.flatMap((event) => (event.type === conveneTypes.ballot ? [event.data] : [])),
     ...(proposed && { proposed: proposed.data }),
-    ...(last?.type === conveneTypes.concluded && isFinal(last) && { concluded: last.data }),
+    ...(last && isFinal(last) && { concluded: last.data }),
+    ...(acting && { acting: acting.data }),
+    ...(acted && { acted: acted.data }),
   }
 }
 

@@ -10,6 +10,7 @@
  * | `quotes` | each quote that counts as verified stands word for word in its source, and the source is the recorded one |
  * | `ballots` | each was cast by a participant, once, and is one that the rule takes |
  * | `tally` | the recorded ballots, counted anew by the declared rule, give the recorded outcome |
+ * | `action` | what the outcome started is what the agenda asked for, on this record, and what is told of it is told of that run |
  * | `audit` | of a sealed poll: commitments, reveals and count fit, as far as its secrecy lets anybody see |
  */
 import { verify as verifySignature } from 'node:crypto'
@@ -25,16 +26,16 @@ import { checkBallot } from '../vote/check.ts'
 import { verifyAudit } from '../vote/commit-reveal-audit.ts'
 import { ruleFrom } from '../vote/rule-from.ts'
 import { tieChain } from '../vote/tie.ts'
-import { conveneTypes } from './event.ts'
+import { conveneTypes, startsAction } from './event.ts'
 import type { Concluded, ConveneData, ConveneType, Started } from './event.ts'
 import { pollPlanOf } from './poll-stage.ts'
-import { transcriptFormat } from './transcript.ts'
+import { headOf, transcriptFormat } from './transcript.ts'
 import type { TranscriptItem } from './transcript.ts'
 
 export type CheckStatus = 'ok' | 'failed' | 'unanchored' | 'not checked'
 
 export interface Check {
-  readonly name: 'record' | 'anchor' | 'signature' | 'quotes' | 'ballots' | 'tally' | 'audit'
+  readonly name: 'record' | 'anchor' | 'signature' | 'quotes' | 'ballots' | 'tally' | 'audit' | 'action'
   readonly status: CheckStatus
   /** What was found, in a sentence. */
   readonly detail: string
@@ -80,6 +81,7 @@ export function verifyTranscript(text: string, options: VerifyOptions = {}): Ver
     checks.push(guarded('ballots', () => ballotsCheck(items, started)))
     if (concluded) checks.push(guarded('tally', () => tallyCheck(items, started, concluded)))
     if (concluded?.audit) checks.push(guarded('audit', () => auditCheck(concluded)))
+    if (started.action || items.some(isOfAction)) checks.push(guarded('action', () => actionCheck(items, started)))
   } else if (concluded)
     checks.push({
       name: 'tally',
@@ -290,6 +292,41 @@ function auditCheck({ audit }: Concluded): Check {
     status: holds ? 'ok' : 'failed',
     detail: [...faults, ...open].join(' ') || 'commitments, reveals and count fit',
   }
+}
+
+function isOfAction({ type }: TranscriptItem): boolean {
+  return type === conveneTypes.acting || type === conveneTypes.acted
+}
+
+/** What the saga did in truth stands in its own stream, of which a transcript has nothing. */
+function actionCheck(items: readonly TranscriptItem[], started: Started): Check {
+  const name = 'action'
+  const fault = (detail: string): Check => ({ name, status: 'failed', detail })
+  const at = items.findIndex(({ type, data }) => type === conveneTypes.concluded && isConclusion(data as Concluded))
+  const first = items.findIndex(isOfAction)
+  const { action } = started
+  if (first === -1) {
+    const due = at !== -1 && startsAction(started, items[at]?.data as Concluded)
+    return { name, status: 'ok', detail: due ? 'it is not recorded that it was started' : 'none was to be started' }
+  }
+  if (!action || at === -1 || first < at || !startsAction(started, items[at]?.data as Concluded))
+    return fault('an action was started that the outcome does not start')
+  const asked = dataOf(items, conveneTypes.acting)
+  if (asked.length > 1) return fault('it was asked for twice')
+  if (asked[0] && canonicalJson(asked[0].record) !== canonicalJson(headOf(items.slice(0, at + 1))))
+    return fault('it acts upon another record than this up to its conclusion')
+  const told = [...asked, ...dataOf(items, conveneTypes.acted)]
+  const run = `convene-${started.convening.slice(0, 32)}-`
+  const foreign = told.find(
+    (each) => each.saga !== action.saga || !each.run.startsWith(run) || each.run !== told[0]?.run,
+  )
+  if (foreign) return fault(`${foreign.saga}, ${foreign.run}, is not the run that this record started`)
+  const last = dataOf(items, conveneTypes.acted).at(-1)
+  return { name, status: 'ok', detail: `${action.saga}: ${last?.status ?? 'how it ended is not recorded'}` }
+}
+
+function isConclusion({ status }: Concluded): boolean {
+  return status !== 'stopped'
 }
 
 /** Data in a file may have any shape: what cannot even be read does not hold. */
