@@ -1,4 +1,6 @@
 /** The face of the room: sagas that end whole or undone. */
+export { accountOf } from './account.ts'
+export type { FindDefinition, RunAccount, StepAccount } from './account.ts'
 export { command, propose } from './command.ts'
 export type { Commanded, CommandOptions, ProposeTarget } from './command.ts'
 export { createWorkflow } from './create-workflow.ts'
@@ -9,6 +11,10 @@ export type { EmitOptions, StepContext, StepOrder } from './core/step-context.ts
 export * from './error.ts'
 export { gate, passGate } from './fence.ts'
 export type { Gate } from './fence.ts'
+export { recordText, turnsOf } from './history-text.ts'
+export type { Turn } from './history-text.ts'
+export { runPicture, sagaPicture } from './picture.ts'
+export type { PicturedRun, RunPictureOptions } from './picture.ts'
 export { rehearse } from './rehearse.ts'
 export type { Rehearsal, RehearseOptions } from './rehearse.ts'
 export { hasPivot, ParallelGroup, saga, SagaBuilder } from './saga.ts'
