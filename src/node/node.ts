@@ -252,7 +252,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       transport: options.raft?.transport,
       door: options.raft?.door === false ? undefined : door,
     })
-    const workflows = new Workflows({ ...world, journal, telemetry, options: options.workflow ?? {} })
+    const workflows = new Workflows({ ...world, journal, telemetry, door, options: options.workflow ?? {} })
     const parts = {
       name,
       realm,

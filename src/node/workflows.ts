@@ -12,10 +12,15 @@ import { createWorkflow } from '../workflow/create-workflow.ts'
 import type { WorkflowOptions } from '../workflow/workflow-options.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Workflow } from '../workflow/workflow.ts'
+import type { NodeDoor } from './door.ts'
 import { NodeStopped } from './error.ts'
+import { sagaDesk } from './saga-door.ts'
 
 /** What is not the node's own to say. */
-export type NodeWorkflowOptions = Pick<WorkflowOptions, 'sagas' | 'leaseMs' | 'runsMax' | 'attemptsMax' | 'lostMax'>
+export type NodeWorkflowOptions = Pick<WorkflowOptions, 'sagas' | 'leaseMs' | 'runsMax' | 'attemptsMax' | 'lostMax'> & {
+  /** Whether `colloquy saga` can look at runs and operate them through the data folder; see `door.ts`. Default true. */
+  readonly door?: boolean
+}
 
 export interface WorkflowParts {
   readonly node: string
@@ -25,6 +30,8 @@ export interface WorkflowParts {
   readonly entropy: Entropy
   readonly logger: Logger
   readonly telemetry: Telemetry
+  /** Where operators reach the runs; undefined: nowhere. */
+  readonly door: NodeDoor | undefined
   readonly options: NodeWorkflowOptions
 }
 
@@ -52,16 +59,19 @@ export class Workflows {
     return workflow
   }
 
-  #open(sagas: readonly AnySaga[]): Promise<Workflow> {
-    const { node, options, random, ...ports } = this.#parts
-    return createWorkflow({
-      ...options,
+  async #open(sagas: readonly AnySaga[]): Promise<Workflow> {
+    const { node, options, random, door, ...ports } = this.#parts
+    const { door: reached = true, ...rest } = options
+    const workflow = await createWorkflow({
+      ...rest,
       ...ports,
       sagas: [...(options.sagas ?? []), ...sagas],
       random: random.split('workflow'),
       source: `/${node}/workflow`,
       host: node,
     })
+    if (reached) await door?.add(sagaDesk(workflow, ports.journal))
+    return workflow
   }
 
   async stop(deadlineMs: number): Promise<void> {
