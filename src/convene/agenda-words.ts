@@ -126,10 +126,19 @@ function unknownKey(key: string, known: readonly string[]): string {
 function words(issue: z.core.$ZodIssue, path: FieldProblem['path']): string {
   const { code, input } = issue
   if (code === 'invalid_type' || code === 'invalid_union') return wrongType(input, path)
+  // What the library says of a choice is for programmers.
+  if (code === 'invalid_value' && hintFor(path) !== undefined) return unknownChoice(issue, path)
   if (code === 'too_small') return `${amount(input)}; give ${hintFor(path) ?? `${String(issue.minimum)} or more`}`
   if (code !== 'too_big') return issue.message
   const most = Array.isArray(input) ? undefined : hintFor(path)
   return `${amount(input)}; ${most === undefined ? `the most is ${String(issue.maximum)}` : `give ${most}`}`
+}
+
+function unknownChoice({ input, values }: z.core.$ZodIssueInvalidValue, path: FieldProblem['path']): string {
+  if (typeof input !== 'string') return wrongType(input, path)
+  const meant = nearest(input, values.map(String))
+  const mend = meant === undefined ? `give ${hintFor(path) ?? 'another'}` : `did you mean ${meant}?`
+  return `is ${JSON.stringify(input.slice(0, 40))}; ${mend}`
 }
 
 function wrongType(input: unknown, path: FieldProblem['path']): string {
