@@ -100,6 +100,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   /** The open runs of this worker, the oldest first, with a position that lies before each. */
   readonly #open = new Map<string, Position>()
   readonly #held = new Map<string, Fault>()
+  readonly #taking = new Map<string, Promise<unknown>>()
   readonly #schedules = new Set<Schedule>()
   #position: Position = journalStart
   #closing: Promise<void> | undefined
@@ -406,18 +407,23 @@ class WorkflowShell implements Workflow, HandleWorld {
   /** What a worker that is gone left open. */
   async #takeOver(worker: string, from: Position): Promise<void> {
     const runs = await openRunsOf(this.journal, worker, from)
-    for (const run of runs) await this.#takeFrom(run, worker)
+    for (const run of runs) await this.take(run, worker)
   }
 
-  async #takeFrom(run: string, worker: string): Promise<void> {
-    const history = await readHistory(this.journal, run)
-    if (history?.worker === worker) await this.#adopt(history)
+  /** Works on a run from here on, if nobody else does by now; `from`: if that worker did. Gives its driver. */
+  async take(run: string, from?: string): Promise<RunDriver | undefined> {
+    // A parent may ask for its child while the child is taken over: one after the other, so that both get the same driver.
+    const before = this.#taking.get(run)
+    const taking = (before ? before.catch(() => undefined) : Promise.resolve()).then(() => this.#take(run, from))
+    this.#taking.set(run, taking)
+    return taking.finally(() => {
+      if (this.#taking.get(run) === taking) this.#taking.delete(run)
+    })
   }
 
-  /** Works on a run from here on, if nobody else does by now. Gives its driver. */
-  async take(run: string): Promise<RunDriver | undefined> {
+  async #take(run: string, from: string | undefined): Promise<RunDriver | undefined> {
     const history = await readHistory(this.journal, run)
-    return history && this.#adopt(history)
+    return history && (from === undefined || history.worker === from) ? this.#adopt(history) : undefined
   }
 
   async #retake(run: string): Promise<void> {

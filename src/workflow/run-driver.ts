@@ -394,19 +394,22 @@ export class RunDriver implements LocalDriver, RunFacts {
 
   /** Builds the machine anew from what the journal has: it is not known what of the turn is kept. */
   async #mend(records: readonly RunRecord[], acks: readonly Deferred<void>[], error: Error): Promise<void> {
-    for (const ack of acks) ack.reject(error)
     this.#giveBack(this.#taking)
     const retake = this.#taking.length > 0
     this.#taking = []
     try {
       const history = await readHistory(this.#world.journal, this.id)
-      if (!history || history.worker !== this.worker)
-        return this.drop(new Closed(`this worker's hold of the run ${this.id}, which another has taken,`))
+      if (!history || history.worker !== this.worker) {
+        const taken = new Closed(`this worker's hold of the run ${this.id}, which another has taken,`)
+        for (const ack of acks) ack.reject(taken)
+        return this.drop(taken)
+      }
+      for (const ack of acks) ack.reject(error)
       this.machine = new SagaRun(this.definition, this.data.input)
       this.#replay(history.records)
       this.#version = history.version
     } catch (thrown) {
-      return this.#refused(records, [], toError(thrown))
+      return this.#refused(records, acks, toError(thrown))
     }
     this.#appending = false
     if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
