@@ -23,6 +23,8 @@ export interface ChildPorts {
   readonly take: (id: string) => Promise<LocalDriver | undefined>
 }
 
+const triesMax = 5
+
 export class ChildRuns implements ChildWorld {
   readonly #ports: ChildPorts
 
@@ -84,7 +86,7 @@ export class ChildRuns implements ChildWorld {
 
   /** Begins it; gives how it stands, if it stands still. */
   async #go(child: ChildOrder): Promise<ChildEnd | undefined> {
-    const { hub, registry, begin, take } = this.#ports
+    const { hub, registry, begin } = this.#ports
     registry.add(child.definition)
     let driver = hub.drivers.get(child.id)
     if (!driver) {
@@ -95,15 +97,28 @@ export class ChildRuns implements ChildWorld {
         // It never was: nothing of it stands.
         return { status: 'compensated', fault: faultOf(thrown) }
       }
-      driver = hub.drivers.get(child.id) ?? (await take(child.id))
+      driver = await this.#driverOf(child.id)
     }
     return driver?.end()
   }
 
+  /**
+   * Whoever works on it in this process from here on. A worker that has lost the parent and does not know it yet may be quicker to take the
+   * child, but not again and again.
+   */
+  async #driverOf(id: string): Promise<LocalDriver | undefined> {
+    const { hub, journal, take } = this.#ports
+    for (let tries = 0; tries < triesMax; tries++) {
+      const driver = hub.drivers.get(id) ?? (await take(id))
+      if (driver || (await journal.version(runStream(id))) === 0) return driver
+    }
+    return undefined
+  }
+
   /** Has it go back, also when it had completed. */
   async #undo({ id, parent }: ChildOrder, asked: () => void): Promise<ChildEnd | undefined> {
-    const { hub, journal, take } = this.#ports
-    const driver = hub.drivers.get(id) ?? (await take(id))
+    const { journal } = this.#ports
+    const driver = await this.#driverOf(id)
     if (!driver) {
       // It was never begun, so there is nothing to undo; or nobody can work on it.
       if ((await journal.version(runStream(id))) === 0) return { status: 'compensated' }
