@@ -31,12 +31,12 @@ import type { ProjectionRunner, RunProjectionOptions, TableProjectionRunner } fr
 import type { TableProjection } from '../journal/projection-table.ts'
 import { projectionView } from '../journal/projection-view.ts'
 import type { ProjectionView } from '../journal/projection-view.ts'
-import type { InlineProjection, Projection } from '../journal/projection.ts'
-import type { ReactorRunner, RunReactorOptions } from '../journal/reactor-runner.ts'
+import type { Projection } from '../journal/projection.ts'
+import type { ReactorRunner } from '../journal/reactor-runner.ts'
 import type { Reactor } from '../journal/reactor.ts'
 import { storeJournal } from '../journal/sqlite.ts'
 import type { Model } from '../model/model.ts'
-import type { Schema, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { NodeStopped, NotDurable, UnknownActor } from './error.ts'
 import { actorSystem } from '../actor/system.ts'
 import type { ActorSystem } from '../actor/system.ts'
@@ -50,14 +50,12 @@ import type {
 } from '../actor/actor.ts'
 import type { Election } from '../raft/election.ts'
 import type { Raft } from '../raft/raft.ts'
-import type { Transport } from '../raft/transport.ts'
 import { nodeControl } from './control.ts'
 import type { NodeControl } from './control.ts'
 import { NodeDoor } from './door.ts'
 import { dataFolder } from './open-journal.ts'
 import { openModel } from './open-model.ts'
 import { kindsOf, openBus, openStore, subjectToken } from './open-parts.ts'
-import type { BusContext } from './open-parts.ts'
 import { nodeDebate, nodeDiscussion, nodePoll } from './deliberations.ts'
 import type { NodeDebateOptions, NodeDiscussionOptions, NodePollOptions } from './deliberations.ts'
 import type { DebateResult } from '../deliberation/debate.ts'
@@ -72,58 +70,16 @@ import type { AnyRaft } from './raft-door.ts'
 import { RaftGroups } from './raft-groups.ts'
 import type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 import { checkRuntime } from './runtime.ts'
+import type { Action, Choreography, RuleOptions, RulePattern } from '../choreography/choreography.ts'
+import { Choreographies } from './choreographies.ts'
+import type { NodeChoreographyOptions } from './choreographies.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Workflow } from '../workflow/workflow.ts'
 import { Workflows } from './workflows.ts'
-import type { NodeWorkflowOptions } from './workflows.ts'
+import type { NodeOptions, NodeReactorOptions, StopOptions } from './node-options.ts'
 
 export type { BusContext } from './open-parts.ts'
-
-export interface NodeOptions {
-  /** Unique in its realm: 1 to 64 of a-z, A-Z, 0-9, `-` and `_`. It stands in subjects and in the source of events. */
-  readonly name: string
-  /** Data folder, as a path or `file:` URL. Default: everything is in memory and calls that need durability are refused. */
-  readonly data?: string
-  /** A bus to use, which stays its owner's to close, or how to open one, which the node then owns. Default: in memory. */
-  readonly bus?: Bus | ((context: BusContext) => Bus | Promise<Bus>)
-  /** Projections whose effect commits with each append. */
-  readonly inline?: readonly InlineProjection[]
-  /** How often `journal.retain` erases what the metadata of streams say is not kept; 0: never. Default 3,600,000, an hour. */
-  readonly retainEveryMs?: number
-  /** Tables of the program's own in the node's store, for table projections. */
-  readonly schemas?: readonly Schema[]
-  /** How names become models. Default: `openModel` with these options. */
-  readonly models?: OpenModelOptions | ((name: string) => Model)
-  /** Kinds of actors that may be spawned by the name of their type, as configuration does. */
-  readonly actors?: readonly ActorDefinition<never, unknown>[]
-  /** Separates systems that share a server. Default `local`. */
-  readonly realm?: string
-  /** Whether it tells who asks over the bus what it does, as `colloquy top` shows it; see `control.ts`. Default true. */
-  readonly inspect?: boolean
-  readonly raft?: {
-    /** How the members of raft groups reach each other; it stays its owner's to close. Default: over the node's bus. */
-    readonly transport?: Transport
-    /** Whether `colloquy raft` can look at the groups and operate them through the data folder; see `door.ts`. Default true. */
-    readonly door?: boolean
-  }
-  /** How sagas are run, and those that may be under way from an earlier life. */
-  readonly workflow?: NodeWorkflowOptions
-  readonly clock?: Clock
-  /** Chance that may be repeated. Default: seeded from the entropy. */
-  readonly random?: Random
-  readonly entropy?: Entropy
-  readonly logger?: Logger
-  /** Default: nothing is measured. With it, the node's bus has spans for publish, process and request. */
-  readonly telemetry?: Telemetry
-}
-
-/** What is not the node's own to say of a reactor. */
-export type NodeReactorOptions = Omit<RunReactorOptions, OfNode | 'bus' | 'source' | 'random'>
-
-export interface StopOptions {
-  /** How long draining may take. Default 10,000. */
-  readonly deadlineMs?: number
-}
+export type { NodeOptions, NodeReactorOptions, StopOptions } from './node-options.ts'
 
 export interface Node extends AsyncDisposable {
   readonly name: string
@@ -197,6 +153,10 @@ export interface Node extends AsyncDisposable {
    * `node.stopped`.
    */
   workflow(...sagas: readonly AnySaga[]): Promise<Workflow>
+  /** Rules over the node's journal, by name (default `main`), until it stops. Rejects as `createChoreography` does, or with `node.stopped`. */
+  choreography(options?: NodeChoreographyOptions): Promise<Choreography>
+  /** A rule of the main choreography. Rejects as `Choreography.rule` does, or with `node.stopped`. */
+  rule<Data = unknown>(name: string, pattern: RulePattern, action: Action<Data>, options?: RuleOptions): Promise<void>
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
@@ -269,6 +229,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       keeping,
       raft,
       workflows,
+      choreographies: new Choreographies({ ...world, journal, store, telemetry }),
       door,
     }
     const control =
@@ -289,6 +250,7 @@ interface Parts extends Pick<Node, Shown> {
   readonly keeping: Keeping
   readonly raft: RaftGroups
   readonly workflows: Workflows
+  readonly choreographies: Choreographies
   readonly door: NodeDoor | undefined
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
@@ -416,6 +378,14 @@ class HouseNode implements Node {
     return this.#parts.workflows.workflow(sagas)
   }
 
+  choreography(options?: NodeChoreographyOptions): Promise<Choreography> {
+    return this.#parts.choreographies.open(options)
+  }
+
+  async rule<Data>(name: string, pattern: RulePattern, action: Action<Data>, options?: RuleOptions): Promise<void> {
+    await (await this.choreography()).rule(name, pattern, action, options)
+  }
+
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data> {
     if (this.#stopping) throw new NodeStopped(this.name)
     const source = `/${this.name}/${encodeURIComponent(agent)}`
@@ -434,7 +404,21 @@ class HouseNode implements Node {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { bus, ownsBus, journal, store, clock, logger, actors, keeping, control, raft, workflows, door } = this.#parts
+    const {
+      bus,
+      ownsBus,
+      journal,
+      store,
+      clock,
+      logger,
+      actors,
+      keeping,
+      control,
+      raft,
+      workflows,
+      choreographies,
+      door,
+    } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs())
     let late = false
@@ -449,6 +433,7 @@ class HouseNode implements Node {
     }
     try {
       // Steps may command actors: they end first.
+      await inTime('ending the rules', () => choreographies.stop())
       await inTime('ending the sagas', () => workflows.stop(leftMs()))
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs: leftMs() }).finally(() => control?.close())

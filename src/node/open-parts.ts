@@ -8,6 +8,7 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Bus } from '../bus/bus.ts'
 import { memoryBus } from '../bus/memory.ts'
+import { choreographySchema } from '../choreography/schema.ts'
 import { projectionSchema } from '../journal/projection-schema.ts'
 import { journalSchema } from '../journal/sqlite.ts'
 import { memoryStore } from '../store/memory.ts'
@@ -29,7 +30,7 @@ export async function openStore(
   clock: Clock,
   logger: Logger,
 ): Promise<Store> {
-  const schemas = [journalSchema, projectionSchema, ...more]
+  const schemas = [journalSchema, projectionSchema, choreographySchema, ...more]
   if (data === undefined) return memoryStore({ schemas })
   return openSqliteStore({ folder: dataFolder(data), schemas, clock, logger })
 }
