@@ -8,7 +8,7 @@ import { ColloquyError, messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
 
 /** Exit codes of every command. */
-export const exitCode = { ok: 0, failure: 1, usage: 2, undecided: 3, stopped: 4 } as const
+export const exitCode = { ok: 0, failure: 1, usage: 2, undecided: 3, stopped: 4, compensated: 5, attention: 6 } as const
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode]
 
 export interface Output {

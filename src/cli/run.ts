@@ -59,6 +59,11 @@ const commands: readonly Entry[] = [
     load: async (args) => (await import('./raft.ts')).raftCommand(args),
   },
   {
+    name: 'saga',
+    summary: 'run sagas, show their runs, and decide where one rests for an operator',
+    load: async (args) => (await import('./saga.ts')).sagaCommand(args),
+  },
+  {
     name: 'top',
     summary: 'show the actors of running nodes, live',
     load: async () => (await import('./top.ts')).topCommand,
@@ -70,7 +75,7 @@ const commands: readonly Entry[] = [
   },
 ]
 
-/** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped. */
+/** Runs one command line; the exit code is 0 done, 1 failure, 2 usage, 3 tied or without quorum, 4 stopped, 5 undone, 6 waits for an operator. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
   const interrupt = new AbortController()
   const stdout = output(process.stdout, (error) => closed(error, interrupt))

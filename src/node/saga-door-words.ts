@@ -21,11 +21,11 @@ const word = z.discriminatedUnion('is', [
     is: z.literal('resolve'),
     step: z.string().min(1).max(256),
     how: z.enum(['retry', 'skip', 'done', 'forward']),
-    output: z.unknown(),
+    output: z.unknown().optional(),
     by: name.optional(),
     note: z.string().max(2000).optional(),
   }),
-  z.strictObject({ is: z.literal('signal'), name, data: z.unknown(), id: name.optional() }),
+  z.strictObject({ is: z.literal('signal'), name, data: z.unknown().optional(), id: name.optional() }),
 ])
 
 const questionSchema = z.discriminatedUnion('op', [
@@ -56,7 +56,7 @@ const status = z.enum(['completed', 'compensated', 'needs-attention'])
 const resultSchema = z.object({
   run: text,
   status,
-  output: z.unknown(),
+  output: z.unknown().optional(),
   error: fault.optional(),
   undoErrors: z.array(z.object({ step: text, error: fault })),
   unresolved: z.array(text),

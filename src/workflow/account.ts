@@ -23,7 +23,7 @@ export interface StepAccount extends StepView {
   readonly unresolved: boolean
   /** Of a step, where the definition is known. */
   readonly declaration?: Declaration
-  /** Of a wait. */
+  /** Of a wait, where the definition is known. */
   readonly signal?: string
   readonly by?: string
   readonly approval?: boolean
@@ -80,14 +80,19 @@ function told(
   return {
     ...view,
     status: status ?? 'open',
-    steps: steps.map((step) => stepAccount(step, state, children)),
+    steps: steps.map((step) => stepAccount(step, state, children, guessed === undefined)),
     ...(status && { result: resultOf(facts, state, status) }),
     worker: history.worker,
     ...(guessed && { guessed }),
   }
 }
 
-function stepAccount(view: StepView, state: RunState, children: ReadonlyMap<string, string>): StepAccount {
+function stepAccount(
+  view: StepView,
+  state: RunState,
+  children: ReadonlyMap<string, string>,
+  known: boolean,
+): StepAccount {
   const entry = state.entries.get(view.step) as Entry
   const { node } = entry
   const child = children.get(view.step)
@@ -96,12 +101,13 @@ function stepAccount(view: StepView, state: RunState, children: ReadonlyMap<stri
     // A child has a run of its own, whatever the records of its parent say.
     kind: child === undefined ? view.kind : 'child',
     unresolved: isUnresolved(entry, state),
-    ...(node.kind === 'step' && { declaration: node.declaration }),
-    ...(node.kind === 'wait' && {
-      signal: node.signal,
-      approval: node.approval,
-      ...(node.by !== undefined && { by: node.by }),
-    }),
+    ...(known && node.kind === 'step' && { declaration: node.declaration }),
+    ...(known &&
+      node.kind === 'wait' && {
+        signal: node.signal,
+        approval: node.approval,
+        ...(node.by !== undefined && { by: node.by }),
+      }),
     ...(child !== undefined && { child }),
   }
 }

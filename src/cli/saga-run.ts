@@ -1,0 +1,210 @@
+/**
+ * `colloquy saga run`: starts a saga of a module, or goes on with a run of it, and works on it here to its end. Unlike a node it works on this
+ * run alone. The first interrupt lets steps under way end and says how to go on; the second ends the process.
+ */
+import { Aborted, Closed } from '../base/error.ts'
+import { idSource } from '../base/id.ts'
+import { randomFrom } from '../base/entropy.ts'
+import type { Journal } from '../journal/journal.ts'
+import { openSagas } from '../node/saga-folder.ts'
+import type { OpenedSagas } from '../node/saga-folder.ts'
+import { findAmong, showRun } from '../node/saga-shown.ts'
+import { runStream } from '../workflow/event.ts'
+import { readHistory } from '../workflow/history.ts'
+import { turnOf } from '../workflow/history-text.ts'
+import type { Run, RunResult } from '../workflow/workflow.ts'
+import { jsonLine } from './bus-show.ts'
+import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
+import type { Command, CommandContext, ExitCode, ParsedOptions } from './command.ts'
+import { oneLine } from './log-lines.ts'
+import { dataArgument, dataOption, jsonOf, loadSagas, quoted, sagaOf } from './saga-arguments.ts'
+import type { SagaModule } from './saga-arguments.ts'
+import { accountText, turnLines } from './saga-lines.ts'
+import type { SagaWorld } from './saga-world.ts'
+import { painter } from './terminal.ts'
+
+const help = `colloquy saga run <module> [options]
+
+Starts a saga that a module exports and works on it here, to its end; each step
+is told as it goes. With --id and --data it can be interrupted, or killed, and
+the same again goes on; meanwhile colloquy saga show, signal, cancel and resolve
+reach it through the folder. The module is code and is run.
+
+Examples:
+  colloquy saga run ./trip.ts --input '{"traveller":"ada"}'
+  colloquy saga run ./trip.ts --input @trip.json --id trip-7 --data ./data
+  colloquy saga run ./trip.ts --id trip-7 --data ./data      # goes on
+  colloquy saga run ./trip.ts --saga refund --input 7 --json | jq .result
+
+Options:
+  --saga NAME    which, where the module exports several (default: its default
+                 export)
+  --input JSON   the input, or @file; a run that goes on has its own
+  --id ID        the same id is the same run (default: a new one)
+  --data DIR     keep the run in this folder (default: in memory, gone at the end)
+  --json         one object a turn, and a last one: result
+
+Exit codes: 0 completed, 5 compensated: all that could be undone is, 6 rests for
+an operator, 4 interrupted, 2 usage, 1 failure.
+`
+
+const options = {
+  ...dataOption,
+  saga: { type: 'string' },
+  input: { type: 'string' },
+  id: { type: 'string' },
+  json: { type: 'boolean' },
+} as const
+
+export function runCommand(world: SagaWorld): Command {
+  return {
+    name: 'saga run',
+    help,
+    async run(args, context) {
+      const { values, positionals } = parseCommandLine(args, options, { names: ['<module>'] })
+      const input = textOption(values, 'input')
+      const given = input === undefined ? undefined : { input: await jsonOf(input, '--input') }
+      const module = await loadSagas(positionals[0] ?? '', 'the module')
+      const id = textOption(values, 'id') ?? idSource(world.clock, randomFrom(world.entropy))()
+      const data = textOption(values, 'data')
+      const asked: Wanted = { module, id, values, given }
+      const { sagas } = module
+      await using opened = await openSagas({
+        ...world,
+        sagas,
+        place: id,
+        access: 'make',
+        ...(data !== undefined && { data }),
+      })
+      return await new Showing(asked, opened, context).run()
+    },
+  }
+}
+
+interface Wanted {
+  readonly module: SagaModule
+  readonly id: string
+  readonly values: ParsedOptions
+  readonly given: { readonly input: unknown } | undefined
+}
+
+class Showing {
+  readonly #wanted: Wanted
+  readonly #opened: OpenedSagas
+  readonly #context: CommandContext
+  readonly #json: boolean
+  /** It was begun in an earlier life, or by another process. */
+  #existed = false
+
+  constructor(wanted: Wanted, opened: OpenedSagas, context: CommandContext) {
+    this.#wanted = wanted
+    this.#opened = opened
+    this.#context = context
+    this.#json = wanted.values['json'] === true
+  }
+
+  async run(): Promise<ExitCode> {
+    const { journal } = this.#opened
+    const { stderr, signal } = this.#context
+    const { id, values } = this.#wanted
+    if (values['data'] === undefined) stderr.write('Nothing is kept after this run; --data DIR keeps it.\n')
+    const following = new AbortController()
+    const from = await journal.head()
+    const run = await this.#begin()
+    const ended = this.#existed ? await resultNow(run) : undefined
+    if (ended) return this.#tell(ended)
+    const shown = this.#follow(journal, from, following.signal)
+    try {
+      // What another process left is not taken up by itself before its lease is over.
+      if (this.#existed) await run.takeUp()
+      const result = await run.result({ signal })
+      await shown
+      return await this.#tell(result)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      stderr.write(`stopping: steps under way get 10 s to end; interrupt again to end at once\n`)
+      await this.#opened.close()
+      stderr.write(
+        values['data'] === undefined
+          ? `${oneLine(id)} is gone: nothing was kept\n`
+          : `${oneLine(id)} is kept as far as it came; it goes on with:\n  ${this.#again()}\n`,
+      )
+      return exitCode.stopped
+    } finally {
+      following.abort()
+      await shown.catch(() => {})
+    }
+  }
+
+  async #begin(): Promise<Run> {
+    const { journal, workflow } = this.#opened
+    const { module, id, values, given } = this.#wanted
+    const saga = textOption(values, 'saga')
+    const history = await readHistory(journal, id)
+    this.#existed = history !== undefined
+    if (!history) {
+      const { name } = sagaOf(module, saga).definition
+      this.#context.stderr.write(`${oneLine(id)} is a run of ${name}\n`)
+      return workflow.startByName(name, given?.input, { id })
+    }
+    this.#context.stderr.write(`going on with ${oneLine(id)}, a run of ${oneLine(history.data.saga)}\n`)
+    if (saga !== undefined && saga !== history.data.saga)
+      throw new UsageError(`${id} is a run of ${history.data.saga}; leave out --saga, or take another --id`)
+    // Refuses another input than it began with.
+    return given ? workflow.startByName(history.data.saga, given.input, { id }) : workflow.run(id)
+  }
+
+  /** Tells each turn of the run and of its children as it comes, up to where the run ends or rests. */
+  async #follow(journal: Journal, from: string, signal: AbortSignal): Promise<void> {
+    const { id } = this.#wanted
+    const { stdout } = this.#context
+    const paint = painter(stdout.colour)
+    const streams = [runStream(id), `${runStream(id)}/*`]
+    for await (const recorded of journal.subscribe({ from, filter: { streams }, signal })) {
+      const name = recorded.stream.slice(runStream('').length)
+      const turn = turnOf(name, recorded)
+      stdout.write(this.#json ? jsonLine(turn) : turnLines(turn, paint, name === id ? undefined : name))
+      await stdout.room(signal)
+      if (name === id && ends.has(turn.type)) return
+    }
+    if (!signal.aborted) throw new Closed('the journal')
+  }
+
+  async #tell(result: RunResult): Promise<ExitCode> {
+    const { stdout } = this.#context
+    if (this.#json) stdout.write(jsonLine({ result }))
+    else {
+      const { module, id, values } = this.#wanted
+      const find = findAmong(module.sagas.map(({ definition }) => definition))
+      const { account } = await showRun(this.#opened.journal, id, find, false)
+      const rest = values['data'] === undefined ? '' : `${dataArgument(values)} --module ${quoted(module.file)}`
+      stdout.write(`\n${accountText(account, rest, painter(stdout.colour))}`)
+    }
+    return codes[result.status]
+  }
+
+  /** The command that goes on, for a shell. */
+  #again(): string {
+    const { module, id, values } = this.#wanted
+    return `colloquy saga run ${quoted(module.file)} --id ${quoted(id)} --data ${quoted(textOption(values, 'data') ?? '')}`
+  }
+}
+
+const ends: ReadonlySet<string> = new Set(['saga.completed', 'saga.compensated', 'saga.needs_attention'])
+const codes = {
+  completed: exitCode.ok,
+  compensated: exitCode.compensated,
+  'needs-attention': exitCode.attention,
+} as const satisfies Readonly<Record<RunResult['status'], ExitCode>>
+
+/** Undefined while it goes on. */
+async function resultNow(run: Run): Promise<RunResult | undefined> {
+  const over = new AbortController()
+  over.abort(new Aborted('a look'))
+  try {
+    return await run.result({ signal: over.signal })
+  } catch (error) {
+    if (over.signal.reason === error || error instanceof Aborted) return undefined
+    throw error
+  }
+}
