@@ -283,8 +283,11 @@ class Running implements Coordinator {
     const { clock, journal } = this.#parts
     const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs ?? 30_000, 0)
     await within(clock, `the coordinator ${this.name}`, timeoutMs, options.signal, async () => {
-      await this.#follower?.passed(await journal.head())
-      this.#check()
+      // Decisions on what is there now come after it, and their cases after these.
+      for (const _ of ['decided', 'begun']) {
+        await this.#follower?.passed(await journal.head())
+        this.#check()
+      }
     })
   }
 

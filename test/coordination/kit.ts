@@ -28,16 +28,15 @@ export interface World {
   readonly journal: Journal
   readonly clock: ManualClock
   readonly workflow: Workflow
-  coordinator(options: Partial<CoordinatorOptions> & Pick<CoordinatorOptions, 'domains'>): Promise<Coordinator>
-  choreography(coordinator: Coordinator, options?: Partial<ChoreographyOptions>): Promise<Choreography>
-  /** Appends an event by the clock of the world; `more` may hold extensions. */
-  say(
-    type: string,
-    data?: unknown,
-    more?: Partial<EventInput<unknown>> & { readonly extensions?: object },
-  ): Promise<Recorded>
-  append(event: CloudEvent, stream?: string): Promise<Recorded>
-  events(...types: string[]): Promise<CloudEvent[]>
+  readonly coordinator: (
+    options: Partial<CoordinatorOptions> & Pick<CoordinatorOptions, 'domains'>,
+  ) => Promise<Coordinator>
+  /** One that keeps to the decisions of a coordinator. */
+  readonly choreography: (coordinator: Coordinator, options?: Partial<ChoreographyOptions>) => Promise<Choreography>
+  /** Appends an event by the clock of the world. */
+  readonly say: (type: string, data?: unknown, more?: Partial<EventInput<unknown>>) => Promise<Recorded>
+  readonly append: (event: CloudEvent, stream?: string) => Promise<Recorded>
+  readonly events: (...types: string[]) => Promise<CloudEvent[]>
 }
 
 export async function world(): Promise<World> {
@@ -81,8 +80,7 @@ export async function world(): Promise<World> {
       return choreography
     },
     async say(type, data = {}, more = {}) {
-      const { extensions = {}, ...rest } = more
-      return append({ ...makeEvent({ type, source: '/test', data, ...rest }, { clock, id }), ...extensions })
+      return append(makeEvent({ type, source: '/test', data, ...more }, { clock, id }))
     },
     async events(...types) {
       return (await gather(journal.readAll())).flatMap(({ event }) => (types.includes(event.type) ? [event] : []))
