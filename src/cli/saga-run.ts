@@ -5,11 +5,13 @@
 import { Aborted, Closed } from '../base/error.ts'
 import { idSource } from '../base/id.ts'
 import { randomFrom } from '../base/entropy.ts'
-import type { Journal } from '../journal/journal.ts'
+import { start } from '../journal/journal.ts'
+import type { Filter, Journal, Position, Recorded } from '../journal/journal.ts'
 import { openSagas } from '../node/saga-folder.ts'
 import type { OpenedSagas } from '../node/saga-folder.ts'
 import { findAmong, showRun } from '../node/saga-shown.ts'
-import { runStream } from '../workflow/event.ts'
+import { runStream, runStreams } from '../workflow/event.ts'
+import type { TakenData } from '../workflow/event.ts'
 import { readHistory } from '../workflow/history.ts'
 import { turnOf } from '../workflow/history-text.ts'
 import type { Run, RunResult } from '../workflow/workflow.ts'
@@ -95,6 +97,8 @@ class Showing {
   readonly #json: boolean
   /** It was begun in an earlier life, or by another process. */
   #existed = false
+  /** All turns up to here were told. */
+  #shown: Position = start
 
   constructor(wanted: Wanted, opened: OpenedSagas, context: CommandContext) {
     this.#wanted = wanted
@@ -104,24 +108,32 @@ class Showing {
   }
 
   async run(): Promise<ExitCode> {
-    const { journal } = this.#opened
+    const { journal, workflow } = this.#opened
     const { stderr, signal } = this.#context
     const { id, values } = this.#wanted
     if (values['data'] === undefined) stderr.write('Nothing is kept after this run; --data DIR keeps it.\n')
     const following = new AbortController()
-    const from = await journal.head()
+    const head = await journal.head()
     const run = await this.#begin()
-    const ended = this.#existed ? await resultNow(run) : undefined
+    // What an earlier life of this command left was taken up when the folder was opened.
+    const taken = this.#existed ? await beforeTaken(journal, id, workflow.status().worker) : undefined
+    const ended = this.#existed && taken === undefined ? await resultNow(run) : undefined
     if (ended) return this.#tell(ended)
-    const shown = this.#follow(journal, from, following.signal)
+    this.#shown = taken ?? head
+    const shown = this.#follow(journal, following.signal)
+    // What it fails with is heard where it is awaited.
+    shown.catch(() => {})
     try {
       // What another process left is not taken up by itself before its lease is over.
-      if (this.#existed) await run.takeUp()
+      if (this.#existed && taken === undefined) await run.takeUp()
       const result = await run.result({ signal })
+      following.abort()
       await shown
+      await this.#showRest(journal)
       return await this.#tell(result)
     } catch (error) {
       if (!signal.aborted) throw error
+      following.abort()
       stderr.write(`stopping: steps under way get 10 s to end; interrupt again to end at once\n`)
       await this.#opened.close()
       stderr.write(
@@ -132,7 +144,6 @@ class Showing {
       return exitCode.stopped
     } finally {
       following.abort()
-      await shown.catch(() => {})
     }
   }
 
@@ -154,20 +165,32 @@ class Showing {
     return given ? workflow.startByName(history.data.saga, given.input, { id }) : workflow.run(id)
   }
 
-  /** Tells each turn of the run and of its children as it comes, up to where the run ends or rests. */
-  async #follow(journal: Journal, from: string, signal: AbortSignal): Promise<void> {
-    const { id } = this.#wanted
-    const { stdout } = this.#context
-    const paint = painter(stdout.colour)
-    const streams = [runStream(id), `${runStream(id)}/*`]
-    for await (const recorded of journal.subscribe({ from, filter: { streams }, signal })) {
-      const name = recorded.stream.slice(runStream('').length)
-      const turn = turnOf(name, recorded)
-      stdout.write(this.#json ? jsonLine(turn) : turnLines(turn, paint, name === id ? undefined : name))
-      await stdout.room(signal)
-      if (name === id && ends.has(turn.type)) return
+  get #filter(): Filter {
+    const stream = runStream(this.#wanted.id)
+    return { streams: [stream, `${stream}/*`] }
+  }
+
+  /** Tells each turn of the run and of its children as it comes. */
+  async #follow(journal: Journal, signal: AbortSignal): Promise<void> {
+    for await (const recorded of journal.subscribe({ from: this.#shown, filter: this.#filter, signal })) {
+      this.#show(recorded)
+      await this.#context.stdout.room(signal)
     }
     if (!signal.aborted) throw new Closed('the journal')
+  }
+
+  /** What was recorded by the time of the result and is not told yet. */
+  async #showRest(journal: Journal): Promise<void> {
+    for await (const recorded of journal.readAll({ from: this.#shown, filter: this.#filter })) this.#show(recorded)
+  }
+
+  #show(recorded: Recorded): void {
+    const { stdout } = this.#context
+    const name = recorded.stream.slice(runStreams.length)
+    const turn = turnOf(name, recorded)
+    const of = name === this.#wanted.id ? undefined : name
+    stdout.write(this.#json ? jsonLine(turn) : turnLines(turn, painter(stdout.colour), of))
+    this.#shown = recorded.position
   }
 
   async #tell(result: RunResult): Promise<ExitCode> {
@@ -190,12 +213,21 @@ class Showing {
   }
 }
 
-const ends: ReadonlySet<string> = new Set(['saga.completed', 'saga.compensated', 'saga.needs_attention'])
 const codes = {
   completed: exitCode.ok,
   compensated: exitCode.compensated,
   'needs-attention': exitCode.attention,
 } as const satisfies Readonly<Record<RunResult['status'], ExitCode>>
+
+/** The place before this worker took the run up; undefined when it did not. */
+async function beforeTaken(journal: Journal, run: string, worker: string): Promise<Position | undefined> {
+  let taken = false
+  for await (const { event, position } of journal.readBackward(runStream(run))) {
+    if (taken) return position
+    taken = event.type === 'saga.taken' && (event.data as TakenData).worker === worker
+  }
+  return undefined
+}
 
 /** Undefined while it goes on. */
 async function resultNow(run: Run): Promise<RunResult | undefined> {
