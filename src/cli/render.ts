@@ -180,7 +180,7 @@ class TerminalRenderer implements Renderer {
   #acted(acted: Acted): string {
     const [first = '', ...more] = actedText(acted, words)
     const head = this.#paint(['bold', actedColour[acted.status]], wrap(first, this.#width))
-    return `${[head, ...more.map((line) => wrap(line, this.#width, '  '))].join('\n')}\n\n`
+    return `${[head, ...more.map((line) => wrap(line, this.#width, '  '))].join('\n')}\n`
   }
 
   /** Whom the ballots put above whom: what fits a terminal of the count; the minutes hold all its tables. */

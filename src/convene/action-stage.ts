@@ -68,7 +68,8 @@ async function looked(stage: ActionStage, named: Named): Promise<Acted> {
     if (error instanceof InputInvalid) return { ...named, status: 'refused', error: faultOf(error) }
     if (error instanceof TimedOut)
       return { ...named, status: 'stopped', error: stoppedBy(`after ${timeoutMs} ms without its end`) }
-    if (error instanceof Aborted && signal?.aborted)
+    // The wait ends with whatever the signal's owner gave as its reason.
+    if (signal?.aborted && (error instanceof Aborted || error === signal.reason))
       return { ...named, status: 'stopped', error: stoppedBy('while it was under way') }
     throw error
   }

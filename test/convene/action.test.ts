@@ -333,6 +333,26 @@ describe('the end of an action', () => {
     expect(isSettled((await readRecord(node.journal, late.origin.stream))!)).toBe(true)
   })
 
+  it('that is under way when the meeting is stopped is not stopped with it', async () => {
+    const stop = new AbortController()
+    const boiled = Promise.withResolvers<string>()
+    const serve = saga<Decision>('serve').step('boil', {
+      do: () => {
+        stop.abort('SIGINT')
+        return boiled.promise
+      },
+      undo: () => undefined,
+    })
+    await using node = await createNode({ name: 'alpha' })
+    const { result, events } = await run(node, { sagas: [serve], signal: stop.signal })
+    expect(result).toMatchObject({ status: 'decided', action: { status: 'stopped' } })
+    expect(shortTypes(events).slice(-3)).toEqual(['concluded', 'acting', 'acted'])
+    boiled.resolve('boiled')
+    const again = await run(node, { sagas: [serve] })
+    expect(again.result.action).toMatchObject({ status: 'completed', output: { boil: 'boiled' } })
+    expect(await startedRuns(node)).toBe(1)
+  })
+
   it('that is too large for an event is left out, and said to be', async () => {
     const serve = saga<Decision>('serve').step('pour', { do: () => 'x'.repeat(300_000), undo: () => undefined })
     await using node = await createNode({ name: 'alpha' })
