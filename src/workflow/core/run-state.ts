@@ -349,10 +349,8 @@ export class RunState {
         this.#set(entry, 'done')
       }
     }
-    for (const [name, spread] of this.spreads) {
-      spread.next = 0
+    for (const [name, spread] of this.spreads)
       spread.passed = [...this.entries.values()].filter((entry) => entry.unit === name && isPassed(entry)).length
-    }
   }
 
   /** From its first attempt on. */

@@ -22,24 +22,26 @@ export function played(
 }
 
 export function wrongsOf({ world, root }: { world: World; root: SimulatedRun }): string[] {
-  const byHand = [...world.runs.values()].map((run) => new Oracle(run)).some(({ settledByHand }) => settledByHand)
-  const single = [...world.runs.values()].flatMap((run) => {
-    const { state } = run.machine
-    ends.set(state.phase, (ends.get(state.phase) ?? 0) + 1)
-    const { wrongs, locks } = new Oracle(run)
-    const ended = ['completed', 'compensated', 'attention'].includes(state.phase)
-    return [
-      ...run.wrongs,
-      ...wrongs,
-      ...fencingWrongs(run),
-      ...replayWrongs(run),
-      ...(ended ? [] : [`${run.id} came to no end: ${state.phase}`]),
-      ...(state.held.sort().join() === locks.join()
-        ? []
-        : [`${run.id} holds ${state.held.join()} instead of ${locks.join()}`]),
-    ]
-  })
-  return byHand ? single : [...single, ...familyWrongs(world, root)]
+  const judged = Array.from(world.runs.values(), (run) => ({ run, oracle: new Oracle(run) }))
+  const mendable = judged.every(({ oracle }) => oracle.mendable)
+  const single = judged.flatMap(({ run, oracle }) => [
+    ...run.wrongs,
+    ...oracle.wrongs,
+    ...fencingWrongs(run),
+    ...replayWrongs(run),
+    ...endWrongs(run, oracle, mendable),
+  ])
+  return judged.some(({ oracle }) => oracle.settledByHand) ? single : [...single, ...familyWrongs(world, root)]
+}
+
+function endWrongs({ id, machine: { state } }: SimulatedRun, { locks, why }: Oracle, mendable: boolean): string[] {
+  ends.set(state.phase, (ends.get(state.phase) ?? 0) + 1)
+  const wrongs: string[] = []
+  if (!['completed', 'compensated', 'attention'].includes(state.phase)) wrongs.push(`${id} stays ${state.phase}`)
+  if (state.held.sort().join() !== locks.join()) wrongs.push(`${id} holds ${state.held.join()}, not ${locks.join()}`)
+  if (why?.message !== state.verdict?.fault.message) wrongs.push(`${id} tells another reason than ${why?.message}`)
+  if (mendable && state.phase === 'attention') wrongs.push(`${id} rests, and nothing happened that it could not mend`)
+  return wrongs
 }
 
 /** At every turn's end a replay of what was recorded so far gives the state that was. */

@@ -4,7 +4,7 @@
  */
 import { everyNode } from '../../../src/workflow/core/definition.ts'
 import type { Definition, Node } from '../../../src/workflow/core/definition.ts'
-import type { RunRecord } from '../../../src/workflow/core/record.ts'
+import type { Fault, RunRecord } from '../../../src/workflow/core/record.ts'
 import type { Execution, SimulatedRun } from './simulated.ts'
 
 interface Seen {
@@ -29,6 +29,7 @@ export class Oracle {
   readonly #done = new Set<string>()
   readonly #executions: readonly Execution[]
   readonly #run: string
+  readonly #records: readonly RunRecord[]
   readonly #definition: Definition
   readonly #locks = new Map<string, readonly string[]>()
   readonly #chosen = new Map<string, string>()
@@ -45,6 +46,7 @@ export class Oracle {
     this.#executions = executions
     this.#definition = definition
     this.#run = id
+    this.#records = records
     for (const node of everyNode(definition.nodes)) {
       if (node.kind === 'each') this.#places.set(`${node.name}[]`, { node: node.step, unit: node.name })
       if (node.kind === 'parallel')
@@ -55,6 +57,23 @@ export class Oracle {
       this.#at++
       this.#read(record)
     }
+  }
+
+  /** Why it goes back: what was first the matter. */
+  get why(): Fault | undefined {
+    return this.#verdict?.fault
+  }
+
+  /** True when nothing happened that only an operator can mend. */
+  get mendable(): boolean {
+    const turnedBack = (step: string) => this.#of(step).node.kind === 'child'
+    return (
+      !this.#pivoted &&
+      this.#records.every((record) => {
+        if (record.is === 'undoFailed') return turnedBack(record.step)
+        return record.is !== 'resolved' && !(record.is === 'verdict' && !record.undo)
+      })
+    )
   }
 
   get locks(): string[] {
@@ -119,7 +138,7 @@ export class Oracle {
       case 'verdict':
         if (this.#pivoted) this.#wrong('it goes back behind the pivot')
         if (this.#verdict?.undo) this.#wrong('a second verdict')
-        this.#verdict = record
+        this.#verdict = { ...record, fault: this.#verdict?.fault ?? record.fault }
         this.#end = undefined
         return this.#judged()
       case 'undoing':

@@ -13,7 +13,7 @@ function wrongIn(options: Options, numRuns: number): string {
     if (wrong !== undefined) throw new Error(wrong)
   })
   const found = fc.check(property, { numRuns })
-  return found.failed ? fc.defaultReportMessage(found) : ''
+  return found.failed ? (fc.defaultReportMessage(found) ?? 'failed') : ''
 }
 
 describe('any saga, whatever comes', () => {

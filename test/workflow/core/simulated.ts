@@ -8,7 +8,7 @@ import type { Definition } from '../../../src/workflow/core/definition.ts'
 import { orderKey, orderToken } from '../../../src/workflow/core/entry.ts'
 import type { Entry } from '../../../src/workflow/core/entry.ts'
 import { fault } from '../../../src/workflow/core/fault.ts'
-import type { RunRecord } from '../../../src/workflow/core/record.ts'
+import type { Resolution, RunRecord } from '../../../src/workflow/core/record.ts'
 import { SagaRun, isUnresolved } from '../../../src/workflow/core/run.ts'
 import type { ChildEnd } from '../../../src/workflow/core/run.ts'
 import { everyNode } from '../../../src/workflow/core/definition.ts'
@@ -118,14 +118,12 @@ export class World {
       // Two of three moves are what the sagas ask for.
       const tame = open.length > 0 && (wild.length === 0 || this.choices.next(3) < 2)
       const list = tame ? open : wild
-      this.nowMs += this.choices.next(20)
+      this.nowMs += 7
       ;(list[this.choices.next(list.length)] as () => void)()
     }
     throw new Error('the sagas do not come to an end')
   }
 }
-
-const operatorSays = ['retry', 'skip', 'done', 'forward'] as const
 
 export class SimulatedRun {
   readonly id: string
@@ -227,7 +225,7 @@ export class SimulatedRun {
   }
 
   get chance(): number {
-    return this.#world.choices.next(10) / 10
+    return (this.#world.nowMs % 10) / 10
   }
 
   /** What its state asks for, the good outcome first. */
@@ -355,11 +353,7 @@ export class SimulatedRun {
   wildMoves(): (() => void)[] {
     const { choices, options, broken } = this.#world
     const moves = [() => this.#signal(), () => this.#breaks(broken), () => this.#overdue()]
-    if (choices.next(4) === 1)
-      moves.push(
-        () => this.#cancel(true),
-        () => this.#cancel(false),
-      )
+    moves.push(() => this.#cancel(choices.next(8)))
     if (options.crashes) moves.push(() => this.#crash())
     if (options.operators) moves.push(...this.#operator())
     return moves
@@ -378,10 +372,11 @@ export class SimulatedRun {
     )
   }
 
-  #cancel(undo: boolean): void {
-    this.#undisturbed((machine, nowMs) =>
-      machine.cancel(undo, fault('test.cancel', 'Cancel', `cancelled ${undo}`), nowMs),
-    )
+  /** Seldom. */
+  #cancel(choice: number): void {
+    if (choice > 1) return
+    const why = fault('test.cancel', 'Cancel', `cancelled ${choice}`)
+    this.#undisturbed((machine, nowMs) => machine.cancel(choice === 0, why, nowMs))
   }
 
   /** An undo that is under way minds neither cancellation nor time. */
@@ -393,12 +388,15 @@ export class SimulatedRun {
       this.wrongs.push('an undo was disturbed')
   }
 
+  /** One who is asked answers more often than anything else happens. */
   #operator(): (() => void)[] {
     const { state } = this.machine
     const unresolved = [...state.entries.values()].filter((entry) => isUnresolved(entry, state))
     return unresolved.flatMap(({ key }) =>
-      operatorSays.map((how) => () => {
-        this.say((machine, nowMs) => machine.resolve(key, how, { output: 'by hand', by: 'somebody' }, nowMs))
+      ['retry', 'forward', 'skip', 'done', 'forward', 'retry'].map((how) => () => {
+        this.say((machine, nowMs) =>
+          machine.resolve(key, how as Resolution, { output: 'by hand', by: 'somebody' }, nowMs),
+        )
       }),
     )
   }
