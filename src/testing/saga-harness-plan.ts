@@ -1,0 +1,85 @@
+/**
+ * Which cases the saga harness plays, made of what a play without faults did: its steps, its signals, its records. Unlike `saga-harness-case.ts`, which
+ * says what a case is, it says which are worth trying. The number grows with the steps, and with their square once workers die at
+ * every record; combinations of faults beyond these are for properties with a generator.
+ */
+import { everyNode } from '../workflow/core/definition.ts'
+import { pathOf } from './saga-harness-calls.ts'
+import type { SagaCall } from './saga-harness-calls.ts'
+import type { SagaCase, SagaFault } from './saga-harness-case.ts'
+import type { Played, PlayOptions } from './saga-harness-play.ts'
+
+const doFaults: readonly SagaFault['is'][] = ['error', 'final', 'hang', 'lost', 'lost-final']
+const undoFaults: readonly Omit<SagaFault, 'step' | 'of'>[] = [
+  { is: 'error' },
+  { is: 'final' },
+  { is: 'hang' },
+  { is: 'lost' },
+  { is: 'lost-final' },
+]
+
+/** Each step that was called fails in each way; each wait is left alone or refused. */
+export function faultCases({ calls, runs }: Played, { signals }: PlayOptions): SagaCase[] {
+  const steps = placesOf(calls, 'do').flatMap((step) => doFaults.map((is) => ({ faults: [{ step, is }] })))
+  const hangs = placesOf(calls, 'do').map((step) => ({ faults: [{ step, is: 'hang' as const, times: Infinity }] }))
+  const waits = runs.flatMap(({ run, definition }) =>
+    [...everyNode(definition.nodes)].flatMap((node): SagaCase[] => {
+      if (node.kind !== 'wait') return []
+      const step = pathOf(run, node.name)
+      const given = node.approval || Object.hasOwn(signals, step) || Object.hasOwn(signals, node.signal)
+      const silent = given && node.timeoutMs !== undefined ? [{ silent: [step] }] : []
+      return node.approval ? [...silent, { refused: [step] }] : silent
+    }),
+  )
+  return [...steps, ...hangs, ...waits]
+}
+
+/** On the way back of this case each undo fails in each way, and all of them for good. */
+export function undoCases({ faults = [], ...given }: SagaCase, { calls }: Played): SagaCase[] {
+  const places = placesOf(calls, 'undo')
+  const one = places.flatMap((step) =>
+    undoFaults.map((fault) => ({ ...given, faults: [...faults, { ...fault, step, of: 'undo' as const }] })),
+  )
+  const all = places.map((step): SagaFault => ({ step, of: 'undo', is: 'final' }))
+  return places.length > 1 ? [...one, { ...given, faults: [...faults, ...all] }] : one
+}
+
+/** It is cancelled at each record of its way, and while it is undone. */
+export function cancelCases(
+  { records }: Played,
+  back: { readonly given: SagaCase; readonly played: Played } | undefined,
+): SagaCase[] {
+  const forward = Array.from({ length: records }, (_, at) => ({ cancel: { at: at + 1, undo: true } }))
+  const rest = Array.from({ length: records }, (_, at) => ({ cancel: { at: at + 1, undo: false } }))
+  const undoing = [true, false].map((undo): SagaCase => ({ ...back?.given, cancel: { at: 'undo', undo } }))
+  return [...forward, ...rest, ...(back ? undoing : [])]
+}
+
+/** The worker dies before and after each record. */
+export function killCases(given: SagaCase, records: number): SagaCase[] {
+  return numbers(records).flatMap((record) =>
+    (['before', 'after'] as const).map((when) => ({ ...given, kills: [{ record, when }] })),
+  )
+}
+
+/** The worker stalls at each record. Where it is cancelled too, only deaths are tried. */
+export function stallCases(given: SagaCase, records: number): SagaCase[] {
+  if (given.cancel) return []
+  return numbers(records).flatMap((record) =>
+    (['taken', 'ended'] as const).flatMap((back) =>
+      (['journal', 'process'] as const).map((share) => ({
+        ...given,
+        stall: { record, when: record % 2 === 0 ? ('before' as const) : ('after' as const), back, share },
+      })),
+    ),
+  )
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at + 1)
+}
+
+/** Steps by the names that faults have, each once. */
+function placesOf(calls: readonly SagaCall[], kind: 'do' | 'undo'): string[] {
+  return [...new Set(calls.filter((call) => call.kind === kind).map(({ run, step }) => pathOf(run, step)))]
+}
