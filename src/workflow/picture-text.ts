@@ -6,7 +6,8 @@ const shownMax = 80
 const inner = /[A-Za-z0-9]/
 
 export function escaped(text: string): string {
-  const shown = cut(text.toWellFormed().replace(/[\p{C}\p{Z}]+/gu, ' '))
+  // An empty label is none to Mermaid, and ends the picture.
+  const shown = cut(text.toWellFormed().replace(/[\p{C}\p{Z}]+/gu, ' ')) || ' '
   return shown.replace(/[^\p{L}\p{N} ]/gu, (char, at: number) => {
     // Between letters these are of a name, and no mark of anything.
     const within = inner.test(shown[at - 1] ?? '') && inner.test(shown[at + 1] ?? '')
