@@ -59,7 +59,7 @@ describe('a hand-over', () => {
   it('has one winner', async () => {
     const { coordinator: open, say, events } = await world()
     const coordinator = await open({ domains: { shop: { handler: () => undefined } } })
-    const other = await open({ domains: { shop: {} } })
+    const other = await open({ domains: { shop: { handler: () => undefined } } })
     const recorded = await say('ordered', {}, { ...shop, subject: 'o-1' })
     const tries = await Promise.allSettled([
       coordinator.handOver(recorded, { reason: 'one' }),
