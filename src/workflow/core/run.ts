@@ -488,7 +488,7 @@ function waitsFor(nodes: readonly Node[], signal: string): boolean {
 export function childEnd({ state }: SagaRun): ChildEnd {
   const failed = [...state.entries.values()].find(({ fault, undoFault }) => fault ?? undoFault)
   const fault = state.verdict?.fault ?? failed?.undoFault ?? failed?.fault
-  if (state.phase === 'completed')
-    return { status: 'completed', output: state.output, locks: state.held, ...(fault && { fault }) }
-  return { status: state.phase === 'compensated' ? 'compensated' : 'needs-attention', ...(fault && { fault }) }
+  const { phase, pivoted, output, held: locks } = state
+  if (phase === 'completed') return { status: phase, output, locks, pivoted, ...(fault && { fault }) }
+  return { status: phase === 'compensated' ? phase : 'needs-attention', pivoted, ...(fault && { fault }) }
 }

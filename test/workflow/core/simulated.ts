@@ -9,7 +9,7 @@ import { orderKey, orderToken } from '../../../src/workflow/core/entry.ts'
 import type { Entry } from '../../../src/workflow/core/entry.ts'
 import { fault } from '../../../src/workflow/core/fault.ts'
 import type { Resolution, RunRecord } from '../../../src/workflow/core/record.ts'
-import { SagaRun, isUnresolved } from '../../../src/workflow/core/run.ts'
+import { SagaRun, childEnd, isUnresolved } from '../../../src/workflow/core/run.ts'
 import type { ChildEnd } from '../../../src/workflow/core/run.ts'
 import { everyNode } from '../../../src/workflow/core/definition.ts'
 
@@ -327,7 +327,10 @@ export class SimulatedRun {
       return [
         () => {
           this.#watches.set(key, { id, told: '' })
-          if (back) child.say((machine, nowMs) => machine.unwind(fault('test.parent', 'Parent', 'it is undone'), nowMs))
+          if (!back) return
+          child.say((machine, nowMs) => machine.unwind(fault('test.parent', 'Parent', 'it is undone'), nowMs))
+          // The word is waited for until it is kept.
+          child.keep()
         },
       ]
     const end = child.end()
@@ -342,11 +345,7 @@ export class SimulatedRun {
   }
 
   end(): ChildEnd | undefined {
-    const { state } = this.machine
-    if (!this.settled) return undefined
-    const { pivoted, output, held: locks } = state
-    if (state.phase === 'completed') return kept({ status: 'completed', output, locks, pivoted })
-    return { status: state.phase === 'compensated' ? 'compensated' : 'needs-attention', pivoted }
+    return this.settled ? kept(childEnd(this.machine)) : undefined
   }
 
   /** What nobody asked for. */
