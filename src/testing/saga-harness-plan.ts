@@ -4,6 +4,7 @@
  * every record; combinations of faults beyond these are for properties with a generator.
  */
 import { everyNode } from '../workflow/core/definition.ts'
+import type { Definition } from '../workflow/core/definition.ts'
 import { pathOf } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
 import type { SagaCase, SagaFault } from './saga-harness-case.ts'
@@ -19,7 +20,7 @@ const undoFaults: readonly Omit<SagaFault, 'step' | 'of'>[] = [
 ]
 
 /** Each step that was called fails in each way; each wait is left alone or refused. */
-export function faultCases({ calls, runs }: Played, { signals }: PlayOptions): SagaCase[] {
+export function faultCases({ calls, runs }: Played, { signals }: Pick<PlayOptions, 'signals'>): SagaCase[] {
   const steps = placesOf(calls, 'do').flatMap((step) => doFaults.map((is) => ({ faults: [{ step, is }] })))
   const hangs = placesOf(calls, 'do').map((step) => ({ faults: [{ step, is: 'hang' as const, times: Infinity }] }))
   const waits = runs.flatMap(({ run, definition }) =>
@@ -77,6 +78,27 @@ export function stallCases(given: SagaCase, records: number): SagaCase[] {
 
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, at) => at + 1)
+}
+
+const leaseMs = { min: 10_000, max: 3_600_000 }
+
+/**
+ * The lease of workers in a play: long where nobody stalls, so that their words take no time; else so short that a stall makes little late,
+ * but not so short that the beats in a long wait come by the ten thousands.
+ */
+export function leaseOf({ stall }: SagaCase, longestMs: number): number {
+  return stall ? Math.min(leaseMs.max, Math.max(leaseMs.min, Math.ceil(longestMs / 200))) : leaseMs.max
+}
+
+/** The longest time that a run of it may wait for one thing, as far as its definition says it. */
+export function longestWaitOf({ nodes, deadlineMs = 0 }: Definition): number {
+  const waits = Array.from(everyNode(nodes), (node) => {
+    if (node.kind === 'child') return longestWaitOf(node.definition)
+    if (node.kind === 'sleep') return typeof node.forMs === 'number' ? node.forMs : 0
+    if (node.kind === 'wait') return node.timeoutMs ?? 0
+    return node.kind === 'step' ? Math.max(node.pacing.timeoutMs, node.undoPacing.timeoutMs) : 0
+  })
+  return Math.max(deadlineMs, ...waits)
 }
 
 /** Steps by the names that faults have, each once. */

@@ -19,7 +19,15 @@ import { caseInWords, smallerCases } from './saga-harness-case.ts'
 import type { SagaCase, SagaFault } from './saga-harness-case.ts'
 import { SagaBroken } from './saga-harness-error.ts'
 import { violationsOf } from './saga-harness-judge.ts'
-import { cancelCases, faultCases, killCases, stallCases, undoCases } from './saga-harness-plan.ts'
+import {
+  cancelCases,
+  faultCases,
+  killCases,
+  leaseOf,
+  longestWaitOf,
+  stallCases,
+  undoCases,
+} from './saga-harness-plan.ts'
 import { play } from './saga-harness-play.ts'
 import type { Played, PlayOptions } from './saga-harness-play.ts'
 import { traceOf } from './saga-harness-trace.ts'
@@ -50,6 +58,11 @@ export interface SagaHarnessOptions<Input = unknown> {
   readonly seed?: number | string
   /** How long a function that is really called is waited for before time moves on, in ms of the machine's clock. Default 1000. */
   readonly stepWaitMs?: number
+  /**
+   * The longest time for which a run waits, in ms: so much time is skipped in steps of a two-hundredth at most. Default: what timeouts, deadlines
+   * and sleeps of the definition say; give it where a sleep is derived and lasts for days.
+   */
+  readonly longestWaitMs?: number
   /** Before each play: brings what the functions change back to its beginning. */
   readonly before?: () => unknown
   /** After each play: throws when what the functions have changed is not what it must be. */
@@ -99,6 +112,7 @@ const optionNames = [
   'playsMax',
   'seed',
   'stepWaitMs',
+  'longestWaitMs',
   'before',
   'verify',
 ] as const
@@ -110,13 +124,12 @@ export function sagaHarness<Input, Out, Past, Result>(
 ): SagaHarness {
   checkKeys('options', options, optionNames)
   const runs = wholeNumber('runs', options.runs ?? 1, 1, 10)
-  const playing: PlayOptions = {
+  const playing: Omit<PlayOptions, 'leaseMs'> = {
     sagas: [saga],
     starts: Array.from({ length: runs }, (_, at) => ({ id: `run${at + 1}`, saga: saga.name, input: options.input })),
     outputs: options.outputs,
     signals: options.signals ?? {},
     seed: options.seed ?? 0,
-    leaseMs: 10_000,
     stepWaitMs: wholeNumber('stepWaitMs', options.stepWaitMs ?? 1000, 1, 600_000),
   }
   const playsMax = wholeNumber('playsMax', options.playsMax ?? 2000, 1)
@@ -124,12 +137,15 @@ export function sagaHarness<Input, Out, Past, Result>(
 }
 
 class Harness implements SagaHarness {
-  readonly #playing: PlayOptions
+  readonly #playing: Omit<PlayOptions, 'leaseMs'>
   readonly #options: SagaHarnessOptions & { readonly playsMax: number }
+  readonly #longestMs: number
 
-  constructor(playing: PlayOptions, options: SagaHarnessOptions & { readonly playsMax: number }) {
+  constructor(playing: Omit<PlayOptions, 'leaseMs'>, options: SagaHarnessOptions & { readonly playsMax: number }) {
     this.#playing = playing
     this.#options = options
+    const longest = playing.sagas.map(({ definition }) => longestWaitOf(definition))
+    this.#longestMs = options.longestWaitMs ?? Math.max(0, ...longest)
   }
 
   async play(given: SagaCase = {}): Promise<SagaEnd> {
@@ -192,7 +208,7 @@ class Harness implements SagaHarness {
   async #try(given: SagaCase): Promise<{ readonly played: Played; readonly failure: Failure | undefined }> {
     const { before, verify } = this.#options
     await before?.()
-    const played = await play(this.#playing, given)
+    const played = await play({ ...this.#playing, leaseMs: leaseOf(given, this.#longestMs) }, given)
     const violations = violationsOf(played, given)
     if (violations.length > 0) return { played, failure: { violations, cause: played.thrown } }
     try {
@@ -235,7 +251,7 @@ function broken(failing: SagaCase, played: Played, { violations, cause }: Failur
   return new SagaBroken({ violations, failing, words, seed, trace: traceOf(played) }, { cause })
 }
 
-function endOf(given: SagaCase, { calls, end }: Played, { starts }: PlayOptions): SagaEnd {
+function endOf(given: SagaCase, { calls, end }: Played, { starts }: Pick<PlayOptions, 'starts'>): SagaEnd {
   const results = starts.flatMap(({ id }) => end.results.get(id) ?? [])
   return { case: given, words: caseInWords(given), results, calls }
 }
