@@ -100,14 +100,15 @@ export class Attempt implements StepContext {
     this.#controller?.abort(reason)
   }
 
-  heartbeat(details?: unknown): void {
+  // Fields, so that a step may take them out of its context.
+  readonly heartbeat = (details?: unknown): void => {
     if (details !== undefined) this.lastHeartbeat = details
     if (this.#ended) return
     this.#beat?.cancel()
     this.#awaitBeat()
   }
 
-  emit(type: string, data: unknown, options: EmitOptions = {}): void {
+  readonly emit = (type: string, data: unknown, options: EmitOptions = {}): void => {
     if (this.#emitted.length >= emissionsMax)
       throw new LimitExceeded('events of one step', emissionsMax, emissionsMax + 1)
     const emission = { ...options, type, data }

@@ -4,8 +4,7 @@
  * its saga begins, and freed in the one with which it ends.
  */
 import { deferred } from '../base/deferred.ts'
-import type { CloudEvent } from '../base/envelope.ts'
-import type { Journal, StreamAppend } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import { LockQueue } from './core/lock-queue.ts'
 import type { LockWaiter } from './core/lock-queue.ts'
 import { LockDeadlock } from './error.ts'
@@ -26,7 +25,7 @@ export class LockTable {
   }
 
   /**
-   * Resolves when all are held for this root, in memory: they are its own once `taking` is appended. Rejects with
+   * Resolves when all are held for this root, in memory: they are its own once that is appended. Rejects with
    * `workflow.lock_deadlock`, or the signal's reason.
    */
   async acquire(root: string, names: readonly string[], signal: AbortSignal): Promise<void> {
@@ -47,13 +46,9 @@ export class LockTable {
     await this.#look(names)
   }
 
-  /** What makes them its own, or frees them. */
-  appends(names: readonly string[], event: (name: string) => CloudEvent, taking: boolean): StreamAppend[] {
-    return names.map((name) => ({
-      stream: lockStream(name),
-      events: [event(name)],
-      ...(taking && { expectedVersion: this.#versions.get(name) ?? 0 }),
-    }))
+  /** Of the stream of a lock, as it was when the lock was acquired. */
+  version(name: string): number {
+    return this.#versions.get(name) ?? 0
   }
 
   /** They were taken by an append that ended there. */

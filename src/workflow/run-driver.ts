@@ -58,6 +58,15 @@ export interface DriverWorld extends EventMaking {
   readonly broken: (error: Error) => void
 }
 
+/** What one append carries, until it is known what became of it. */
+interface Turn {
+  readonly records: readonly RunRecord[]
+  readonly acks: readonly Deferred<void>[]
+  /** Locks that it takes, and frees. */
+  readonly taking: readonly string[]
+  readonly freed: readonly string[]
+}
+
 const again = { firstMs: 100, maxMs: 5000 }
 /** After these nothing can be appended any more. */
 const fatal: ReadonlySet<string> = new Set([
@@ -313,24 +322,26 @@ export class RunDriver implements LocalDriver, RunFacts {
     const acks = this.#acks.splice(0)
     const emitted = this.#emitted.splice(0)
     const taking = this.#taking
+    this.#taking = []
     const freed = this.#freedBy(records)
     const event = turnEvent(this.#world, this.id, this.started, records, this.#reopened)
     this.#reopened = false
     const appends: StreamAppend[] = [{ stream: runStream(this.id), events: [event], expectedVersion: this.#version }]
     if (emitted.length > 0) appends.push(...emissions(this.#world, this.id, this.started, emitted))
-    if (taking.length > 0) appends.push(...this.#lockAppends(taking, true))
-    if (freed.length > 0) appends.push(...this.#lockAppends(freed, false))
+    for (const name of new Set([...taking, ...freed]))
+      appends.push(this.#lockAppend(name, taking.includes(name), freed.includes(name)))
     this.#world.queue.append(appends).then(
-      (appended) => this.#appended(records, acks, appends, appended, freed),
-      (error: unknown) => this.#refused(records, acks, toError(error)),
+      (appended) => this.#appended({ records, acks, taking, freed }, appends, appended),
+      (error: unknown) => this.#refused({ records, acks, taking, freed }, toError(error)),
     )
   }
 
-  #lockAppends(names: readonly string[], taking: boolean): StreamAppend[] {
+  /** A saga that begins and ends in one turn takes and frees at once. */
+  #lockAppend(name: string, taken: boolean, freed: boolean): StreamAppend {
     const { make, hub } = this.#world
-    const type = taking ? 'saga.lock_taken' : 'saga.lock_freed'
-    const event = (name: string) => make({ type, subject: name, data: { run: this.root }, cause: this.started })
-    return hub.locks.appends(names, event, taking)
+    const event = (type: string) => make({ type, subject: name, data: { run: this.root }, cause: this.started })
+    const events = [...(taken ? [event('saga.lock_taken')] : []), ...(freed ? [event('saga.lock_freed')] : [])]
+    return { stream: lockStream(name), events, ...(taken && { expectedVersion: hub.locks.version(name) }) }
   }
 
   /** A child that completed leaves its locks to its parent. */
@@ -342,19 +353,16 @@ export class RunDriver implements LocalDriver, RunFacts {
   }
 
   #appended(
-    records: readonly RunRecord[],
-    acks: readonly Deferred<void>[],
+    { records, acks, taking, freed }: Turn,
     appends: readonly StreamAppend[],
     appended: readonly Appended[],
-    freed: readonly string[],
   ): void {
     this.#appending = false
     this.#failures = 0
     this.#version = (appended[0] as Appended).version
     for (const [at, { stream }] of appends.entries())
-      for (const name of this.#taking)
+      for (const name of taking)
         if (stream === lockStream(name)) this.#world.hub.locks.taken(name, (appended[at] as Appended).version)
-    this.#taking = []
     this.#remember(records)
     if (freed.length > 0) this.#world.hub.locks.freed(this.root, freed)
     for (const ack of acks) ack.resolve()
@@ -377,31 +385,30 @@ export class RunDriver implements LocalDriver, RunFacts {
     this.#world.rested(this)
   }
 
-  #refused(records: readonly RunRecord[], acks: readonly Deferred<void>[], error: Error): void {
+  #refused(turn: Turn, error: Error): void {
     const code = codeOf(error)
     if (fatal.has(code)) {
       this.#appending = false
-      for (const ack of acks) ack.reject(error)
+      for (const ack of turn.acks) ack.reject(error)
       this.drop(error)
       return this.#world.broken(error)
     }
     this.#world.logger.warn({ err: error, run: this.id, code }, 'a turn of a saga was not taken by the journal')
     const waitMs = Math.min(again.maxMs, again.firstMs * 2 ** Math.min(this.#failures++, 10))
-    const mend = () => void this.#mend(records, acks, error)
+    const mend = () => void this.#mend(turn, error)
     if (code === 'journal.wrong_version' || unkept.has(code)) mend()
     else this.#world.clock.timer(waitMs, mend)
   }
 
   /** Builds the machine anew from what the journal has: it is not known what of the turn is kept. */
-  async #mend(records: readonly RunRecord[], acks: readonly Deferred<void>[], error: Error): Promise<void> {
-    this.#giveBack(this.#taking)
-    const retake = this.#taking.length > 0
-    this.#taking = []
+  async #mend(turn: Turn, error: Error): Promise<void> {
+    const { records, acks, taking } = turn
     try {
       const history = await readHistory(this.#world.journal, this.id)
       if (!history || history.worker !== this.worker) {
         const taken = new Closed(`this worker's hold of the run ${this.id}, which another has taken,`)
         for (const ack of acks) ack.reject(taken)
+        this.#giveBack(taking)
         return this.drop(taken)
       }
       for (const ack of acks) ack.reject(error)
@@ -409,11 +416,14 @@ export class RunDriver implements LocalDriver, RunFacts {
       this.#replay(history.records)
       this.#version = history.version
     } catch (thrown) {
-      return this.#refused(records, acks, toError(thrown))
+      return this.#refused(turn, toError(thrown))
     }
     this.#appending = false
+    // Those that the journal has are its own, although nobody said so.
+    const lost = taking.filter((name) => !this.machine.state.locks.has(name))
+    this.#giveBack(lost)
     if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
-    this.machine.waiting = retake && this.#mustWait()
+    this.machine.waiting = lost.length > 0 && this.#mustWait()
     if (this.waiting) this.#world.waitTurn(this)
     this.machine.begin(this.#now())
     this.#pump()

@@ -40,6 +40,8 @@ export class TurnTaking {
 
   /** Has it begin when its turn has come and it has its locks. */
   wait(run: TurnTaker): void {
+    // It may have had its turn and could not use it.
+    this.leave(run.id)
     const stop = new AbortController()
     this.#waiting.set(run.id, stop)
     const tickets = this.#ticketsOf(run)

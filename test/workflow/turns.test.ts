@@ -47,6 +47,17 @@ describe('locks', () => {
     expect(last).toEqual(['saga.lock_freed'])
   })
 
+  it('are taken in the turn with which the saga begins, whatever is said to it meanwhile', async () => {
+    const { workflow, journal } = await stage()
+    const one = saga('one', { locks: () => ['x'] }).wait('go')
+    const run = await workflow.start(one, undefined, { id: 'r' })
+    await run.signal('go')
+    expect((await run.result()).status).toBe('completed')
+    const types = []
+    for await (const { event } of journal.read('saga-lock/x')) types.push(event.type)
+    expect(types).toEqual(['saga.lock_taken', 'saga.lock_freed'])
+  })
+
   it('of a saga that rests are kept as far as their steps are not settled', async () => {
     const { workflow } = await stage()
     const said: string[] = []

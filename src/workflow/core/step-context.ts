@@ -39,9 +39,9 @@ export interface StepContext {
   /** What made the run begin or is its first event: the cause of what is said on its behalf. */
   readonly cause: CloudEvent
   /** Tells that it goes on, with details for the attempt after this one; only asked for where the step has `heartbeatMs`. */
-  heartbeat(details?: unknown): void
+  readonly heartbeat: (details?: unknown) => void
   /** What the last attempt said with its last heartbeat, in this process. */
   readonly lastHeartbeat: unknown
   /** An event that is appended together with the result of this step, or not at all. Throws `base.limit_exceeded` past 100. */
-  emit(type: string, data: unknown, options?: EmitOptions): void
+  readonly emit: (type: string, data: unknown, options?: EmitOptions) => void
 }
