@@ -62,6 +62,26 @@ describe('a coordinator', () => {
     expect(await after.hooks.admits(await append(event, 'asked'))).toBe(false)
   })
 
+  it('takes a saga for begun that had begun before, also when its input would be another by now', async () => {
+    const { coordinator: open, journal, say, events } = await world()
+    const cases: Case[] = []
+    let made = 0
+    const input = (about: Case) => ({ ...about, made: made++ })
+    const domains = { shop: { saga: keeping('rescue', cases, { waits: 'more' }), input } }
+    const before = await open({ domains })
+    const { place } = await before.status()
+    await say('n', {}, { domain: 'shop', criticality: 'high' })
+    await before.caughtUp()
+    await before.close()
+    // As after a crash: it had come further than it has kept.
+    await journal.setMetadata('coordination/main/decisions', { custom: { place } })
+    const after = await open({ domains })
+    await after.caughtUp()
+    expect(made).toBe(2)
+    expect(await events('saga.started')).toHaveLength(1)
+    expect(await events('coordination.failed')).toEqual([])
+  })
+
   it('routes what came while it was away, and nothing from before it was first opened', async () => {
     const { coordinator: open, say, events } = await world()
     const domains = { shop: {} }

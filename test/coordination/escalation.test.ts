@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Case, HandlerContext, Unescalated } from '../../src/coordination/coordination.ts'
 import { gather } from '../../src/journal/conformance-kit.ts'
+import { Unretryable } from '../../src/workflow/error.ts'
+import { saga } from '../../src/workflow/saga.ts'
 import { keeping, until, world } from './kit.ts'
 
 const of = (type: string) => ({ type: [type] })
@@ -188,6 +190,54 @@ describe('escalation', () => {
     await choreography.idle()
     expect(await coordinator.decided(later.event)).toMatchObject({ route: 'withheld' })
     expect(await events('pong')).toHaveLength(before)
+  })
+
+  it('goes up past a saga that rests for an operator, and is not settled a second time when that one ends', async () => {
+    const { coordinator: open, workflow, say, events, clock } = await world()
+    const stuck = saga<Case>('stuck')
+      .step('hold', {
+        do: () => 'held',
+        undo: () => {
+          throw new Unretryable('it does not come off')
+        },
+      })
+      .step('break', {
+        do: () => {
+          throw new Unretryable('broken')
+        },
+        readOnly: true,
+      })
+    const asked: Case[] = []
+    const coordinator = await open({
+      domains: { shop: { saga: stuck } },
+      root: { handler: (about) => void asked.push(about) },
+    })
+    await say('n', {}, { domain: 'shop', criticality: 'high' })
+    await until(clock, async () => (await events('coordination.settled')).length > 0)
+    expect(asked).toMatchObject([
+      { level: 'root', before: [{ level: 'shop', error: { code: 'coordination.saga_failed' } }] },
+    ])
+    for await (const { run } of workflow.runs({ saga: 'stuck' })) await workflow.resolve(run, 'hold', 'skip')
+    await until(clock, async () => (await events('saga.compensated')).length > 0)
+    await coordinator.caughtUp()
+    expect(await events('coordination.settled')).toHaveLength(1)
+  })
+
+  it('is begun once for each time that an event was parked, however often that is told', async () => {
+    const { coordinator: open, say, events, clock } = await world()
+    const coordinator = await open({ domains: { shop: { handler: () => undefined } } })
+    const { event, stream, version } = await say('n', {}, { domain: 'shop' })
+    const about = { rule: 'r', key: undefined, kind: 'dead', code: 'unknown', reason: 'no', attempts: 1 } as const
+    const parked = { id: 1, parkedAtMs: clock.now(), stream, version, correlationid: event.correlationid ?? event.id }
+    await coordinator.hooks.onTrouble({ ...about, ...parked, event })
+    await coordinator.hooks.onTrouble({ ...about, ...parked, event })
+    expect(await events('coordination.escalated')).toHaveLength(1)
+    await coordinator.hooks.onTrouble({ ...about, ...parked, parkedAtMs: clock.now() + 1, event: undefined })
+    expect((await events('coordination.escalated')).map(({ data }) => (data as { level: string }).level)).toEqual([
+      'shop',
+      // Of an event that was erased nobody knows the domain.
+      'root',
+    ])
   })
 
   it('leaves alone what it is not told to bring up', async () => {

@@ -78,6 +78,18 @@ describe('a hand-over', () => {
     expect(await events('coordination.assigned')).toHaveLength(1)
   })
 
+  it('is heard of by others of its name who had known the conversation as free', async () => {
+    const { coordinator: open, say } = await world()
+    const domains = { shop: { handler: () => undefined } }
+    const [one, other] = [await open({ domains }), await open({ domains })]
+    const recorded = await say('ordered', {}, shop)
+    expect(await one.hooks.mayAct(recorded.event)).toBe(true)
+    await other.handOver(recorded, { reason: 'mine' })
+    await one.caughtUp()
+    expect(await one.hooks.mayAct(recorded.event)).toBe(false)
+    await expect(one.handOver(recorded, { reason: 'mine' })).rejects.toMatchObject({ code: 'coordination.handed_over' })
+  })
+
   it('does not let rules act on what waits or comes later, and tells the saga of it', async () => {
     const { coordinator: open, choreography: rules, say, events, clock } = await world()
     const cases: Case[] = []
@@ -120,13 +132,14 @@ describe('a hand-over', () => {
     const acted: unknown[] = []
     await choreography.rule('act', of('n'), ({ data }) => void acted.push(data))
     const one = await say('n', 'one', { ...shop, subject: 'a' })
+    await say('n', 'zero', { ...shop, subject: 'b', cause: one.event })
     await choreography.idle()
     await coordinator.handOver(one, { reason: 'mine', scope: 'subject' })
     await say('n', 'two', { ...shop, subject: 'a', cause: one.event })
     await say('n', 'three', { ...shop, subject: 'b', cause: one.event })
     await choreography.idle()
     await coordinator.caughtUp()
-    expect(acted).toEqual(['one', 'three'])
+    expect(acted).toEqual(['one', 'zero', 'three'])
     expect(cases).toMatchObject([{ takenOver: 'subject', done: [{ rule: 'act', key: 'a' }] }])
   })
 
