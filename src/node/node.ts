@@ -5,9 +5,9 @@
  * Life of a node:
  * 1. `createNode` checks the runtime, opens the data folder (or memory) and the bus; a failure closes what was opened.
  * 2. It serves until `stop`.
- * 3. `stop` refuses new work, lets the steps of sagas end, ends the actors, the youngest first, then what runs over the journal, leaves the raft groups, drains
- *    the bus, closes the journal and the store, in this order, within a deadline; past the deadline it kills and closes. What was
- *    acknowledged is on disk either way.
+ * 3. `stop` refuses new work, ends the rules and the coordinators, lets the steps of sagas end, ends the actors, the youngest first,
+ *    then what runs over the journal, leaves the raft groups, drains the bus, closes the journal and the store, in this order, within a
+ *    deadline; past the deadline it kills and closes. What was acknowledged is on disk either way.
  */
 import type { Bus } from '../bus/bus.ts'
 import { tracedBus } from '../bus/traced.ts'
@@ -72,6 +72,9 @@ import type { NodeElectionOptions, NodeRaftOptions } from './raft-groups.ts'
 import { checkRuntime } from './runtime.ts'
 import type { Action, Choreography, RuleOptions, RulePattern } from '../choreography/choreography.ts'
 import { Choreographies } from './choreographies.ts'
+import type { Coordinator } from '../coordination/coordination.ts'
+import { Coordinators } from './coordination.ts'
+import type { NodeCoordinatorOptions } from './coordination.ts'
 import type { NodeChoreographyOptions } from './choreographies.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Workflow } from '../workflow/workflow.ts'
@@ -157,6 +160,11 @@ export interface Node extends AsyncDisposable {
   choreography(options?: NodeChoreographyOptions): Promise<Choreography>
   /** A rule of the main choreography. Rejects as `Choreography.rule` does, or with `node.stopped`. */
   rule<Data = unknown>(name: string, pattern: RulePattern, action: Action<Data>, options?: RuleOptions): Promise<void>
+  /**
+   * Decides which events go to sagas and which to rules, until the node stops; a choreography that it is to rule is opened with what
+   * it gives. Rejects as `createCoordinator` does, or with `node.stopped`.
+   */
+  coordinator(options: NodeCoordinatorOptions): Promise<Coordinator>
   /** An event of this node, `source` being `/<node>/<agent>`. Throws `node.stopped`. */
   event<Data>(agent: string, input: Omit<EventInput<Data>, 'source'>): CloudEvent<Data>
   /** The store for what must survive the process. Throws `node.not_durable` where there is no data folder. */
@@ -230,6 +238,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
       raft,
       workflows,
       choreographies: new Choreographies({ ...world, journal, store, telemetry }),
+      coordinators: new Coordinators({ ...world, journal, telemetry, workflow: () => workflows.workflow([]) }),
       door,
     }
     const control =
@@ -251,6 +260,7 @@ interface Parts extends Pick<Node, Shown> {
   readonly raft: RaftGroups
   readonly workflows: Workflows
   readonly choreographies: Choreographies
+  readonly coordinators: Coordinators
   readonly door: NodeDoor | undefined
   readonly control: NodeControl | undefined
   readonly ownsBus: boolean
@@ -382,6 +392,10 @@ class HouseNode implements Node {
     return this.#parts.choreographies.open(options)
   }
 
+  coordinator(options: NodeCoordinatorOptions): Promise<Coordinator> {
+    return this.#parts.coordinators.open(options)
+  }
+
   async rule<Data>(name: string, pattern: RulePattern, action: Action<Data>, options?: RuleOptions): Promise<void> {
     await (await this.choreography()).rule(name, pattern, action, options)
   }
@@ -434,6 +448,7 @@ class HouseNode implements Node {
     try {
       // Steps may command actors: they end first.
       await inTime('ending the rules', () => choreographies.stop())
+      await inTime('ending the coordinators', () => coordinators.stop())
       await inTime('ending the sagas', () => workflows.stop(leftMs()))
       // The end of the actors may be looked at too.
       await actors.stop({ deadlineMs: leftMs() }).finally(() => control?.close())
