@@ -431,6 +431,7 @@ class HouseNode implements Node {
       raft,
       workflows,
       choreographies,
+      coordinators,
       door,
     } = this.#parts
     const endMs = clock.monotonicMs() + deadlineMs
