@@ -82,9 +82,9 @@ export function sagasFor(
   values: ParsedOptions,
   { signal }: CommandContext,
 ): Promise<readonly AnySaga[]> {
-  const given = textOption(values, 'sagas')
+  const given = textOption(values, 'module')
   if (given !== undefined && !agenda.action)
-    throw new UsageError('--sagas is for an agenda with an action; this one has none')
+    throw new UsageError('--module is for an agenda with an action; this one has none')
   return loadSagas({ folder: dirname(file), agenda, ...(given !== undefined && { file: given }), signal })
 }
 

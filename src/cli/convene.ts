@@ -37,7 +37,7 @@ Options:
   --seed N              in place of the agenda's seed
   --turn-timeout TIME   how long one turn or ballot may take, as in 90s (default: 2m)
   --evidence-root DIR   evidence may lie anywhere in here (default: the agenda's folder)
-  --sagas FILE          the module with the saga of the agenda's action, in place of the agenda's own; it
+  --module FILE         the module with the saga of the agenda's action, in place of the agenda's own; it
                         may lie anywhere
   --action-timeout TIME how long the end of the action is waited for (default: 10m)
   --out FILE            write minutes as Markdown
@@ -59,7 +59,7 @@ whether the outcome was committed: run it again.
 const options = {
   ...agendaOptions,
   out: { type: 'string' },
-  sagas: { type: 'string' },
+  module: { type: 'string' },
   'action-timeout': { type: 'string' },
 } as const
 

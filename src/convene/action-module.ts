@@ -39,7 +39,7 @@ export async function loadSagas(options: LoadSagasOptions): Promise<readonly Any
   if (file === undefined)
     throw new ActionModuleUnusable(
       undefined,
-      `${action.saga} names no module; write action: { saga: ${action.saga}, module: <file> } with a file beside the agenda, or give --sagas <file>`,
+      `${action.saga} names no module; write action: { saga: ${action.saga}, module: <file> } with a file beside the agenda, or give --module <file>`,
     )
   const real =
     options.file === undefined ? await besideAgenda(resolve(options.folder), file) : await found(resolve(file), file)
@@ -65,7 +65,7 @@ export function actionSaga({ saga }: AgendaAction, sagas: readonly AnySaga[]): A
 }
 
 async function besideAgenda(folder: string, file: string): Promise<string> {
-  const mend = 'move it beside the agenda, or name it with --sagas'
+  const mend = 'move it beside the agenda, or name it with --module'
   if (isAbsolute(file)) throw new ActionModuleUnusable(file, `is no path from the agenda's folder; ${mend}`)
   const real = await found(resolve(folder, file), file)
   if (isInside(await found(folder, folder), real)) return real

@@ -56,7 +56,7 @@ type Named = Pick<Acted, 'saga' | 'run'>
 async function looked(stage: ActionStage, named: Named): Promise<Acted> {
   const { node, sagas, record, append, signal } = stage
   const timeoutMs = wholeNumber('actionTimeoutMs', stage.timeoutMs ?? 600_000, 1)
-  if (signal?.aborted) return { ...named, status: 'stopped', error: stoppedBy('before it was looked at') }
+  if (signal?.aborted) return { ...named, status: 'stopped', error: stoppedBy(stopped) }
   const { concluding, head } = conclusionOf(record)
   if (!record.acting) await append(conveneTypes.acting, { ...named, record: head })
   const workflow = await node.workflow(...sagas)
@@ -70,7 +70,7 @@ async function looked(stage: ActionStage, named: Named): Promise<Acted> {
       return { ...named, status: 'stopped', error: stoppedBy(`after ${timeoutMs} ms without its end`) }
     // The wait ends with whatever the signal's owner gave as its reason.
     if (signal?.aborted && (error instanceof Aborted || error === signal.reason))
-      return { ...named, status: 'stopped', error: stoppedBy('while it was under way') }
+      return { ...named, status: 'stopped', error: stoppedBy(stopped) }
     throw error
   }
 }
@@ -89,6 +89,8 @@ function conclusionOf({ events }: ConveneRecord): { concluding: ConveneEvent; he
   const at = events.findIndex(isFinal)
   return { concluding: events[at] as ConveneEvent, head: headOf(events.slice(0, at + 1)) }
 }
+
+const stopped = 'for the meeting was stopped'
 
 function stoppedBy(when: string): Fault {
   return fault('convene.action_stopped', 'ActionStopped', `no longer waited for, ${when}; convened again, it goes on`)

@@ -45,9 +45,11 @@ export function actedText(acted: Acted, words: ActionWords): readonly string[] {
     ...leaves.map(({ step, why }) => `${code(step)} leaves: ${escape(why)}.`),
     ...unresolved.map(
       (step) =>
-        `${code(step)} is to be settled: ${code(`colloquy saga resolve ${acted.run} ${step} retry|skip|done|forward`)}`,
+        `${code(step)} is to be settled: ${code(`colloquy saga resolve ${acted.run} ${step} <how> --data <folder> --module <file>`)}`,
     ),
-    ...(acted.status === 'needs-attention' ? ['Convened again, the minutes hold what became of it.'] : []),
+    ...(acted.status === 'needs-attention'
+      ? [`There ${code('<how>')} is retry, skip, done or forward. Convened again, the minutes hold what became of it.`]
+      : []),
     ...(omitted.length > 0 ? [`Too large to stand here in full: ${omitted.join(', ')}.`] : []),
   ]
 }

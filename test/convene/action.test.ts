@@ -182,7 +182,7 @@ describe('an agenda with an action', () => {
       expect(result.action).toEqual(whole.result.action)
       expect(headOf(events)).toEqual(headOf(whole.events))
       expect(await startedRuns(node)).toBe(1)
-      expect(given).toHaveLength(1)
+      expect(given.map(({ record }) => record)).toEqual([headOf(whole.events.slice(0, concluded))])
     }
   })
 
@@ -280,7 +280,7 @@ describe('the end of an action', () => {
     expect(result.action).toMatchObject({ status: 'needs-attention', unresolved: ['pour'] })
     expect(result.action!.undoErrors).toMatchObject([{ step: 'pour', error: { message: 'the drain is blocked' } }])
     const id = origin.stream.replaceAll('/', '-')
-    expect(minutes(events)).toContain(`colloquy saga resolve ${id} pour retry|skip|done|forward`)
+    expect(minutes(events)).toContain(`colloquy saga resolve ${id} pour <how> --data <folder> --module <file>`)
     const again = await run(node, { sagas: [serve] })
     expect(again.origin.kind).toBe('acting')
     expect(again.events).toEqual(events)
@@ -347,9 +347,17 @@ describe('the end of an action', () => {
     const { result, events } = await run(node, { sagas: [serve], signal: stop.signal })
     expect(result).toMatchObject({ status: 'decided', action: { status: 'stopped' } })
     expect(shortTypes(events).slice(-3)).toEqual(['concluded', 'acting', 'acted'])
+    // What is known of it is as before, so there is no event to end at.
+    const later = new AbortController()
+    const again = convene(node, agenda, { evidence: tea, participants: panel(), sagas: [serve], signal: later.signal })
+    const iterator = again[Symbol.asyncIterator]()
+    for (const event of events) expect(await iterator.next()).toEqual({ done: false, value: event })
+    const end = iterator.next()
+    later.abort('SIGINT')
+    expect(await end).toEqual({ done: true, value: undefined })
     boiled.resolve('boiled')
-    const again = await run(node, { sagas: [serve] })
-    expect(again.result.action).toMatchObject({ status: 'completed', output: { boil: 'boiled' } })
+    const { result: ended } = await run(node, { sagas: [serve] })
+    expect(ended.action).toMatchObject({ status: 'completed', output: { boil: 'boiled' } })
     expect(await startedRuns(node)).toBe(1)
   })
 

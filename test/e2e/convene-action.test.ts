@@ -171,9 +171,14 @@ describe('colloquy convene with an action', () => {
     const second = await run(['convene', resting.file, '--data', resting.data])
     expect(second.code).toBe(1)
     expect(second.stdout).toContain('The action serve needs attention: ')
-    expect(second.stdout.replace(/\s+/g, ' ')).toMatch(/colloquy saga resolve convene-[0-9a-f]{32}-1 pour retry/)
+    expect(second.stdout.replace(/\s+/g, ' ')).toMatch(/colloquy saga resolve convene-[0-9a-f]{32}-1 pour <how>/)
     const again = await run(['convene', resting.file, '--data', resting.data])
     expect(again).toMatchObject({ code: 1, stdout: second.stdout })
+    const [, id = ''] = /resolve\s+(\S+)\s+pour/.exec(second.stdout) ?? []
+    const where = ['--data', resting.data, '--module', join(resting.path, 'serve.mjs')]
+    await run(['saga', 'resolve', id, 'pour', 'done', ...where])
+    const settled = events((await run(['convene', resting.file, '--json', '--data', resting.data])).stdout)
+    expect(settled.slice(-2).map(({ data }) => data['status'])).toEqual(['needs-attention', 'compensated'])
   })
 
   it('interrupted while the action waits, exits 4, and goes on when it is run again', async () => {
@@ -196,8 +201,8 @@ describe('colloquy convene with an action', () => {
     ['a module that is not there', 'serve.mjs', 'gone.mjs', [], 'does not exist'],
     ['a module elsewhere', 'serve.mjs', '/etc/serve.mjs', [], "is no path from the agenda's folder"],
     ['a saga that the module has not', 'saga: serve', 'saga: sevre', [], 'did you mean serve?'],
-    ['no module', '{ saga: serve, module: serve.mjs }', 'serve', [], 'give --sagas <file>'],
-    ['sagas without an action', /action: .*\n/, '', ['--sagas', 'x.mjs'], 'this one has none'],
+    ['no module', '{ saga: serve, module: serve.mjs }', 'serve', [], 'give --module <file>'],
+    ['a module without an action', /action: .*\n/, '', ['--module', 'x.mjs'], 'this one has none'],
     ['a time that is none', '7', '7', ['--action-timeout', 'soon'], '--action-timeout must be like'],
   ])('exits 2 on %s, before anything is recorded', async (_what, from, to, more, said) => {
     await using at = await meeting()
@@ -208,11 +213,11 @@ describe('colloquy convene with an action', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   })
 
-  it('takes the saga from wherever --sagas says', async () => {
+  it('takes the saga from wherever --module says', async () => {
     await using at = await meeting()
     await using elsewhere = await meeting()
     await at.write('agenda.yaml', agenda.replace('{ saga: serve, module: serve.mjs }', 'serve'))
-    const { code } = await run(['convene', at.file, '--sagas', join(elsewhere.path, 'serve.mjs')])
+    const { code } = await run(['convene', at.file, '--module', join(elsewhere.path, 'serve.mjs')])
     expect(code).toBe(0)
     expect(await elsewhere.effects()).toEqual(['pour:do', 'carry:do'])
   })
