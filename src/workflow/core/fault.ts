@@ -5,7 +5,8 @@ import type { Fault } from './record.ts'
 const messageMaxLength = 2000
 
 export function faultOf(thrown: unknown): Fault {
-  return { code: codeOf(thrown), name: nameOf(thrown), message: cut(messageOf(thrown), messageMaxLength) }
+  // What is thrown may be a proxy that was revoked; an error that says so is not.
+  return { code: codeOf(toError(thrown)), name: nameOf(thrown), message: cut(messageOf(thrown), messageMaxLength) }
 }
 
 /** A fault of the machine's own. */

@@ -136,8 +136,7 @@ export class RunState {
         for (const name of record.names) this.locks.add(name)
         return
       case 'freed':
-        for (const name of record.names) this.locks.delete(name)
-        return
+        return this.#freed(new Set(record.names))
       case 'lost':
         for (const entry of this.live.values()) entry.lost++
         return
@@ -289,6 +288,15 @@ export class RunState {
       entry.undoFault = fault
       this.#set(entry, 'undoFailed')
     }
+  }
+
+  #freed(names: ReadonlySet<string>): void {
+    for (const name of names) this.locks.delete(name)
+    for (const [step, left] of this.childLocks)
+      this.childLocks.set(
+        step,
+        left.filter((name) => !names.has(name)),
+      )
   }
 
   #undone(entry: Entry): void {
