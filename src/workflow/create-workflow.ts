@@ -29,7 +29,7 @@ import { ChildRuns } from './child-runs.ts'
 import type { Definition } from './core/definition.ts'
 import { faultOf } from './core/fault.ts'
 import type { Fault, Resolution } from './core/record.ts'
-import { BacklogFull, InputInvalid, JournalUnsuitable, RunUnknown } from './error.ts'
+import { BacklogFull, InputInvalid, RunUnknown } from './error.ts'
 import { runStream } from './event.ts'
 import type { MigratedData, Parent, StartedData, TakenData } from './event.ts'
 import { readHistory } from './history.ts'
@@ -49,7 +49,7 @@ import type { AnySaga, SagaBuilder } from './saga.ts'
 import { startSchedule } from './schedule.ts'
 import { Slots } from './slots.ts'
 import { TurnTaking } from './turn-taking.ts'
-import { workflowOptionNames } from './workflow-options.ts'
+import { checkSuitable, workflowOptionNames } from './workflow-options.ts'
 import type { WorkflowOptions } from './workflow-options.ts'
 import type {
   ResolveOptions,
@@ -63,17 +63,16 @@ import type {
   WorkflowStatus,
 } from './workflow.ts'
 
+/** Runs that are taken up at once. */
+const takenTogether = 64
+
 /**
  * Opens a workflow; what was open is taken up before this resolves. Rejects with `workflow.journal_unsuitable`, `base.invalid_argument`, or the
  * journal's errors.
  */
 export async function createWorkflow(options: WorkflowOptions): Promise<Workflow> {
   checkKeys('options', options, workflowOptionNames)
-  const { journal } = options
-  const { capabilities, driver } = journal
-  if (!capabilities.expectedVersion) throw new JournalUnsuitable(driver, 'expected version')
-  if (!capabilities.readStream) throw new JournalUnsuitable(driver, 'reading of one stream')
-  if (!capabilities.atomicStreams) throw new JournalUnsuitable(driver, 'append over several streams')
+  checkSuitable(options.journal)
   const shell = new WorkflowShell(options)
   try {
     await shell.open()
@@ -107,7 +106,8 @@ class WorkflowShell implements Workflow, HandleWorld {
   #broken: Error | undefined
   /** Resolves when a run pauses; there while somebody waits for that. */
   #paused: Deferred<void> | undefined
-  #starting = 0
+  /** First appends under way: whether the run is new shows when they end. */
+  readonly #starting = new Map<string, Promise<unknown>>()
 
   constructor(options: WorkflowOptions) {
     const { clock = systemClock, entropy = systemEntropy, logger = silentLogger, journal } = options
@@ -219,7 +219,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     const known = this.hub.drivers.get(id)
     if (known) return sameRun(this, definition, given, id)
     const input = checkedInput(definition, given)
-    if (this.#open.size + this.#starting >= this.#runsMax) throw new BacklogFull(this.#runsMax)
+    if (this.#open.size >= this.#runsMax) throw new BacklogFull(this.#runsMax)
     const data: StartedData = {
       saga: definition.name,
       version: definition.version,
@@ -232,17 +232,17 @@ class WorkflowShell implements Workflow, HandleWorld {
     }
     const driver = this.#driver(definition, this.#first(id, data, said), data, 0)
     const waits = driver.needs.length > 0 || definition.concurrency !== undefined || definition.rate !== undefined
-    this.#starting++
     this.#opened(id)
+    const starting = driver.start(!waits)
+    this.#starting.set(id, starting)
     try {
-      const { position } = await driver.start(!waits)
-      this.#position = position
+      this.#position = (await starting).position
     } catch (thrown) {
       this.#forget(driver)
       if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, given, id)
       throw thrown
     } finally {
-      this.#starting--
+      this.#starting.delete(id)
     }
     this.#telemetry.count('colloquy.saga.started', 1, { saga: definition.name })
     if (waits) this.#turns.wait(driver)
@@ -407,7 +407,8 @@ class WorkflowShell implements Workflow, HandleWorld {
   /** What a worker that is gone left open. */
   async #takeOver(worker: string, from: Position): Promise<void> {
     const runs = await openRunsOf(this.journal, worker, from)
-    for (const run of runs) await this.take(run, worker)
+    // Some at once, so that their appends share syncs.
+    while (runs.length > 0) await Promise.all(runs.splice(0, takenTogether).map((run) => this.take(run, worker)))
   }
 
   /** Works on a run from here on, if nobody else does by now; `from`: if that worker did. Gives its driver. */
@@ -422,6 +423,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   }
 
   async #take(run: string, from: string | undefined): Promise<RunDriver | undefined> {
+    await this.#starting.get(run)?.catch(() => undefined)
     const history = await readHistory(this.journal, run)
     return history && (from === undefined || history.worker === from) ? this.#adopt(history) : undefined
   }

@@ -1,10 +1,11 @@
-/** What a workflow is opened with. */
+/** What a workflow is opened with, and what its journal must be able to do. */
 import type { Clock } from '../base/clock.ts'
 import type { Entropy } from '../base/entropy.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal } from '../journal/journal.ts'
+import { JournalUnsuitable } from './error.ts'
 import type { AnySaga } from './saga.ts'
 
 export interface WorkflowOptions {
@@ -48,3 +49,10 @@ export const workflowOptionNames = [
   'logger',
   'telemetry',
 ] as const
+
+/** Throws `workflow.journal_unsuitable`. */
+export function checkSuitable({ capabilities, driver }: Journal): void {
+  if (!capabilities.expectedVersion) throw new JournalUnsuitable(driver, 'expected version')
+  if (!capabilities.readStream) throw new JournalUnsuitable(driver, 'reading of one stream')
+  if (!capabilities.atomicStreams) throw new JournalUnsuitable(driver, 'append over several streams')
+}
