@@ -1,7 +1,6 @@
 /** Rules for what is routine, a saga for what is critical, and an order that changes hands while it runs. Run: npx node examples/11-coordination.ts */
 import { idSource, makeEvent } from '../src/base/index.ts'
 import type { EventInput } from '../src/base/index.ts'
-import { createCoordinator } from '../src/coordination/index.ts'
 import type { Case, Decision, RouteRule } from '../src/coordination/index.ts'
 import { createNode } from '../src/node/index.ts'
 import { saga } from '../src/workflow/index.ts'
@@ -39,13 +38,11 @@ const calm: RouteRule = {
   reason: 'every customer says that it is urgent',
   says: { criticality: 'normal' }, // counts, whatever the sender declares
 }
-await using coordinator = await createCoordinator({
-  journal: node.journal,
-  workflow: await node.workflow(refund),
+const coordinator = await node.coordinator({
   domains: { orders: { saga: refund, rules: [fraud, calm] } },
   root: { owner: 'Ada', handler: ({ reason }) => console.log(`Ada is asked: ${reason}`) },
 })
-await using rules = await node.choreography(coordinator.hooks)
+const rules = await node.choreography(coordinator.hooks)
 
 await rules.rule<{ total: number }>('payment', of('order.created'), ({ data, subject }, { emit }) => {
   emit('payment.made', data, { subject: subject!, domain: 'orders' })
