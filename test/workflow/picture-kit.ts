@@ -80,7 +80,7 @@ const { nodes } = fc.letrec<{ nodes: readonly Node[]; node: Node }>((tie) => ({
     fc
       .record({ name: text, step, concurrency: fc.nat() })
       .map((each) => ({ kind: 'each', items: () => [], itemsMax: 1, ...each })),
-    fc.record({ name: text, nodes: tie('nodes') as fc.Arbitrary<readonly Node[]> }).map(({ name, nodes: inner }) => ({
+    fc.record({ name: text, nodes: tie('nodes') }).map(({ name, nodes: inner }) => ({
       kind: 'child',
       name,
       definition: { name, version: 1, nodes: inner },
@@ -89,7 +89,7 @@ const { nodes } = fc.letrec<{ nodes: readonly Node[]; node: Node }>((tie) => ({
     fc
       .record({
         name: text,
-        cases: fc.array(fc.tuple(text, tie('nodes') as fc.Arbitrary<readonly Node[]>), { minLength: 1, maxLength: 3 }),
+        cases: fc.array(fc.tuple(text, tie('nodes')), { minLength: 1, maxLength: 3 }),
       })
       .map(({ name, cases }) => ({ kind: 'branch', name, choose: () => '', cases: new Map(cases) })),
   ) as unknown as fc.Arbitrary<Node>,

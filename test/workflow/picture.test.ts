@@ -119,7 +119,8 @@ describe('the picture of a run', () => {
       fc.property(anySaga, anyRun, (any, run) => {
         // Names of the saga itself, so that states are drawn.
         const steps = run.steps.map((step, at) => ({ ...step, step: any.definition.nodes[at]?.name ?? step.step }))
-        readPicture(runPicture({ ...run, steps }, any, { child: () => run }))
+        const { nodes } = readPicture(runPicture({ ...run, steps }, any, { child: () => run }))
+        expect(nodes).toEqual(readPicture(sagaPicture(any)).nodes)
       }),
       { numRuns: 300 },
     )
