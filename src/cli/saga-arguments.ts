@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
 import { dataFolder } from '../node/open-journal.ts'
+import { isSaga } from '../workflow/saga.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import { type ParsedOptions, UsageError, textOption } from './command.ts'
 
@@ -100,15 +101,6 @@ export async function loadSagas(file: string, what: string): Promise<SagaModule>
     throw new UsageError(`${what} ${file} exports no saga; export one, as in: export const trip = saga('trip')`)
   const { default: main } = exports
   return { file, sagas, main: isSaga(main) ? main : undefined }
-}
-
-/** By its form: the module may have got it from another copy of the package. */
-function isSaga(value: unknown): value is AnySaga {
-  if (typeof value !== 'object' || value === null || !('definition' in value)) return false
-  const { definition } = value
-  if (typeof definition !== 'object' || definition === null) return false
-  const { name, version, nodes, hash } = definition as Record<string, unknown>
-  return typeof name === 'string' && typeof version === 'number' && Array.isArray(nodes) && typeof hash === 'string'
 }
 
 /** The saga of that name; without one the default export, or the only one. Of several versions the newest. Throws `cli.usage`. */

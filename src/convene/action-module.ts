@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import { Aborted, TimedOut, messageOf } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
 import { systemClock } from '../base/system-clock.ts'
+import { isSaga } from '../workflow/saga.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Agenda, AgendaAction } from './agenda.ts'
 import { ActionModuleUnusable, ActionUnknown } from './error.ts'
@@ -89,13 +90,4 @@ async function imported(real: string, file: string): Promise<object> {
     if (cause instanceof Aborted || cause instanceof TimedOut) throw cause
     throw new ActionModuleUnusable(file, `cannot be loaded: ${messageOf(cause)}`, { cause })
   }
-}
-
-/** By its shape: the module may have a copy of the package of its own. */
-function isSaga(value: unknown): value is AnySaga {
-  if (typeof value !== 'object' || value === null || !('definition' in value)) return false
-  const { definition } = value
-  if (typeof definition !== 'object' || definition === null) return false
-  const { name, version, nodes, hash } = definition as Readonly<Record<string, unknown>>
-  return typeof name === 'string' && Number.isSafeInteger(version) && Array.isArray(nodes) && typeof hash === 'string'
 }

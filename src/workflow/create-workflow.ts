@@ -216,9 +216,8 @@ class WorkflowShell implements Workflow, HandleWorld {
     parent?: { readonly of: Parent; readonly root: string },
   ): Promise<Run> {
     this.checkOpen()
-    const known = this.hub.drivers.get(id)
-    if (known) return sameRun(this, definition, given, id)
     const input = checkedInput(definition, given)
+    if (this.hub.drivers.has(id)) return sameRun(this, definition, input, id)
     if (this.#open.size >= this.#runsMax) throw new BacklogFull(this.#runsMax)
     const data: StartedData = {
       saga: definition.name,
@@ -239,7 +238,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       this.#position = (await starting).position
     } catch (thrown) {
       this.#forget(driver)
-      if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, given, id)
+      if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, input, id)
       throw thrown
     } finally {
       this.#starting.delete(id)

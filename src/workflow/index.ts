@@ -17,7 +17,7 @@ export { runPicture, sagaPicture } from './picture.ts'
 export type { PicturedRun, RunPictureOptions } from './picture.ts'
 export { rehearse } from './rehearse.ts'
 export type { Rehearsal, RehearseOptions } from './rehearse.ts'
-export { hasPivot, ParallelGroup, saga, SagaBuilder } from './saga.ts'
+export { hasPivot, isSaga, ParallelGroup, saga, SagaBuilder } from './saga.ts'
 export type { AnySaga, Approval, EachOptions, SagaOptions, WaitOptions } from './saga.ts'
 export type {
   Irreversible,

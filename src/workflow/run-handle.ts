@@ -7,7 +7,7 @@ import { deadline, unlessAborted } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { jsonCodec } from '../base/codec.ts'
 import { deferred } from '../base/deferred.ts'
-import { Closed, InvalidArgument, toError } from '../base/error.ts'
+import { Aborted, Closed, InvalidArgument, toError } from '../base/error.ts'
 import { checkBytes, checkKeys, plainName, utf8Text, wholeNumber } from '../base/limit.ts'
 import type { Journal } from '../journal/journal.ts'
 import { everyNode } from './core/definition.ts'
@@ -71,7 +71,12 @@ export class RunHandle<Output = unknown> implements Run<Output> {
     if (signal === undefined && timeoutMs === undefined) return this.#result(undefined)
     const waitMs = timeoutMs === undefined ? Infinity : wholeNumber('timeoutMs', timeoutMs, 0)
     using limit = deadline(this.#world.clock, `the run ${this.id}`, waitMs, signal)
-    return await this.#result(limit.signal)
+    try {
+      return await this.#result(limit.signal)
+    } catch (thrown) {
+      if (!limit.signal.aborted || limit.expired) throw thrown
+      throw new Aborted(`the wait for the run ${this.id}`, { cause: signal?.reason })
+    }
   }
 
   async #result(signal: AbortSignal | undefined): Promise<RunResult<Output>> {

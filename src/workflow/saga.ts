@@ -27,7 +27,7 @@ import type {
   StepNode,
   WaitNode,
 } from './core/definition.ts'
-import { checkFlow, checkName } from './check-flow.ts'
+import { checkFlow, checkFunction, checkName } from './check-flow.ts'
 import { DefinitionInvalid } from './error.ts'
 import { hashOf } from './hash.ts'
 import { schemaCheck } from './schema-check.ts'
@@ -167,17 +167,25 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: ChildResult }, true extends Past | ChildPast ? true : false> {
     checkKeys('child', options, ['input'])
     const { definition } = saga
-    return this.#with({ kind: 'child', name, definition, derive: options.input as (before: Before) => unknown })
+    const derive = checkFunction(`input of ${name}`, options.input as (before: Before) => unknown)
+    return this.#with({ kind: 'child', name, definition, derive })
   }
 
   /** Waits for a signal from outside, which also may have come before. */
+  wait<const Name extends string, Data = unknown>(
+    name: Name,
+    options: Omit<WaitOptions, 'onTimeout'> & {
+      readonly onTimeout: 'continue'
+      readonly schema?: StandardSchema<Data>
+    },
+  ): SagaBuilder<Input, Out & { readonly [Key in Name]: Data | undefined }, Past>
   wait<const Name extends string, Data = unknown>(
     name: Name,
     options?: WaitOptions & { readonly schema?: StandardSchema<Data> },
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: Data }, Past>
   wait<const Name extends string>(
     name: Name,
-    options: WaitOptions & { readonly approval: true },
+    options: WaitOptions & { readonly approval: true; readonly onTimeout?: 'fail' },
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: Approval }, Past>
   wait(
     name: string,
@@ -188,7 +196,7 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
 
   /** Does nothing for a while, in ms, also over restarts. */
   sleep(name: string, forMs: number | ((before: Known<Input, Out>) => number)): SagaBuilder<Input, Out, Past> {
-    if (typeof forMs === 'number') wholeNumber('sleep', forMs, 0)
+    if (typeof forMs !== 'function') wholeNumber(`sleep of ${name}`, forMs, 0)
     return this.#with({ kind: 'sleep', name, forMs: forMs as number | ((before: Before) => number) })
   }
 
@@ -201,13 +209,15 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     const inner = new Map<string, readonly Node[]>()
     const behind = this.#behind || surelyPivots(this.definition.nodes)
     for (const [key, build] of Object.entries<AnyCase<Input, Out, Past>>(cases)) {
+      checkFunction(`the case ${key} of ${name}`, build)
       const empty = new SagaBuilder<Input, Out, Past>({ ...this.definition, nodes: [] }, behind)
       const built = build(empty).definition
       if (built.output)
         throw new DefinitionInvalid(name, `has the case ${key}, which says gives; only a whole saga gives`)
       inner.set(key, built.nodes)
     }
-    const node: BranchNode = { kind: 'branch', name, choose: choose as (before: Before) => string, cases: inner }
+    const checked = checkFunction(`what chooses of ${name}`, choose as (before: Before) => string)
+    const node: BranchNode = { kind: 'branch', name, choose: checked, cases: inner }
     return this.#with(node)
   }
 
@@ -222,7 +232,7 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     const node: EachNode = {
       kind: 'each',
       name: checkName(name),
-      items: options.items as (before: Before) => readonly unknown[],
+      items: checkFunction(`items of ${name}`, options.items as (before: Before) => readonly unknown[]),
       itemsMax: wholeNumber('itemsMax', options.itemsMax ?? 1000, 1, 10_000),
       concurrency: wholeNumber('concurrency', options.concurrency ?? 8, 1, 1000),
       step: stepNode(name, options.step),
@@ -232,7 +242,8 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
 
   /** What the saga gives when it is complete. Default: the outputs of its steps by name. */
   gives<Made>(output: (before: Known<Input, Out>) => Made): SagaBuilder<Input, Out, Past, Made> {
-    return new SagaBuilder({ ...this.definition, output: output as (before: Before) => unknown }, this.#behind)
+    const checked = checkFunction('gives', output as (before: Before) => unknown)
+    return new SagaBuilder({ ...this.definition, output: checked }, this.#behind)
   }
 
   #with(node: Node): SagaBuilder<Input, never, never, never> {
@@ -281,6 +292,15 @@ export type AnySaga = { readonly definition: Definition }
 export function saga<Input = unknown>(name: string, options: SagaOptions<Input> = {}): SagaBuilder<Input> {
   checkKeys('options', options, optionNames)
   const { input, deadlineMs, locks, concurrency, rate, priority } = options
+  if (concurrency) checkKeys('concurrency', concurrency, ['key', 'max'])
+  if (rate) checkKeys('rate', rate, ['key', 'max', 'perMs'])
+  for (const [what, given] of Object.entries({
+    locks,
+    priority,
+    'concurrency.key': concurrency?.key,
+    'rate.key': rate?.key,
+  }))
+    if (given !== undefined) checkFunction(what, given)
   checkName(name)
   const one = () => ''
   return new SagaBuilder({
@@ -335,4 +355,13 @@ function waitNode(
 /** True when a run of it may come past its pivot. */
 export function hasPivot({ definition }: AnySaga): boolean {
   return mayPivot(definition.nodes)
+}
+
+/** True for a saga, also one that another copy of this package made, as a module that is loaded may have it. */
+export function isSaga(value: unknown): value is AnySaga {
+  if (typeof value !== 'object' || value === null || !('definition' in value)) return false
+  const { definition } = value
+  if (typeof definition !== 'object' || definition === null) return false
+  const { name, version, nodes, hash } = definition as Readonly<Record<string, unknown>>
+  return typeof name === 'string' && Number.isSafeInteger(version) && Array.isArray(nodes) && typeof hash === 'string'
 }

@@ -336,6 +336,29 @@ describe('starting a run', () => {
     expect(await codeOfRejected(workflow.start(one, { a: 1, b: 2 }, { id: 'a/b' }))).toBe('base.invalid_argument')
   })
 
+  it('is the same run also where the schema changes what it is given', async () => {
+    const { workflow } = await stage()
+    const counted = {
+      version: 1 as const,
+      vendor: 'test',
+      validate: (value: unknown) => ({ value: (value as number) + 1 }),
+    }
+    const one = saga('one', { input: { '~standard': counted } }).wait('go')
+    await workflow.start(one, 1, { id: 'x' })
+    expect((await workflow.start(one, 1, { id: 'x' })).id).toBe('x')
+    expect(await codeOfRejected(workflow.start(one, 2, { id: 'x' }))).toBe('workflow.run_conflict')
+  })
+
+  it('is waited for as long as its caller will', async () => {
+    const { workflow, clock } = await stage()
+    const run = await workflow.start(saga('one').wait('go'), undefined)
+    const caller = new AbortController()
+    const waits = [codeOfRejected(run.result({ signal: caller.signal })), codeOfRejected(run.result({ timeoutMs: 50 }))]
+    caller.abort('SIGINT')
+    await clock.advance(50)
+    expect(await Promise.all(waits)).toEqual(['base.aborted', 'base.timeout'])
+  })
+
   it('belongs to the conversation of its cause', async () => {
     const { workflow, journal } = await stage()
     const one = saga('one').step('a', { do: () => 1, readOnly: true })
