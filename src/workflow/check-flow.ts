@@ -2,7 +2,7 @@
  * What the types of the builder cannot tell of a whole definition: names that come twice, a pivot where something runs beside it, children
  * that come back to their parent. Unlike `step-node.ts` it looks at how the parts stand to each other.
  */
-import { messageOf } from '../base/error.ts'
+import { InvalidArgument, messageOf } from '../base/error.ts'
 import { everyNode, surelyPivots } from './core/definition.ts'
 import type { BranchNode, Definition, Node, StepNode } from './core/definition.ts'
 import { ChildCycle, DefinitionInvalid } from './error.ts'
@@ -20,6 +20,12 @@ export function checkName(name: unknown): string {
     messageOf(name).slice(0, 80),
     'must be a name: a letter, then up to 63 of letters, digits, _ and -',
   )
+}
+
+/** Throws `base.invalid_argument` for what is no function. */
+export function checkFunction<Value>(what: string, value: Value): Value {
+  if (typeof value !== 'function') throw new InvalidArgument(what, 'must be a function')
+  return value
 }
 
 /**

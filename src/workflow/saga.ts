@@ -12,7 +12,7 @@
  *
  * Sagas: Garcia-Molina and Salem, 1987; compensable, pivot and retriable steps: Richardson, Microservices Patterns, chapter 4.
  */
-import { InvalidArgument } from '../base/error.ts'
+import { InvalidArgument, LimitExceeded } from '../base/error.ts'
 import { checkKeys, plainName, wholeNumber } from '../base/limit.ts'
 import type { StandardSchema } from '../journal/schema.ts'
 import { mayPivot, surelyPivots } from './core/definition.ts'
@@ -95,6 +95,7 @@ export interface SagaOptions<Input> {
   readonly rate?: Rate & { readonly key?: (input: Input) => string }
 }
 
+const locksMax = 64
 const optionNames = ['version', 'input', 'deadlineMs', 'locks', 'priority', 'concurrency', 'rate'] as const
 
 /** The steps of a parallel group in the making. */
@@ -165,6 +166,7 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     saga: SagaBuilder<ChildInput, ChildOut, ChildPast, ChildResult>,
     options: { readonly input: (before: Known<Input, Out>) => ChildInput },
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: ChildResult }, true extends Past | ChildPast ? true : false> {
+    checkName(name)
     checkKeys('child', options, ['input'])
     const { definition } = saga
     const derive = checkFunction(`input of ${name}`, options.input as (before: Before) => unknown)
@@ -196,6 +198,7 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
 
   /** Does nothing for a while, in ms, also over restarts. */
   sleep(name: string, forMs: number | ((before: Known<Input, Out>) => number)): SagaBuilder<Input, Out, Past> {
+    checkName(name)
     if (typeof forMs !== 'function') wholeNumber(`sleep of ${name}`, forMs, 0)
     return this.#with({ kind: 'sleep', name, forMs: forMs as number | ((before: Before) => number) })
   }
@@ -206,6 +209,7 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     choose: (before: Known<Input, Out>) => Case,
     cases: Cases,
   ): SagaBuilder<Input, Out & Partial<OutOfCases<Cases>>, PastOfCases<Past, Cases>> {
+    checkName(name)
     const inner = new Map<string, readonly Node[]>()
     const behind = this.#behind || surelyPivots(this.definition.nodes)
     for (const [key, build] of Object.entries<AnyCase<Input, Out, Past>>(cases)) {
@@ -226,12 +230,13 @@ export class SagaBuilder<Input, Out = object, Past = false, Result = Out> {
     name: Name,
     options: EachOptions<Known<Input, Out>, Item, Output, Past>,
   ): SagaBuilder<Input, Out & { readonly [Key in Name]: readonly Output[] }, Past> {
+    checkName(name)
     checkKeys('forEach', options, ['items', 'concurrency', 'itemsMax', 'step'])
     if ('input' in options.step)
       throw new InvalidArgument(`step of ${name}`, 'has the item as its input; leave out input')
     const node: EachNode = {
       kind: 'each',
-      name: checkName(name),
+      name,
       items: checkFunction(`items of ${name}`, options.items as (before: Before) => readonly unknown[]),
       itemsMax: wholeNumber('itemsMax', options.itemsMax ?? 1000, 1, 10_000),
       concurrency: wholeNumber('concurrency', options.concurrency ?? 8, 1, 1000),
@@ -310,7 +315,7 @@ export function saga<Input = unknown>(name: string, options: SagaOptions<Input> 
     hash: hashOf([]),
     check: input && schemaCheck('input', input),
     deadlineMs: deadlineMs === undefined ? undefined : wholeNumber('deadlineMs', deadlineMs, 1),
-    locks: locks && ((given) => locks(given as Input).map(lockOf)),
+    locks: locks && ((given) => locksOf(locks(given as Input))),
     priority: priority as ((input: unknown) => number) | undefined,
     concurrency: concurrency && {
       key: (concurrency.key ?? one) as (input: unknown) => string,
@@ -323,6 +328,11 @@ export function saga<Input = unknown>(name: string, options: SagaOptions<Input> 
     },
     output: undefined,
   })
+}
+
+function locksOf(locks: readonly (string | LockNeed)[]): LockNeed[] {
+  if (locks.length > locksMax) throw new LimitExceeded('locks', locksMax, locks.length)
+  return locks.map(lockOf)
 }
 
 function lockOf(lock: string | LockNeed): LockNeed {

@@ -1,7 +1,7 @@
 /** The options of a step, checked and completed. Unlike `check-flow.ts` it looks at one step alone. */
 import { InvalidArgument } from '../base/error.ts'
 import { checkKeys, wholeNumber } from '../base/limit.ts'
-import { checkName } from './check-flow.ts'
+import { checkFunction, checkName } from './check-flow.ts'
 import type { Declaration, Do, Pacing, StepNode, Undo } from './core/definition.ts'
 import type { RetryPolicy } from './core/retry.ts'
 import { labelOf } from './label.ts'
@@ -44,18 +44,17 @@ const attemptsMaxBound = 20
 
 /** Throws `base.invalid_argument`: a step that does not say how it is undone is one. */
 export function stepNode(name: string, options: object): StepNode {
+  checkName(name)
   checkKeys(`the step ${name}`, options, known)
   const given: LooseStep = options
   const { input, undo } = given
-  if (typeof given.do !== 'function') throw new InvalidArgument(`do of ${name}`, 'must be a function')
-  if (input !== undefined && typeof input !== 'function')
-    throw new InvalidArgument(`input of ${name}`, 'must be a function of what came before')
-  if (undo !== undefined && typeof undo !== 'function')
-    throw new InvalidArgument(`undo of ${name}`, 'must be a function')
+  checkFunction(`do of ${name}`, given.do)
+  if (input !== undefined) checkFunction(`input of ${name}`, input)
+  if (undo !== undefined) checkFunction(`undo of ${name}`, undo)
   const declaration = declarationOf(name, given)
   return {
     kind: 'step',
-    name: checkName(name),
+    name,
     declaration,
     leaves: declaration === 'irreversible' ? leavesOf(name, given.irreversible) : undefined,
     derive: input as StepNode['derive'],
@@ -65,7 +64,7 @@ export function stepNode(name: string, options: object): StepNode {
       given.heartbeatMs === undefined ? undefined : wholeNumber(`heartbeatMs of ${name}`, given.heartbeatMs, 1, dayMs),
     undo: undo as Undo | undefined,
     undoPacing: pacing(name, given.undoRetry, given.undoTimeoutMs, attemptsMaxBound),
-    label: labelOf(given.do),
+    label: labelOf(given.do as Do),
   }
 }
 
@@ -106,8 +105,7 @@ function pacing(name: string, retry: RetryOptions = {}, timeoutMs = 30_000, atte
 function retryPolicy(name: string, given: RetryOptions, attempts: number): RetryPolicy {
   checkKeys(`retry of ${name}`, given, ['max', 'backoffMs', 'factor', 'backoffMaxMs', 'jitter', 'unless'])
   const { factor = 2, jitter = 0.5, unless } = given
-  if (unless !== undefined && typeof unless !== 'function')
-    throw new InvalidArgument(`unless of ${name}`, 'must be a function of an error')
+  if (unless !== undefined) checkFunction(`unless of ${name}`, unless)
   if (!(factor >= 1 && factor <= 100)) throw new InvalidArgument(`factor of ${name}`, 'must be from 1 to 100')
   if (!(jitter >= 0 && jitter <= 1)) throw new InvalidArgument(`jitter of ${name}`, 'must be from 0 to 1')
   return {
