@@ -55,13 +55,13 @@ export function table(
 /** All that is known of a run. `rest`: what the proposed commands end with, such as the folder. */
 export function accountText(account: RunAccount, rest: string, paint: Paint): string {
   const { run, saga, version, status, phase, parent, startedAtMs, worker, locks, waiting, error, guessed } = account
-  const goesBack = phase === 'failing' || phase === 'undoing'
   const lines = [
     `${paint('bold', oneLine(run))}  ${oneLine(saga)} v${version}  ${statusText(status, paint)}`,
     `  started ${secondsText(startedAtMs)}, ${status === 'open' ? 'worked on' : 'last worked on'} by ${oneLine(worker)}`,
     ...(parent === undefined ? [] : [`  child of ${oneLine(parent)}`]),
     ...(waiting ? ['  it has not begun: it waits for a lock, or for its turn'] : []),
-    ...(goesBack ? ['  it goes back: what stands is undone'] : []),
+    ...(phase === 'failing' ? ['  it is given up: what is under way comes to its end first'] : []),
+    ...(phase === 'undoing' ? ['  it goes back: what stands is undone'] : []),
     ...(error ? [`  ${paint('red', 'why')}  ${fault(error)}`] : []),
     ...(locks.length === 0 ? [] : [`  holds the locks ${locks.map(oneLine).join(', ')}`]),
     ...(guessed

@@ -46,7 +46,14 @@ async function isStill(journal: Journal, account: RunAccount, find: FindDefiniti
     if (kind !== 'child' || child === undefined) return false
     const of = await accountOf(journal, child, find)
     // A child that has ended or rests is yet to be heard of.
-    if (!of || of.status !== 'open' || !(await isStill(journal, of, find))) return false
+    if (!of || of.status !== 'open') return false
+    // One that goes on while its parent goes back is yet to be told, unless it cannot go back.
+    if (account.phase !== 'running' && of.phase === 'running' && !isPast(of)) return false
+    if (!(await isStill(journal, of, find))) return false
   }
   return true
+}
+
+function isPast({ steps }: RunAccount): boolean {
+  return steps.some(({ declaration, status }) => declaration === 'pivot' && status === 'done')
 }
