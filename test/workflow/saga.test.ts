@@ -160,6 +160,14 @@ describe('the pivot of a saga', () => {
         .step('p', pivot)
         .branch('one', () => 'k', { k: (way) => (way as object as Loose).step?.('x', irreversible) as never })
     expect(refusal(refused)).toContain('irreversible behind the pivot')
+    const foreign = () => saga('b').step('x', irreversible) as never
+    expect(
+      refusal(() =>
+        saga('a')
+          .step('p', pivot)
+          .branch('one', () => 'k', { k: foreign }),
+      ),
+    ).toContain('irreversible behind')
   })
 
   it('is passed by a branch only when every case passes it, by a child when it passes its own', () => {

@@ -51,7 +51,7 @@ export type RunRecord =
       readonly fault: Fault
       readonly clean?: true
     }
-  | { readonly is: 'stopped'; readonly step: string }
+  | { readonly is: 'stopped'; readonly step: string; readonly fault: Fault }
   | { readonly is: 'held'; readonly step: string; readonly fault: Fault; readonly pivoted?: true }
   | { readonly is: 'chosen'; readonly step: string; readonly case: string }
   | { readonly is: 'spread'; readonly step: string; readonly items: readonly unknown[] }

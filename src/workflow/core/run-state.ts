@@ -103,12 +103,11 @@ export class RunState {
       case 'failed':
         return this.#failed(record)
       case 'stopped':
-        return this.#set(this.#entry(record.step), 'stopped')
       case 'held': {
         const entry = this.#entry(record.step)
         entry.fault = record.fault
-        this.#set(entry, 'held')
-        return this.#pivoted(record.pivoted)
+        this.#set(entry, record.is)
+        return this.#pivoted(record.is === 'held' && record.pivoted)
       }
       case 'chosen':
         this.chosen.set(record.step, record.case)
@@ -223,7 +222,8 @@ export class RunState {
   #done(key: string, output: unknown, signal: string | undefined): void {
     const entry = this.#entry(key)
     entry.output = output
-    entry.order = ++this.#order
+    // A child that was looked at once more was done when it was done first.
+    if (!isFinished(entry)) entry.order = ++this.#order
     entry.fault = undefined
     if (signal !== undefined) this.#useUp(entry, signal)
     this.#set(entry, 'done')
@@ -232,7 +232,7 @@ export class RunState {
   }
 
   /** Also a saga that was given up while its pivot was in flight only goes forward from here on: nothing is undone yet. */
-  #pivoted(pivoted = false): void {
+  #pivoted(pivoted: boolean | undefined): void {
     if (!pivoted) return
     this.pivoted = true
     if (this.phase !== 'failing') return

@@ -5,8 +5,9 @@
  * inputs and choose branches, and what they give is in a record before it is used.
  *
  * The rules, in order: 1. While it runs, whatever can begin has begun. 2. A step that failed for good is the verdict, unless the pivot is
- * done: then the run rests. 3. After a verdict nothing begins; what is in flight settles. 4. What stands is undone, stage after stage
- * (`undo.ts`); an undo that fails for good stops no other. 5. With nothing left to do it is compensated, or rests for an operator.
+ * done: then the run rests. 3. After a verdict nothing begins; what is in flight settles, and a pivot that gets done voids the verdict.
+ * 4. What stands is undone, stage after stage (`undo.ts`); an undo that fails for good stops no other. 5. With nothing left to do it is
+ * compensated, or rests for an operator.
  */
 import { LimitExceeded } from '../../base/error.ts'
 import { surelyPivots } from './definition.ts'
@@ -116,7 +117,7 @@ export class SagaRun {
     const entry = this.#live(key, 'begun')
     if (!entry) return
     const { state } = this
-    if (state.phase === 'failing') this.#record({ is: 'stopped', step: key })
+    if (state.phase === 'failing') this.#record({ is: 'stopped', step: key, fault: faultOf(failure.thrown) })
     else this.#tryAgain(entry, failure, at)
     this.#settle(at.nowMs)
   }

@@ -59,8 +59,24 @@ describe('a saga that goes backward', () => {
   it('keeps the first error when another step fails later', () => {
     const run = after(saga('a').parallel((all) => all.step('x', undoable).step('y', { ...undoable, ...once })))
     run.fails('x', 'the first')
-    run.fails('y', 'the second')
+    expect(run.fails('y', 'the second')).toEqual(['stopped y', 'undoing x y'])
     expect(run.machine.state.verdict?.fault.message).toBe('the first')
+    expect(run.machine.state.entries.get('y')?.fault?.message).toBe('the second')
+  })
+
+  it('begins no other member of a group when one fails before it begins', () => {
+    const input = () => {
+      throw new Error('no input')
+    }
+    const flow = saga('a').parallel((all) =>
+      all
+        .step('x', undoable)
+        .step('y', { input, ...undoable })
+        .step('z', undoable),
+    )
+    const run = new Told(flow)
+    expect(run.begin().map((line) => line.split(' ', 2).join(' '))).toEqual(['begun x', 'failed y', 'verdict failed'])
+    expect(run.errs('x')).toEqual(['stopped x', 'undoing x'])
   })
 
   it('stops waiting and sleeping at once, and hears nothing of it afterwards', () => {
@@ -103,9 +119,11 @@ describe('a saga that goes backward', () => {
   })
 
   it('tries an undo again by its own policy', () => {
-    const flow = saga('a').step('one', { ...undoable, ...once, undoRetry: { max: 2, backoffMs: 5, jitter: 0 } })
+    const flow = saga('a').step('one', { ...undoable, undoRetry: { max: 2, backoffMs: 5, jitter: 0 } })
     const run = after(flow)
-    run.fails('one')
+    run.errs('one')
+    run.errs('one')
+    run.errs('one')
     expect(run.undoErrs('one')).toEqual(['undoTried one 1 until 5'])
     expect(run.undoErrs('one')).toEqual(['undoFailed one', 'attention'])
   })
@@ -218,6 +236,13 @@ describe('a child of a saga that goes backward', () => {
     expect(run.machine.state.verdict?.fault).toEqual(fault)
   })
 
+  it('that was undone when its parent was given up gives no second verdict', () => {
+    const run = inChild()
+    expect(run.cancel(true)).toEqual(['verdict cancelled'])
+    const [failed, ...rest] = run.child('sub', { status: 'compensated' })
+    expect([failed?.endsWith('clean'), rest]).toEqual([true, ['undoing one']])
+  })
+
   it('holds its parent while it rests, which goes on when it is complete', () => {
     const run = inChild()
     expect(run.child('sub', { status: 'needs-attention' })).toEqual(['held sub', 'attention'])
@@ -233,6 +258,19 @@ describe('a child of a saga that goes backward', () => {
     run.undone('one')
     expect(run.phase).toBe('attention')
     expect(run.child('sub', { status: 'compensated' })).toEqual(['undone sub', 'compensated'])
+  })
+
+  it('that was looked at once more keeps its place in the order', () => {
+    const run = after(flow.step('more', undoable).step('end', { ...work, readOnly: true }), 'one')
+    run.child('sub', { status: 'completed' })
+    run.ok('last')
+    run.ok('more')
+    run.cancel(false)
+    run.ok('end')
+    expect(run.resolve('one', 'forward')).toEqual(['resolved one forward'])
+    run.cancel(true)
+    expect(run.child('sub', { status: 'completed' })).toEqual(['done sub', 'undoing more'])
+    expect(run.undone('more')).toEqual(['undone more', 'undoing sub'])
   })
 
   it('that cannot be undone leaves the others to be undone', () => {

@@ -189,7 +189,7 @@ export class Oracle {
   #isDone(seen: Seen, record: Of<'done'>): void {
     if (seen.is !== 'begun' && seen.is !== 'held') this.#wrong(`${seen.step} is done while it is ${seen.is}`)
     this.#ran(seen, 'do')
-    Object.assign(seen, { is: 'done', order: this.#at, output: record.output })
+    Object.assign(seen, { is: 'done', order: seen.order || this.#at, output: record.output })
     if (record.locks) this.#locks.set(record.step, record.locks)
     if (record.pivoted || (seen.node.kind === 'step' && seen.node.declaration === 'pivot')) this.#pivot()
   }
