@@ -172,6 +172,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   }
 
   async open(): Promise<void> {
+    using _held = this.#turns.hold()
     this.#position = await this.journal.head()
     await this.#lease.open()
   }
@@ -403,10 +404,10 @@ class WorkflowShell implements Workflow, HandleWorld {
     }
   }
 
-  /** What a worker that is gone left open. */
+  /** What a worker that is gone left open; some at once, so that their appends share syncs. */
   async #takeOver(worker: string, from: Position): Promise<void> {
+    using _held = this.#turns.hold()
     const runs = await openRunsOf(this.journal, worker, from)
-    // Some at once, so that their appends share syncs.
     while (runs.length > 0) await Promise.all(runs.splice(0, takenTogether).map((run) => this.take(run, worker)))
   }
 

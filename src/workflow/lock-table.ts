@@ -15,6 +15,8 @@ export class LockTable {
   readonly #queue = new LockQueue()
   /** Of each lock that was looked at: the version of its stream. */
   readonly #versions = new Map<string, number>()
+  /** Those that are looked up. */
+  readonly #reading = new Map<string, Promise<{ readonly version: number; readonly holder: string | undefined }>>()
 
   constructor(journal: Journal) {
     this.#journal = journal
@@ -59,24 +61,38 @@ export class LockTable {
   /** The append that frees them is kept, or that which would have taken them was refused. */
   freed(root: string, names: readonly string[]): void {
     // A lock that nobody holds is looked up again when somebody asks: names are made of inputs, and must not gather.
-    for (const name of names) this.#versions.delete(name)
+    for (const name of names) {
+      this.#versions.delete(name)
+      this.#reading.delete(name)
+    }
     this.#queue.free(names, root)
   }
 
   /** What the journal says of those that are not known. */
   async #look(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      if (this.#versions.has(name)) continue
-      let version = 0
-      let holder: string | undefined
-      for await (const { version: last, event } of this.#journal.readBackward(lockStream(name), { limit: 1 })) {
-        version = last
-        const { run } = event.data as { readonly run?: unknown }
-        if (event.type === 'saga.lock_taken' && typeof run === 'string') holder = run
+    for (const name of names)
+      while (!this.#versions.has(name)) {
+        let reading = this.#reading.get(name)
+        if (!reading) this.#reading.set(name, (reading = this.#read(name)))
+        const { version, holder } = await reading
+        // It was freed meanwhile, and what was read may be older: a holder that is gone would be waited for for ever.
+        if (this.#reading.get(name) !== reading) continue
+        this.#reading.delete(name)
+        this.#versions.set(name, version)
+        if (holder !== undefined && this.#queue.holder(name) === undefined) this.#queue.hold([name], holder)
       }
-      if (this.#versions.has(name)) continue
-      this.#versions.set(name, version)
-      if (holder !== undefined && this.#queue.holder(name) === undefined) this.#queue.hold([name], holder)
+  }
+
+  async #read(name: string): Promise<{ readonly version: number; readonly holder: string | undefined }> {
+    try {
+      for await (const { version, event } of this.#journal.readBackward(lockStream(name), { limit: 1 })) {
+        const { run } = event.data as { readonly run?: unknown }
+        return { version, holder: event.type === 'saga.lock_taken' && typeof run === 'string' ? run : undefined }
+      }
+      return { version: 0, holder: undefined }
+    } catch (thrown) {
+      this.#reading.delete(name)
+      throw thrown
     }
   }
 }

@@ -28,6 +28,8 @@ export class TurnTaking {
   readonly #tickets = new Map<string, Ticket[]>()
   readonly #waiting = new Map<string, AbortController>()
   readonly #timers = new Map<string, Timer>()
+  readonly #held = new Map<string, TurnTaker>()
+  #holds = 0
 
   constructor(clock: Clock, locks: LockTable) {
     this.#clock = clock
@@ -38,8 +40,25 @@ export class TurnTaking {
     return this.#waiting.size
   }
 
+  /**
+   * Nobody's turn comes until this is disposed: while runs are taken over, one that runs already may be counted later than one is found that
+   * waits for it.
+   */
+  hold(): Disposable {
+    this.#holds++
+    return {
+      [Symbol.dispose]: () => {
+        if (--this.#holds > 0) return
+        const held = [...this.#held.values()]
+        this.#held.clear()
+        for (const run of held) this.wait(run)
+      },
+    }
+  }
+
   /** Has it begin when its turn has come and it has its locks. */
   wait(run: TurnTaker): void {
+    if (this.#holds > 0) return void this.#held.set(run.id, run)
     // It may have had its turn and could not use it.
     this.leave(run.id)
     const stop = new AbortController()
@@ -71,6 +90,7 @@ export class TurnTaking {
     const waiting = this.#waiting.get(id)
     this.#tickets.delete(id)
     this.#waiting.delete(id)
+    this.#held.delete(id)
     waiting?.abort(new Aborted(`the wait of the run ${id}`))
     for (const ticket of tickets ?? []) {
       if (ticket.granted) this.#admission.release(ticket)
@@ -80,6 +100,7 @@ export class TurnTaking {
   }
 
   close(): void {
+    this.#held.clear()
     for (const timer of this.#timers.values()) timer.cancel()
     for (const id of this.#waiting.keys()) this.leave(id)
   }
