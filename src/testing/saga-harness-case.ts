@@ -28,7 +28,7 @@ export interface SagaKill {
 }
 
 export interface SagaStall extends SagaKill {
-  /** `taken`: it comes back as soon as another has taken its runs. `ended`: when they have ended. */
+  /** `taken`: it comes back as soon as another has taken its runs, in one process the first of them. `ended`: when they have ended. */
   readonly back: 'taken' | 'ended'
   /** `journal`: as two processes, which share what is written. `process`: as two workers of one process. */
   readonly share: 'journal' | 'process'

@@ -158,8 +158,7 @@ function oneWay(evidence: Evidence): SagaViolation[] {
     if (record.is === 'undoing' && pivot !== undefined)
       wrong.push(violation(5, evidence, `${record.steps.join()} is undone behind the pivot ${pivot}`))
     if (record.is === 'verdict') back = 1
-    const pivots = record.is === 'done' && nodeOf(evidence, record.step)?.declaration === 'pivot'
-    if (pivots || ((record.is === 'done' || record.is === 'held') && record.pivoted)) {
+    if (isPivot(evidence, record)) {
       // A pivot that was under way when it was decided turns it round.
       pivot = (record as { readonly step: string }).step
       back = undefined
@@ -181,15 +180,34 @@ function undisturbed(evidence: Evidence): SagaViolation[] {
   )
 }
 
+/** Why it goes back, and what failed first. A pivot that was under way and is done overrules both. */
+function judgement(evidence: Evidence): {
+  readonly verdict: Extract<RunRecord, { is: 'verdict' }> | undefined
+  readonly failed: Extract<RunRecord, { is: 'failed' }> | undefined
+} {
+  let verdict: Extract<RunRecord, { is: 'verdict' }> | undefined
+  let failed: Extract<RunRecord, { is: 'failed' }> | undefined
+  for (const { record } of evidence.records) {
+    if (record.is === 'failed') failed ??= record
+    if (record.is === 'verdict') verdict = verdict ? { ...verdict, undo: record.undo } : record
+    if (isPivot(evidence, record)) verdict = failed = undefined
+  }
+  return { verdict, failed }
+}
+
+function isPivot(evidence: Evidence, record: RunRecord): boolean {
+  if (record.is !== 'done' && record.is !== 'held') return false
+  return record.pivoted === true || (record.is === 'done' && nodeOf(evidence, record.step)?.declaration === 'pivot')
+}
+
 function errors(evidence: Evidence): SagaViolation[] {
   const { found, result } = evidence
   const wrong: SagaViolation[] = []
-  const verdict = recordsFor(evidence, 'verdict')[0]?.record
+  const { verdict, failed } = judgement(evidence)
   if (!verdict || !result || found.status === 'completed') return wrong
   const { fault, why } = verdict
-  if (!isDeepStrictEqual(result.error, fault) && !evidence.records.some(({ record }) => 'pivoted' in record))
+  if (!isDeepStrictEqual(result.error, fault))
     wrong.push(violation(7, evidence, `tells ${result.error?.message ?? 'no error'}; the first was ${fault.message}`))
-  const failed = recordsFor(evidence, 'failed')[0]?.record
   if (why === 'failed' && failed && !isDeepStrictEqual(failed.fault, fault))
     wrong.push(violation(7, evidence, `goes back for ${fault.message}; what failed first was ${failed.fault.message}`))
   const last = new Map<string, RunRecord>()

@@ -46,6 +46,11 @@ export interface Waiting {
   readonly time: number
 }
 
+const ends: Partial<Record<RunRecord['is'], RunStatus>> = {
+  completed: 'completed',
+  compensated: 'compensated',
+  attention: 'needs-attention',
+}
 const codec = jsonCodec()
 
 export class SagaLog {
@@ -104,7 +109,9 @@ export class SagaLog {
     for (const record of records) {
       const { is } = record
       found.begun ||= is === 'begun' || is === 'verdict' || is === 'chosen' || is === 'spread'
-      found.status = is === 'completed' || is === 'compensated' ? is : is === 'attention' ? 'needs-attention' : 'open'
+      // Locks come and go without a change of how it stands.
+      if (is === 'freed' || is === 'locked') continue
+      found.status = ends[is] ?? 'open'
       if (is === 'begun') this.#begun(found, record.step)
       else if (is === 'done' || is === 'failed') this.waits.delete(`${run}:${record.step}`)
       else if (is === 'verdict') for (const [key, wait] of this.waits) if (wait.run === run) this.waits.delete(key)

@@ -22,7 +22,7 @@ import type { AnySaga } from '../workflow/saga.ts'
 import type { RunResult, RunView, Workflow } from '../workflow/workflow.ts'
 import { pathOf, SagaCalls } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
-import type { SagaCase } from './saga-harness-case.ts'
+import type { SagaCase, SagaStall } from './saga-harness-case.ts'
 import { WorkerJournal } from './saga-harness-journal.ts'
 import { SagaLog } from './saga-harness-log.ts'
 import type { RunFound, SagaLine, Waiting } from './saga-harness-log.ts'
@@ -110,6 +110,8 @@ class Play {
   #shared: WorkerJournal | undefined
   #records = 0
   #cancelled = false
+  /** Nothing more befalls a worker. */
+  #over = false
   #thrown: Error | undefined
   #stuck: string | undefined
 
@@ -139,6 +141,7 @@ class Play {
     const calls = this.#calls.list.map((call) => ({ ...call }))
     const lines = this.#log.lines.slice()
     const end = await this.#standing()
+    this.#over = true
     this.#end()
     this.#open('first', false)
     await this.#turn()
@@ -241,13 +244,20 @@ class Play {
     for (const { type, run, worker: by } of written) if (type === 'saga.taken') this.#calls.lose(run, by)
     this.#written++
     this.#strike(worker, record, 'after')
-    if (stall?.back === 'taken' && written.some(({ type, worker: by }) => type === 'saga.taken' && by === 2))
+    if (stall?.back === 'taken' && written.some(({ type }) => type === 'saga.taken') && this.#taken(stall.share))
       queueMicrotask(() => this.#lives[0]?.worker.resume())
     if (cancel?.at === this.#written) queueMicrotask(() => this.#cancel(worker.number))
   }
 
+  /** In another process all of its runs: two that live at once, with some of the runs each, need more than a journal. */
+  #taken(share: SagaStall['share']): boolean {
+    return (
+      share === 'process' || [...this.#log.runs.values()].every(({ owner, status }) => owner !== 1 || status !== 'open')
+    )
+  }
+
   #strike(worker: HarnessWorker, record: number, when: 'before' | 'after'): void {
-    if (!worker.works) return
+    if (!worker.works || this.#over) return
     const { kills = [], stall } = this.#case
     const kill = kills[worker.number - 1]
     if (kill?.record === record && kill.when === when) {
@@ -256,7 +266,6 @@ class Play {
     }
     if (worker.number === 1 && stall?.record === record && stall.when === when) {
       worker.stall()
-      this.#calls.leave(worker)
     }
   }
 
@@ -407,7 +416,7 @@ class Play {
     if (this.#thrown || this.#stuck !== undefined || runs.every(({ status }) => status !== 'needs-attention')) return
     this.#calls.healed = true
     // While one is retried the others of its run cannot be, and a child may rest once more.
-    for (let rounds = 0; rounds < 100; rounds++) {
+    for (let rounds = 0; rounds < 30; rounds++) {
       const { results, views } = await this.#standing()
       let some = false
       for (const [run, { status, unresolved }] of results)

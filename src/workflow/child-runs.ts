@@ -2,12 +2,12 @@
  * The children of runs: each is a run of its own, begun by its parent and undone by it. It tells the parent whenever the child has ended or rests,
  * and has it go back when the parent does. Unlike the parent's driver it knows other runs; it decides nothing of either.
  */
-import { codeOf } from '../base/error.ts'
+import { Closed, codeOf } from '../base/error.ts'
 import type { ChildOrder, ChildWorld } from './activities.ts'
 import type { Journal } from '../journal/journal.ts'
 import { fault, faultOf } from './core/fault.ts'
 import { childEnd, SagaRun } from './core/run.ts'
-import type { ChildEnd } from './core/run.ts'
+import type { ChildEnd, Refusal } from './core/run.ts'
 import { runStream } from './event.ts'
 import { readHistory } from './history.ts'
 import type { Hub, LocalDriver } from './hub.ts'
@@ -97,28 +97,34 @@ export class ChildRuns implements ChildWorld {
         // It never was: nothing of it stands.
         return { status: 'compensated', fault: faultOf(thrown) }
       }
-      driver = await this.#driverOf(child.id)
+      driver = await this.#driverOf(child)
     }
     return driver?.end()
   }
 
   /**
    * Whoever works on it in this process from here on. A worker that has lost the parent and does not know it yet may be quicker to take the
-   * child, but not again and again.
+   * child, but not again and again. Rejects with `base.closed` when this is that worker.
    */
-  async #driverOf(id: string): Promise<LocalDriver | undefined> {
+  async #driverOf({ id, parent }: ChildOrder): Promise<LocalDriver | undefined> {
     const { hub, journal, take } = this.#ports
     for (let tries = 0; tries < triesMax; tries++) {
-      const driver = hub.drivers.get(id) ?? (await take(id))
+      const known = hub.drivers.get(id)
+      if (known) return known
+      const above = await readHistory(journal, parent.run)
+      if (above?.worker !== hub.drivers.get(parent.run)?.worker)
+        throw new Closed(`this worker's hold of the run ${parent.run}, which another has taken,`)
+      const driver = await take(id)
       if (driver || (await journal.version(runStream(id))) === 0) return driver
     }
     return undefined
   }
 
   /** Has it go back, also when it had completed. */
-  async #undo({ id, parent }: ChildOrder, asked: () => void): Promise<ChildEnd | undefined> {
+  async #undo(child: ChildOrder, asked: () => void): Promise<ChildEnd | undefined> {
     const { journal } = this.#ports
-    const driver = await this.#driverOf(id)
+    const { id, parent } = child
+    const driver = await this.#driverOf(child)
     if (!driver) {
       // It was never begun, so there is nothing to undo; or nobody can work on it.
       if ((await journal.version(runStream(id))) === 0) return { status: 'compensated' }
@@ -130,7 +136,15 @@ export class ChildRuns implements ChildWorld {
       return { status: 'needs-attention', fault: held }
     }
     const reason = fault('workflow.parent_undone', 'ParentUndone', `the saga ${parent.run} is undone`)
-    const refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
+    let refusal: Refusal | undefined
+    try {
+      refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
+    } catch (thrown) {
+      // It was taken from who worked on it, by another worker of this process: that one is told.
+      const taker = this.#ports.hub.drivers.get(id)
+      if (codeOf(thrown) === 'base.closed' && taker && taker !== driver) return this.#undo(child, asked)
+      throw thrown
+    }
     asked()
     const end = driver.end()
     if (refusal !== 'past_pivot' || end?.status !== 'completed') return end
