@@ -440,16 +440,6 @@ class WorkflowShell implements Workflow, HandleWorld {
     const { run } = history
     const before = this.hub.drivers.get(run)
     if (before && before.worker === this.#worker) return before instanceof RunDriver ? before : undefined
-    let definition: Definition
-    try {
-      definition = this.registry.pinned(history)
-    } catch (thrown) {
-      this.#held.set(run, faultOf(thrown))
-      this.#opened(run)
-      this.#logger.error({ err: toError(thrown), run }, 'nobody can work on a saga')
-      this.hub.tell(run)
-      return undefined
-    }
     const data: TakenData = { worker: this.#worker, records: [] }
     const event = this.#world.make({ type: 'saga.taken', subject: run, data, cause: history.started })
     this.#opened(run)
@@ -461,6 +451,16 @@ class WorkflowShell implements Workflow, HandleWorld {
       // Another was quicker.
       if (codeOf(thrown) === 'journal.wrong_version') return undefined
       throw thrown
+    }
+    let definition: Definition
+    try {
+      definition = this.registry.pinned(history)
+    } catch (thrown) {
+      // It is this worker's all the same, so that the next life finds it with the rest.
+      this.#held.set(run, faultOf(thrown))
+      this.#logger.error({ err: toError(thrown), run }, 'nobody can work on a saga')
+      this.hub.tell(run)
+      return undefined
     }
     this.#held.delete(run)
     const stale = this.hub.drivers.get(run)

@@ -163,6 +163,20 @@ describe('versions of a saga', () => {
     expect(later.workflow.status().held).toBe(0)
   })
 
+  it('that are gone for a whole life hold their runs for the next', async () => {
+    const journal = memoryJournal()
+    const { workflow, said } = await stage({ journal })
+    await workflow.start(v1(said), undefined, { id: 'r' })
+    const without = await stage({ journal: reborn(journal) })
+    expect(without.workflow.status().held).toBe(1)
+    await without.workflow.close()
+    const later = await stage({ journal: reborn(journal), sagas: [v1(said)] })
+    expect(later.workflow.status()).toMatchObject({ open: 1, held: 0 })
+    const run = await later.workflow.run('r')
+    await run.signal('go')
+    expect((await run.result()).status).toBe('completed')
+  })
+
   it('that changed under the same number are refused', async () => {
     const journal = memoryJournal()
     const { workflow, said } = await stage({ journal })
