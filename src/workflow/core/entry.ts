@@ -47,6 +47,8 @@ export interface Entry {
   order: number
   /** 0 until it began, then 1; one more each time that it begins anew. */
   epoch: number
+  /** One more each time that it is set to work, forward or back: what is under way is for one of them. */
+  round: number
   /** False when it failed before it had begun, or left nothing. */
   standing: boolean
 }

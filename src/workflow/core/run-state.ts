@@ -196,6 +196,7 @@ export class RunState {
       untilMs: undefined,
       order: 0,
       epoch: 0,
+      round: 0,
       standing: true,
     }
     this.entries.set(key, entry)
@@ -363,6 +364,7 @@ export class RunState {
 
   /** From its first attempt on. */
   #work(entry: Entry, status: 'begun' | 'undoing'): void {
+    entry.round++
     entry.attempts = 0
     entry.lost = 0
     entry.retryAtMs = 0

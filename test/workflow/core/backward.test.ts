@@ -281,6 +281,16 @@ describe('a child of a saga that goes backward', () => {
     expect(run.child('sub', { status: 'completed' })).toEqual([])
   })
 
+  it('that comes past its pivot while its parent rests, given up without undo, leaves the word to the operator', () => {
+    const run = inChild()
+    run.child('sub', { status: 'needs-attention' })
+    run.cancel(false)
+    expect(run.child('sub', { status: 'completed', pivoted: true })).toEqual(['done sub', 'attention'])
+    expect(run.cancel(true)).toEqual(['past_pivot'])
+    expect(run.resolve('one', 'forward')).toEqual(['resolved one forward'])
+    expect(run.child('sub', { status: 'completed', pivoted: true })).toEqual(['done sub', 'begun last'])
+  })
+
   it('takes its parent past the pivot: for sure, or when it says so, also while it rests', () => {
     const pay = { ...work, pivot: true } as const
     const parent = (child: typeof inner) =>

@@ -161,7 +161,10 @@ describe('an operator of a child that rests', () => {
 
   it('looks at it anew, goes on without it, or says what it gave', () => {
     const run = holding()
+    const round = () => run.machine.state.entries.get('sub')?.round
+    expect(round()).toBe(1)
     expect(run.resolve('sub', 'retry')).toEqual(['resolved sub retry'])
+    expect(round()).toBe(2)
     expect([run.live, key(run, 'sub')]).toEqual([['sub'], 1])
     expect(holding().resolve('sub', 'skip')).toEqual(['resolved sub skip', 'completed'])
     expect(holding().resolve('sub', 'done', 5)).toEqual(['resolved sub done', 'completed'])

@@ -281,6 +281,8 @@ export class Oracle {
   }
 
   #rests(): void {
+    // Once it rests for an operator, only that one's word voids the verdict.
+    this.#backward = this.#verdict !== undefined
     const waits = [...this.#seen.values()].filter(({ is }) => is === 'undoFailed' || is === 'held' || is === 'failed')
     const standing = this.#standing()
     if (this.#verdict?.undo === false) {

@@ -6,13 +6,13 @@ import type { Options } from './simulated.ts'
 
 const choices = fc.array(fc.nat(0xffff), { maxLength: 150, size: 'max' })
 
-/** What was wrong with the least saga that showed it, and its seed; empty when nothing was. */
+/** What was wrong with the least saga that was found in time to show it, and its seed; empty when nothing was. */
 function wrongIn(options: Options, numRuns: number): string {
   const property = fc.property(sagaShape, choices, (shape, list) => {
     const [wrong] = wrongsOf(played(shape, list, options))
     if (wrong !== undefined) throw new Error(wrong)
   })
-  const found = fc.check(property, { numRuns })
+  const found = fc.check(property, { numRuns, interruptAfterTimeLimit: 20_000 })
   return found.failed ? (fc.defaultReportMessage(found) ?? 'failed') : ''
 }
 

@@ -78,7 +78,7 @@ export interface Options {
 
 /** How a child stood when its parent looked last. */
 interface Watch {
-  id: string
+  readonly id: string
   told: string
 }
 
@@ -310,7 +310,7 @@ export class SimulatedRun {
 
   /** The moves of a parent towards its child: have it run, have it undone, hear of its end. */
   #watched(entry: Entry): (() => void)[] {
-    const { node, key, status, epoch } = entry
+    const { node, key, status, epoch, round } = entry
     if (node.kind !== 'child' || epoch === 0) return []
     const childId = epoch === 1 ? `${this.id}/${key}` : `${this.id}/${key}:${epoch}`
     const child = this.#world.runs.get(childId)
@@ -319,10 +319,8 @@ export class SimulatedRun {
     if (!child) return live ? [start] : []
     if (!live && status !== 'held' && status !== 'undoFailed') return []
     const back = live && (status === 'undoing' || this.machine.state.phase === 'failing')
-    const id = `${status} ${epoch} ${back}`
+    const id = `${round} ${back}`
     const watch = this.#watches.get(key)
-    // Nobody is watched for a step that is not live; its child may still be heard of.
-    if (!live && watch) watch.id = ''
     if (live && watch?.id !== id)
       return [
         () => {
