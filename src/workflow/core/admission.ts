@@ -24,10 +24,19 @@ interface Lane {
   running: number
   /** When the last of `rate.max` were granted, the oldest first. */
   readonly grants: number[]
+  /** When none of them limits anybody any more. */
+  idleFromMs: number
 }
+
+const sweptAtOnce = 4
 
 export class Admission {
   readonly #lanes = new Map<string, Lane>()
+
+  /** Keys that limit somebody, or did until lately. */
+  get size(): number {
+    return this.#lanes.size
+  }
 
   /** Waits; `next` grants. */
   request(ticket: Ticket): void {
@@ -42,13 +51,12 @@ export class Admission {
 
   /** One that was granted has ended. */
   release(ticket: Ticket): void {
-    const lane = this.#lane(ticket.key)
-    lane.running--
-    this.#sweep(ticket.key, lane)
+    this.#lane(ticket.key).running--
   }
 
   /** Grants what may begin in this lane; gives when to ask again, on the clock of `nowMs`, if time alone holds back. */
   next(key: string, nowMs: number): number | undefined {
+    this.#sweep(nowMs)
     const lane = this.#lanes.get(key)
     if (!lane) return undefined
     for (;;) {
@@ -59,26 +67,36 @@ export class Admission {
         const freeAtMs = freeAt(lane, ticket.rate, nowMs)
         if (freeAtMs > nowMs) return freeAtMs
         lane.running++
-        if (ticket.rate) lane.grants.push(nowMs)
+        if (ticket.rate) {
+          lane.grants.push(nowMs)
+          lane.idleFromMs = nowMs + ticket.rate.perMs
+        }
       }
       lane.waiting.shift()
       if (ticket.gone) continue
       ticket.granted = true
       ticket.grant()
     }
-    this.#sweep(key, lane)
     return undefined
   }
 
   #lane(key: string): Lane {
     let lane = this.#lanes.get(key)
-    if (!lane) this.#lanes.set(key, (lane = { waiting: new PriorityQueue(), running: 0, grants: [] }))
+    if (!lane) this.#lanes.set(key, (lane = { waiting: new PriorityQueue(), running: 0, grants: [], idleFromMs: 0 }))
     return lane
   }
 
-  /** A lane that limits nothing any more is forgotten: keys are made of inputs. */
-  #sweep(key: string, lane: Lane): void {
-    if (lane.waiting.size === 0 && lane.running === 0 && lane.grants.length === 0) this.#lanes.delete(key)
+  /**
+   * Keys are made of inputs, so a lane that limits nothing any more is forgotten. A few are looked at each time, the longest not looked at
+   * first: that is more than can be added meanwhile.
+   */
+  #sweep(nowMs: number): void {
+    let looks = sweptAtOnce
+    for (const [key, lane] of this.#lanes) {
+      if (looks-- === 0) return
+      this.#lanes.delete(key)
+      if (lane.waiting.size > 0 || lane.running > 0 || lane.idleFromMs > nowMs) this.#lanes.set(key, lane)
+    }
   }
 }
 
