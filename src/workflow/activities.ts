@@ -237,7 +237,7 @@ export class Activities {
     const { key, retryAtMs, status } = entry
     const { clock, slots } = this.#world
     const { machine, priority } = this.#run
-    if (status === 'begun' && machine.state.phase === 'failing') return this.#unbegun(entry)
+    if (status === 'begun' && machine.state.phase === 'failing' && !decides(node)) return this.#unbegun(entry)
     let attempt: Attempt | undefined
     let timer: Timer | undefined
     let stopped = false
@@ -270,7 +270,7 @@ export class Activities {
         slots.free()
       },
       giveUp: () => {
-        if (status !== 'begun') return
+        if (status !== 'begun' || decides(node)) return
         if (attempt) return attempt.abort(new Aborted(`the step ${key}, because its saga goes back,`))
         stopped = true
         timer?.cancel()
@@ -338,14 +338,19 @@ export class Activities {
   }
 }
 
+/** A pivot that cannot be undone is not given up: whether it is done decides on which way the saga goes. */
+function decides({ declaration, undo }: StepNode): boolean {
+  return declaration === 'pivot' && undo === undefined
+}
+
 /** Its child rests, and may be settled by others. */
 function restsForChild({ node, status }: Entry): boolean {
   return node.kind === 'child' && (status === 'held' || status === 'undoFailed')
 }
 
 /** What is under way is for this, and nothing else. */
-function idOf({ status, epoch, attempts }: Entry): string {
-  return `${status} ${epoch} ${attempts}`
+function idOf({ status, round, attempts }: Entry): string {
+  return `${status} ${round} ${attempts}`
 }
 
 function longestWait({ pacing, undoPacing }: StepNode, status: Entry['status']): number {

@@ -306,8 +306,10 @@ export class RunDriver implements LocalDriver, RunFacts {
   #withFreed(records: RunRecord[]): RunRecord[] {
     const { state } = this.machine
     if (state.phase !== 'attention' || this.needs.length === 0) return records
+    const children = new Set([...state.childLocks.values()].flat())
     const settled = this.needs.filter(({ name, for: steps }) => {
-      if (!state.locks.has(name) || steps.length === 0) return false
+      // What a child left with its parent is not settled by the steps of the parent.
+      if (!state.locks.has(name) || children.has(name) || steps.length === 0) return false
       return steps.every((step) =>
         [...state.entries.values()].every((entry) => !concerns(entry.key, step) || isSettled(entry, this.machine)),
       )

@@ -47,7 +47,11 @@ function leftBy(entry: Entry, { resolved }: RunFacts): Left[] {
       { step: key, why: `left by ${said?.by ?? 'an operator'}${said?.note === undefined ? '' : `: ${said.note}`}` },
     ]
   }
-  if (node.kind !== 'step' || node.leaves === undefined || !entry.standing) return []
+  if (node.kind !== 'step' || !entry.standing) return []
+  const unfinished = status === 'failed' || status === 'stopped'
+  if (node.declaration === 'pivot' && !node.undo && unfinished)
+    return [{ step: key, why: 'perhaps: a pivot that never finished, and has no undo' }]
+  if (node.leaves === undefined) return []
   return [{ step: key, why: isFinished(entry) ? node.leaves : `perhaps: ${node.leaves}` }]
 }
 

@@ -116,6 +116,29 @@ describe('cancelling', () => {
     expect(said).toEqual(['do a', 'undo a'])
   })
 
+  it('lets a pivot that cannot be undone decide, and lists one that never finished', async () => {
+    const { workflow, said } = await stage()
+    const pivot = new Held<number>()
+    const pay = saga('pay')
+      .step('a', saying(said, 'a', 1))
+      .step('p', { do: pivot.do, pivot: true, retry: { max: 1 } })
+    const one = await workflow.start(pay, undefined)
+    await pivot.begun()
+    await one.cancel()
+    expect(pivot.contexts[0]?.signal.aborted).toBe(false)
+    pivot.end(7)
+    expect(await one.result()).toMatchObject({ status: 'completed', output: { p: 7 } })
+    const fails = saga('fails').step('p', {
+      do: () => Promise.reject(new Error('lost')),
+      pivot: true,
+      retry: { max: 1 },
+    })
+    expect(await (await workflow.start(fails, undefined)).result()).toMatchObject({
+      status: 'compensated',
+      leaves: [{ step: 'p', why: 'perhaps: a pivot that never finished, and has no undo' }],
+    })
+  })
+
   it('never stops an undo', async () => {
     const { workflow } = await stage()
     const undo = new Held<void>()
