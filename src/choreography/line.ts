@@ -34,9 +34,9 @@ export interface Arrived {
 
 export class Line {
   position: Position
-  readonly rules = new Set<ActiveRule>()
+  readonly rules: Set<ActiveRule> = new Set()
   /** Those of them that begin further on than the line stands. */
-  readonly ahead = new Set<ActiveRule>()
+  readonly ahead: Set<ActiveRule> = new Set()
   readonly #matcher = new EventMatcher<Member>()
 
   constructor(position: Position) {

@@ -22,7 +22,14 @@ import type { SagaWorld } from './saga-world.ts'
 import { oneLine } from './log-lines.ts'
 import { painter } from './terminal.ts'
 
-export const sayOptions = { ...dataOption, ...moduleOption, ...timeoutOption, json: { type: 'boolean' } } as const
+export const sayOptions: typeof dataOption &
+  typeof moduleOption &
+  typeof timeoutOption & { readonly json: { readonly type: 'boolean' } } = {
+  ...dataOption,
+  ...moduleOption,
+  ...timeoutOption,
+  json: { type: 'boolean' },
+}
 
 export const sayHelp = `  --data DIR       the data folder (default: ./data)
   --module FILE    where no process runs the saga: exports it, and the run is

@@ -54,7 +54,7 @@ export interface CallWorld {
 }
 
 /** A place that is later than all. */
-export const never = Number.MAX_SAFE_INTEGER
+export const never: number = Number.MAX_SAFE_INTEGER
 /** Delays of outputs that are given, in ms; undefined is at once, in the call. */
 const delays = [undefined, 0, 0, 1, 20] as const
 
@@ -62,7 +62,7 @@ const delays = [undefined, 0, 0, 1, 20] as const
 export class SagaCalls {
   readonly list: Writable<SagaCall>[] = []
   /** Real work that has not ended. */
-  readonly working = new Set<PromiseLike<unknown>>()
+  readonly working: Set<PromiseLike<unknown>> = new Set()
   /** Set when faults no longer come. */
   healed = false
   readonly #world: CallWorld

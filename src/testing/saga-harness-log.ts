@@ -55,8 +55,8 @@ const codec = jsonCodec()
 
 export class SagaLog {
   readonly lines: SagaLine[] = []
-  readonly runs = new Map<string, RunFound>()
-  readonly waits = new Map<string, Waiting>()
+  readonly runs: Map<string, RunFound> = new Map()
+  readonly waits: Map<string, Waiting> = new Map()
   readonly #sagas: ReadonlyMap<string, Definition>
   readonly #times = new Map<string, number>()
 

@@ -25,7 +25,7 @@ export class Hub {
   /** The life of this journal in this process: workers of an earlier one are gone. */
   readonly incarnation: string
   readonly locks: LockTable
-  readonly drivers = new Map<string, LocalDriver>()
+  readonly drivers: Map<string, LocalDriver> = new Map()
   readonly #watchers = new Map<string, Set<() => void>>()
 
   constructor(journal: Journal, entropy: Entropy) {

@@ -86,7 +86,7 @@ export class RunDriver implements LocalDriver, RunFacts {
   readonly needs: readonly LockNeed[]
   machine: SagaRun
   started: CloudEvent
-  readonly resolved = new Map<string, Extract<RunRecord, { is: 'resolved' }>>()
+  readonly resolved: Map<string, Extract<RunRecord, { is: 'resolved' }>> = new Map()
   /** Nothing is done for it any more. */
   gone: Error | undefined
   readonly #world: DriverWorld

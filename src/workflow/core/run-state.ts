@@ -47,17 +47,17 @@ export class RunState {
   output: unknown
   /** The output could not be made of what the steps gave; the saga is complete all the same. */
   outputFault: Fault | undefined
-  readonly entries = new Map<string, Entry>()
+  readonly entries: Map<string, Entry> = new Map()
   /** Those that somebody has to work or wait for. */
-  readonly live = new Map<string, Entry>()
-  readonly chosen = new Map<string, string>()
-  readonly spreads = new Map<string, Spread>()
-  readonly signals = new Map<string, Signal[]>()
-  readonly signalIds = new Set<string>()
+  readonly live: Map<string, Entry> = new Map()
+  readonly chosen: Map<string, string> = new Map()
+  readonly spreads: Map<string, Spread> = new Map()
+  readonly signals: Map<string, Signal[]> = new Map()
+  readonly signalIds: Set<string> = new Set()
   /** Locks of its own. */
-  readonly locks = new Set<string>()
+  readonly locks: Set<string> = new Set()
   /** Those that children left, by step. */
-  readonly childLocks = new Map<string, readonly string[]>()
+  readonly childLocks: Map<string, readonly string[]> = new Map()
   readonly #out: Record<string, unknown> = Object.create(null) as Record<string, unknown>
   readonly #nodes: ReadonlyMap<string, { readonly node: EntryNode; readonly unit: string }>
   #order = 0

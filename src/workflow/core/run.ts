@@ -56,7 +56,7 @@ const signalsMax = 100
 export class SagaRun {
   readonly state: RunState
   /** What could not be kept, by the step that it was for: such a step fails, once, instead of being begun. `''`: the output. */
-  readonly refused = new Map<string, Fault>()
+  readonly refused: Map<string, Fault> = new Map()
   /** True while it must not begin: it waits for its turn, or for locks. What is said to it is kept. */
   waiting = false
   #records: RunRecord[] = []
