@@ -23,6 +23,14 @@ export interface ChildPorts {
   readonly take: (id: string) => Promise<LocalDriver | undefined>
 }
 
+/** A parent that has its child go back. */
+interface Asking {
+  /** The child knows of it. */
+  readonly asked: () => void
+  /** Nobody wants to know any more. */
+  readonly stopped: () => boolean
+}
+
 const triesMax = 5
 
 export class ChildRuns implements ChildWorld {
@@ -43,7 +51,7 @@ export class ChildRuns implements ChildWorld {
     const unwatch = hub.watch(child.id, () => {
       if (asked) tell(hub.drivers.get(child.id)?.end())
     })
-    const going = back ? this.#undo(child, () => (asked = true)) : this.#go(child)
+    const going = back ? this.#undo(child, { asked: () => (asked = true), stopped: () => stopped }) : this.#go(child)
     going.then(tell, (thrown: unknown) => {
       // Whoever stops leaves it to the next life; else an operator has to look.
       if (codeOf(thrown) !== 'base.closed') tell({ status: 'needs-attention', fault: faultOf(thrown) })
@@ -121,7 +129,7 @@ export class ChildRuns implements ChildWorld {
   }
 
   /** Has it go back, also when it had completed. */
-  async #undo(child: ChildOrder, asked: () => void): Promise<ChildEnd | undefined> {
+  async #undo(child: ChildOrder, asking: Asking, tries = 1): Promise<ChildEnd | undefined> {
     const { journal } = this.#ports
     const { id, parent } = child
     const driver = await this.#driverOf(child)
@@ -140,12 +148,11 @@ export class ChildRuns implements ChildWorld {
     try {
       refusal = await driver.say((machine, nowMs) => machine.unwind(reason, nowMs))
     } catch (thrown) {
-      // It was taken from who worked on it, by another worker of this process: that one is told.
-      const taker = this.#ports.hub.drivers.get(id)
-      if (codeOf(thrown) === 'base.closed' && taker && taker !== driver) return this.#undo(child, asked)
-      throw thrown
+      // It was taken from who worked on it, or only about to be started: whoever has it then is told.
+      if (codeOf(thrown) !== 'base.closed' || asking.stopped() || tries === triesMax) throw thrown
+      return this.#undo(child, asking, tries + 1)
     }
-    asked()
+    asking.asked()
     const end = driver.end()
     if (refusal !== 'past_pivot' || end?.status !== 'completed') return end
     const why = fault('workflow.past_pivot', 'PastPivot', `the child ${id} is past its pivot and cannot be undone`)

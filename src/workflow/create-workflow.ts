@@ -238,7 +238,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     try {
       this.#position = (await starting).position
     } catch (thrown) {
-      this.#forget(driver)
+      driver.drop(new Closed(`the start of the run ${id}`))
       if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, input, id)
       throw thrown
     } finally {
