@@ -211,7 +211,10 @@ function fromJson(value: unknown, path: string, depth: number, depthMax: number)
   const made: JsonObject = {}
   for (const key of keys) {
     if (key.startsWith('$') && !key.startsWith('$$')) throw new CodecMalformed(`${path}.${key} is no known tag`)
-    setOwn(made, key.startsWith('$') ? key.slice(1) : key, inner((value as JsonObject)[key], key))
+    const item = inner((value as JsonObject)[key], key)
+    // Nobody here writes such a property: what others write must come out as it would go in.
+    if (item === undefined) continue
+    setOwn(made, key.startsWith('$') ? key.slice(1) : key, item)
   }
   return made
 }

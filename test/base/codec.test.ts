@@ -207,6 +207,10 @@ describe('json codec on bytes from outside', () => {
     )
   })
 
+  it('leaves out a property that another wrote as undefined, as it does itself', () => {
+    expect(decodeText('{"name":{"$undefined":true},"n":1}')).toStrictEqual({ n: 1 })
+  })
+
   it('gives a typed error for its own bytes when one byte is damaged, or a value', () => {
     fc.assert(
       fc.property(anyValue, fc.nat(), fc.integer({ min: 0, max: 255 }), (value, place, byte) => {
