@@ -80,6 +80,29 @@ describe('what the harness has found', () => {
     expect(await everyRecord(outer, faults, { killAtEveryRecord: false })).toBeGreaterThan(5)
   })
 
+  it('a child that is about to be started once more is not taken for the one that there is', async () => {
+    const deep = saga<Trip>('deep').step('a', step).step('b', step)
+    const middle = saga<Trip>('middle')
+      .child('inner', deep, { input: ({ input }) => input })
+      .step('z', step)
+    const outer = saga<Trip>('outer')
+      .child('middle', middle, { input: ({ input }) => input })
+      .step('y', step)
+    const harness = sagaHarness(outer, { input, outputs: {} })
+    const ends = new Set<string>()
+    for (let one = 6; one <= 10; one++)
+      for (let two = 1; two <= 8; two++) {
+        const kills = [one, two].map((record, at) => ({
+          record,
+          when: at === 0 ? ('after' as const) : ('before' as const),
+        }))
+        for (const { status } of (await harness.play({ cancel: { at: 6, undo: true }, kills })).results)
+          ends.add(status)
+      }
+    // Where the first death comes before the cancellation is known, the run completes.
+    expect([...ends].toSorted()).toEqual(['compensated', 'completed'])
+  })
+
   it('a lock that is freed while somebody looks it up is not waited for', async () => {
     const locked = saga<Trip>('locked', { locks: () => ['shared'] })
       .parallel((group) => group.step('a', step).step('b', step))
