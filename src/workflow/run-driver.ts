@@ -402,18 +402,25 @@ export class RunDriver implements LocalDriver, RunFacts {
     else this.#world.clock.timer(waitMs, mend)
   }
 
-  /** Builds the machine anew from what the journal has: it is not known what of the turn is kept. */
+  /** Builds the machine anew from what the journal has: it is not known what of the turn is kept, and what came after it goes with it. */
   async #mend(turn: Turn, error: Error): Promise<void> {
-    const { records, acks, taking } = turn
+    const { records, acks } = turn
+    let waited: boolean
+    let taking: readonly string[]
     try {
       const history = await readHistory(this.#world.journal, this.id)
+      taking = [...turn.taking, ...this.#taking]
+      this.#taking = []
       if (!history || history.worker !== this.worker) {
         const taken = new Closed(`this worker's hold of the run ${this.id}, which another has taken,`)
         for (const ack of acks) ack.reject(taken)
         this.#giveBack(taking)
         return this.drop(taken)
       }
-      for (const ack of acks) ack.reject(error)
+      // What was said meanwhile was decided on by a machine that is no more.
+      for (const ack of [...acks, ...this.#acks.splice(0)]) ack.reject(error)
+      this.#emitted = []
+      waited = this.waiting
       this.machine = new SagaRun(this.definition, this.data.input)
       this.#replay(history.records)
       this.#version = history.version
@@ -422,11 +429,11 @@ export class RunDriver implements LocalDriver, RunFacts {
     }
     this.#appending = false
     // Those that the journal has are its own, although nobody said so.
-    const lost = taking.filter((name) => !this.machine.state.locks.has(name))
-    this.#giveBack(lost)
+    this.#giveBack(taking.filter((name) => !this.machine.state.locks.has(name)))
     if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
-    this.machine.waiting = lost.length > 0 && this.#mustWait()
-    if (this.waiting) this.#world.waitTurn(this)
+    this.machine.waiting = this.#mustWait()
+    // One that waited before is still in the queue.
+    if (this.waiting && !waited) this.#world.waitTurn(this)
     this.machine.begin(this.#now())
     this.#pump()
   }

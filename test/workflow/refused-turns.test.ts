@@ -1,0 +1,160 @@
+/**
+ * What becomes of a run when the journal refuses a turn of it for a while, or takes it and nobody hears of that. Unlike workers.test.ts the
+ * worker lives on.
+ */
+import { describe, expect, it } from 'vitest'
+import { deferred } from '../../src/base/deferred.ts'
+import type { Deferred } from '../../src/base/deferred.ts'
+import type { Journal } from '../../src/journal/journal.ts'
+import { memoryJournal } from '../../src/journal/memory.ts'
+import { saga } from '../../src/workflow/saga.ts'
+import { StoreBusy } from '../../src/store/error.ts'
+import { codeOfRejected, Held, stage } from './kit.ts'
+
+/** A journal whose appends wait, one after the other, to be let through or refused. */
+class Gated {
+  readonly journal: Journal
+  /** While true, appends wait. */
+  closed = false
+  readonly #waiting: Deferred<void>[] = []
+  #arrived: (() => void)[] = []
+
+  constructor(under: Journal = memoryJournal()) {
+    const appendMany: Journal['appendMany'] = async (appends) => {
+      if (this.closed) {
+        const gate = deferred()
+        this.#waiting.push(gate)
+        for (const told of this.#arrived.splice(0)) told()
+        await gate.promise
+      }
+      return under.appendMany(appends)
+    }
+    this.journal = new Proxy(under, {
+      get(target, name) {
+        if (name === 'appendMany') return appendMany
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+  }
+
+  async arrived(): Promise<void> {
+    while (this.#waiting.length === 0) await new Promise<void>((resolve) => this.#arrived.push(resolve))
+  }
+
+  /** Refuses what waits, and lets all through from here on. */
+  async refuse(): Promise<void> {
+    await this.arrived()
+    this.closed = false
+    for (const gate of this.#waiting.splice(0)) gate.reject(new StoreBusy('the journal'))
+  }
+}
+
+describe('a turn that the journal refuses', () => {
+  it('takes with it what was said meanwhile: nothing is acknowledged that was not kept', async () => {
+    const gated = new Gated()
+    const { workflow, clock } = await stage({ journal: gated.journal })
+    const two = saga('two').wait('one').wait('other')
+    const run = await workflow.start(two, undefined, { id: 'r' })
+    gated.closed = true
+    const first = codeOfRejected(run.signal('one', 1))
+    await gated.arrived()
+    const second = codeOfRejected(run.signal('other', 2))
+    await gated.refuse()
+    await clock.advance(1000)
+    expect(await first).toBe('store.busy')
+    expect(await second).toBe('store.busy')
+    await run.signal('one', 1)
+    await run.signal('other', 2)
+    expect((await run.result()).status).toBe('completed')
+  })
+
+  it('takes with it the events of a step that ended meanwhile: they are there once, with its result', async () => {
+    const gated = new Gated()
+    const { workflow, clock, journal } = await stage({ journal: gated.journal })
+    const held = new Held<unknown>()
+    const emitting = saga('emitting')
+      .step('a', {
+        do: async (input, context) => {
+          await held.do(input, context)
+          context.emit('told', {})
+        },
+        readOnly: true,
+      })
+      .wait('go')
+    const run = await workflow.start(emitting, undefined, { id: 'r' })
+    await held.begun()
+    gated.closed = true
+    const said = codeOfRejected(run.signal('go'))
+    await gated.arrived()
+    held.end(0)
+    for (let turns = 0; turns < 20; turns++) await Promise.resolve()
+    await gated.refuse()
+    await clock.advance(1000)
+    expect(await said).toBe('store.busy')
+    await held.begun(2)
+    held.end(0)
+    await run.signal('go')
+    expect((await run.result()).status).toBe('completed')
+    let told = 0
+    for await (const { event } of journal.readAll()) if (event.type === 'told') told++
+    expect(told).toBe(1)
+  })
+
+  it('leaves a run waiting for its locks that waited for them before', async () => {
+    const gated = new Gated()
+    const { workflow, clock } = await stage({ journal: gated.journal })
+    const held = new Held<unknown>()
+    const locked = saga('locked', { locks: () => ['x'] })
+      .step('a', { do: held.do, undo: () => undefined })
+      .wait('go')
+    const one = await workflow.start(locked, undefined, { id: '1' })
+    await held.begun()
+    const two = await workflow.start(locked, undefined, { id: '2' })
+    gated.closed = true
+    const said = codeOfRejected(two.signal('go'))
+    await gated.refuse()
+    await clock.advance(1000)
+    expect(await said).toBe('store.busy')
+    expect((await two.view()).waiting).toBe(true)
+    expect(held.contexts.length).toBe(1)
+    await one.signal('go')
+    await two.signal('go')
+    held.end(0)
+    expect((await one.result()).status).toBe('completed')
+    held.end(0)
+    expect((await two.result()).status).toBe('completed')
+  })
+
+  it('takes with it the locks that were granted meanwhile: they are asked for again', async () => {
+    const gated = new Gated()
+    const { workflow, clock, journal } = await stage({ journal: gated.journal })
+    const held = new Held<unknown>()
+    const locked = saga('locked', { locks: () => ['x'] })
+      .step('a', { do: held.do, undo: () => undefined })
+      .wait('go')
+    const one = await workflow.start(locked, undefined, { id: '1' })
+    await held.begun()
+    const two = await workflow.start(locked, undefined, { id: '2' })
+    await one.signal('go')
+    // The turn of the one frees the lock; that of the other, which is refused, is appended beside it.
+    gated.closed = true
+    const said = codeOfRejected(two.signal('go'))
+    await gated.arrived()
+    gated.closed = false
+    held.end(0)
+    expect((await one.result()).status).toBe('completed')
+    for (let turns = 0; turns < 50; turns++) await Promise.resolve()
+    await gated.refuse()
+    await clock.advance(1000)
+    expect(await said).toBe('store.busy')
+    await held.begun(2)
+    expect((await two.view()).locks).toEqual(['x'])
+    held.end(0)
+    await two.signal('go')
+    expect((await two.result()).status).toBe('completed')
+    const types = []
+    for await (const { event } of journal.read('saga-lock/x')) types.push(event.type)
+    expect(types).toEqual(['saga.lock_taken', 'saga.lock_freed', 'saga.lock_taken', 'saga.lock_freed'])
+  })
+})
