@@ -91,7 +91,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   readonly #logger: Logger
   readonly #telemetry: Telemetry
   readonly nextId: () => string
-  readonly #worker: string
+  readonly worker: string
   readonly #world: DriverWorld
   readonly #turns: TurnTaking
   readonly #lease: Lease
@@ -118,13 +118,13 @@ class WorkflowShell implements Workflow, HandleWorld {
     this.#logger = guardedLogger(logger)
     this.#telemetry = options.telemetry ?? noTelemetry
     this.nextId = idSource(clock, random.split('id'))
-    this.#worker = this.nextId()
+    this.worker = this.nextId()
     this.#runsMax = wholeNumber('runsMax', options.runsMax ?? 10_000, 1, 1_000_000)
     this.#turns = new TurnTaking(clock, this.hub.locks)
     const source = plainName('source', options.source ?? '/workflow', 1024)
     const make: DriverWorld['make'] = (input) => makeEvent({ ...input, source }, { clock, id: this.nextId })
     this.#world = {
-      worker: this.#worker,
+      worker: this.worker,
       clock,
       random: random.split('jitter'),
       logger: this.#logger,
@@ -161,7 +161,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       journal,
       clock,
       logger: this.#logger,
-      worker: this.#worker,
+      worker: this.worker,
       host: plainName('host', options.host ?? 'local', 256),
       incarnation: this.hub.incarnation,
       leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 10_000, 10, 3_600_000),
@@ -225,7 +225,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       version: definition.version,
       hash: definition.hash,
       ...(input !== undefined && { input }),
-      worker: this.#worker,
+      worker: this.worker,
       ...(parent && { parent: parent.of, root: parent.root }),
       ...(definition.deadlineMs !== undefined && { dueMs: this.clock.now() + definition.deadlineMs }),
       records: [],
@@ -383,7 +383,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   *#drivers(): Generator<RunDriver, void> {
     for (const id of this.#open.keys()) {
       const driver = this.hub.drivers.get(id)
-      if (driver instanceof RunDriver && driver.worker === this.#worker) yield driver
+      if (driver instanceof RunDriver && driver.worker === this.worker) yield driver
     }
   }
 
@@ -395,7 +395,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       if (driver.machine.state.phase === 'attention') attention++
     }
     return {
-      worker: this.#worker,
+      worker: this.worker,
       open: this.#open.size,
       attention,
       waiting,
@@ -439,8 +439,8 @@ class WorkflowShell implements Workflow, HandleWorld {
   async #adopt(history: History): Promise<RunDriver | undefined> {
     const { run } = history
     const before = this.hub.drivers.get(run)
-    if (before && before.worker === this.#worker) return before instanceof RunDriver ? before : undefined
-    const data: TakenData = { worker: this.#worker, records: [] }
+    if (before && before.worker === this.worker) return before instanceof RunDriver ? before : undefined
+    const data: TakenData = { worker: this.worker, records: [] }
     const event = this.#world.make({ type: 'saga.taken', subject: run, data, cause: history.started })
     this.#opened(run)
     let version: number

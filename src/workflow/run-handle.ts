@@ -43,8 +43,9 @@ export interface HandleWorld {
   readonly nextId: () => string
   /** Throws when the workflow is closed, or its journal has failed. */
   checkOpen(): void
-  /** Works on the run from here on, where nobody in this process does. */
-  take(id: string): Promise<RunDriver | undefined>
+  readonly worker: string
+  /** Works on the run from here on, where nobody in this process does; `from`: if that worker was the last to. */
+  take(id: string, from?: string): Promise<RunDriver | undefined>
 }
 
 /** Data of a signal or of a resolution are a part of an event. */
@@ -262,10 +263,17 @@ export function viewOfHistory(history: History, registry: Registry): RunView {
 /** The run of that id, if it is the same saga with the same input. Rejects with `workflow.run_conflict`. */
 export async function sameRun(world: HandleWorld, definition: Definition, input: unknown, id: string): Promise<Run> {
   const driver = world.hub.drivers.get(id)
-  const data = driver instanceof RunDriver ? driver.data : (await readHistory(world.journal, id))?.data
+  const history = driver instanceof RunDriver ? undefined : await readHistory(world.journal, id)
+  const data = driver instanceof RunDriver ? driver.data : history?.data
   if (!data) throw new RunUnknown(id)
   if (data.saga !== definition.name) throw new RunConflict(id, `of the saga ${data.saga}`)
   if (identityOf(data.input) !== identityOf(input)) throw new RunConflict(id, 'with another input')
+  const last = history?.records.at(-1)?.is
+  // Its first append was kept, and said to have failed: it is this worker's, and nobody works on it.
+  if (!driver && history?.worker === world.worker && last !== 'completed' && last !== 'compensated') {
+    world.checkOpen()
+    await world.take(id, world.worker)
+  }
   return new RunHandle(world, id, data.saga, driver instanceof RunDriver ? driver : undefined)
 }
 

@@ -16,6 +16,7 @@ class Gated {
   readonly journal: Journal
   /** While true, appends wait. */
   closed = false
+  #unsaid = false
   readonly #waiting: Deferred<void>[] = []
   #arrived: (() => void)[] = []
 
@@ -25,7 +26,12 @@ class Gated {
         const gate = deferred()
         this.#waiting.push(gate)
         for (const told of this.#arrived.splice(0)) told()
-        await gate.promise
+        try {
+          await gate.promise
+        } catch (refused) {
+          if (this.#unsaid) await under.appendMany(appends)
+          throw refused
+        }
       }
       return under.appendMany(appends)
     }
@@ -40,6 +46,12 @@ class Gated {
 
   async arrived(): Promise<void> {
     while (this.#waiting.length === 0) await new Promise<void>((resolve) => this.#arrived.push(resolve))
+  }
+
+  /** Keeps what waits and says that it did not; lets all through from here on. */
+  async keepUnsaid(): Promise<void> {
+    this.#unsaid = true
+    await this.refuse()
   }
 
   /** Refuses what waits, and lets all through from here on. */
@@ -156,5 +168,22 @@ describe('a turn that the journal refuses', () => {
     const types = []
     for await (const { event } of journal.read('saga-lock/x')) types.push(event.type)
     expect(types).toEqual(['saga.lock_taken', 'saga.lock_freed', 'saga.lock_taken', 'saga.lock_freed'])
+  })
+})
+
+describe('a turn that the journal kept without saying so', () => {
+  it('is found by whoever starts the run again, and worked on', async () => {
+    const gated = new Gated()
+    const { workflow, clock } = await stage({ journal: gated.journal })
+    const short = saga('short').step('a', { do: () => 1, readOnly: true })
+    gated.closed = true
+    const starting = codeOfRejected(workflow.start(short, undefined, { id: 'r' }))
+    await gated.keepUnsaid()
+    expect(await starting).toBe('store.busy')
+    const run = await workflow.start(short, undefined, { id: 'r' })
+    const ended = codeOfRejected(run.result({ timeoutMs: 60_000 }))
+    await clock.advance(60_000)
+    expect(await ended).toBe('resolved')
+    expect(workflow.status().open).toBe(0)
   })
 })
