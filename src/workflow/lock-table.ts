@@ -28,12 +28,13 @@ export class LockTable {
 
   /**
    * Resolves when all are held for this root, in memory: they are its own once that is appended. Rejects with
-   * `workflow.lock_deadlock`, or the signal's reason.
+   * `workflow.lock_deadlock`, the signal's reason, or what the journal fails to read with; then none is held.
    */
   async acquire(root: string, names: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#look(names)
     signal.throwIfAborted()
     if (this.#queue.isFree({ root, names })) return this.#queue.hold(names, root)
+    const asked = names.filter((name) => this.#queue.holder(name) !== root)
     const granted = deferred()
     const waiter: LockWaiter = { root, names, grant: () => granted.resolve() }
     const circle = this.#queue.wait(waiter)
@@ -45,7 +46,12 @@ export class LockTable {
     signal.addEventListener('abort', onAbort, { once: true })
     await granted.promise.finally(() => signal.removeEventListener('abort', onAbort))
     // Whoever freed them has appended since they were looked at.
-    await this.#look(names)
+    try {
+      await this.#look(names)
+    } catch (thrown) {
+      this.freed(root, asked)
+      throw thrown
+    }
   }
 
   /** Of the stream of a lock, as it was when the lock was acquired. */
@@ -74,7 +80,10 @@ export class LockTable {
       while (!this.#versions.has(name)) {
         let reading = this.#reading.get(name)
         if (!reading) this.#reading.set(name, (reading = this.#read(name)))
-        const { version, holder } = await reading
+        const { version, holder } = await reading.catch((thrown: unknown) => {
+          if (this.#reading.get(name) === reading) this.#reading.delete(name)
+          throw thrown
+        })
         // It was freed meanwhile, and what was read may be older: a holder that is gone would be waited for for ever.
         if (this.#reading.get(name) !== reading) continue
         this.#reading.delete(name)
@@ -84,15 +93,10 @@ export class LockTable {
   }
 
   async #read(name: string): Promise<{ readonly version: number; readonly holder: string | undefined }> {
-    try {
-      for await (const { version, event } of this.#journal.readBackward(lockStream(name), { limit: 1 })) {
-        const { run } = event.data as { readonly run?: unknown }
-        return { version, holder: event.type === 'saga.lock_taken' && typeof run === 'string' ? run : undefined }
-      }
-      return { version: 0, holder: undefined }
-    } catch (thrown) {
-      this.#reading.delete(name)
-      throw thrown
+    for await (const { version, event } of this.#journal.readBackward(lockStream(name), { limit: 1 })) {
+      const { run } = event.data as { readonly run?: unknown }
+      return { version, holder: event.type === 'saga.lock_taken' && typeof run === 'string' ? run : undefined }
     }
+    return { version: 0, holder: undefined }
   }
 }

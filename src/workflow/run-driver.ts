@@ -196,7 +196,7 @@ export class RunDriver implements LocalDriver, RunFacts {
   /** Its turn has come, with these locks. */
   begin(locks: readonly string[]): void {
     this.machine.waiting = false
-    if (this.gone || this.machine.state.verdict) return this.#giveBack(locks)
+    if (this.gone || this.machine.state.verdict) return this.giveBack(locks)
     if (locks.length > 0) {
       this.#taking = locks
       this.machine.locked(locks)
@@ -212,8 +212,21 @@ export class RunDriver implements LocalDriver, RunFacts {
     this.#pump()
   }
 
-  #giveBack(locks: readonly string[]): void {
-    if (locks.length > 0) this.#world.hub.locks.freed(this.root, locks)
+  /** They were granted, and are not used. */
+  giveBack(locks: readonly string[]): void {
+    const unshared = this.#unshared(locks)
+    if (unshared.length > 0) this.#world.hub.locks.freed(this.root, unshared)
+  }
+
+  /** Those that no other run of its root has taken as well: what its parent still needs is not freed by this one. */
+  #unshared(locks: readonly string[]): readonly string[] {
+    // The others are children, and have come to an end before their root does.
+    if (!this.data.parent || locks.length === 0) return locks
+    const shared = new Set<string>()
+    for (const other of this.#world.hub.drivers.values())
+      if (other !== this && other instanceof RunDriver && other.root === this.root)
+        if (other.machine.state.phase !== 'compensated') for (const name of other.machine.state.held) shared.add(name)
+    return locks.filter((name) => !shared.has(name))
   }
 
   async say(input: (machine: SagaRun, nowMs: number) => Refusal | undefined): Promise<Refusal | undefined> {
@@ -325,7 +338,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     const emitted = this.#emitted.splice(0)
     const taking = this.#taking
     this.#taking = []
-    const freed = this.#freedBy(records)
+    const freed = this.#unshared(this.#freedBy(records))
     const event = turnEvent(this.#world, this.id, this.started, records, this.#reopened)
     this.#reopened = false
     const appends: StreamAppend[] = [{ stream: runStream(this.id), events: [event], expectedVersion: this.#version }]
@@ -414,7 +427,7 @@ export class RunDriver implements LocalDriver, RunFacts {
       if (!history || history.worker !== this.worker) {
         const taken = new Closed(`this worker's hold of the run ${this.id}, which another has taken,`)
         for (const ack of acks) ack.reject(taken)
-        this.#giveBack(taking)
+        this.giveBack(taking)
         return this.drop(taken)
       }
       // What was said meanwhile was decided on by a machine that is no more.
@@ -429,7 +442,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     }
     this.#appending = false
     // Those that the journal has are its own, although nobody said so.
-    this.#giveBack(taking.filter((name) => !this.machine.state.locks.has(name)))
+    this.giveBack(taking.filter((name) => !this.machine.state.locks.has(name)))
     if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
     this.machine.waiting = this.#mustWait()
     // One that waited before is still in the queue.

@@ -8,7 +8,7 @@ import { Cron } from 'croner'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { CloudEvent } from '../base/envelope.ts'
 import { isoTime } from '../base/envelope.ts'
-import { InvalidArgument, messageOf, toError } from '../base/error.ts'
+import { codeOf, InvalidArgument, messageOf, toError } from '../base/error.ts'
 import { checkKeys } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -130,7 +130,10 @@ class RunningSchedule<Input> implements Schedule {
     try {
       const event = make({ type: 'saga.schedule_due', subject: this.name, data: { atMs } })
       const given = typeof input === 'function' ? (input as (at: Date) => Input)(new Date(atMs)) : input
-      await start(given, `${this.name}@${isoTime(atMs)}`, event)
+      await start(given, `${this.name}@${isoTime(atMs)}`, event).catch((thrown: unknown) => {
+        // It was started before, with what its input was then, and the word of that was lost.
+        if (codeOf(thrown) !== 'workflow.run_conflict') throw thrown
+      })
       const { version } = await journal.append(this.#stream, [event])
       this.#lastMs = atMs
       if (version % wordsMax === 0 && journal.capabilities.erase) await journal.truncate(this.#stream, version)

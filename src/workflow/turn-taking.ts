@@ -3,7 +3,7 @@
  * gives is given back when the run ends.
  */
 import type { Clock, Timer } from '../base/clock.ts'
-import { Aborted, toError } from '../base/error.ts'
+import { Aborted, codeOf, toError } from '../base/error.ts'
 import { Admission } from './core/admission.ts'
 import type { Ticket } from './core/admission.ts'
 import type { Definition } from './core/definition.ts'
@@ -18,8 +18,12 @@ export interface TurnTaker {
   readonly priority: number
   readonly needs: readonly { readonly name: string }[]
   begin(locks: readonly string[]): void
+  /** It was granted these when it waited no more. */
+  giveBack(locks: readonly string[]): void
   fail(thrown: unknown): void
 }
+
+const againMs = 1000
 
 export class TurnTaking {
   readonly #clock: Clock
@@ -130,13 +134,26 @@ export class TurnTaking {
     const names = [...new Set(run.needs.map(({ name }) => name))].sort()
     try {
       if (names.length > 0) await this.#locks.acquire(run.root, names, signal)
-      if (signal.aborted) return this.#locks.freed(run.root, names)
+      if (signal.aborted) return run.giveBack(names)
       this.#waiting.delete(run.id)
       run.begin(names)
     } catch (thrown) {
       if (signal.aborted) return
+      if (!isForGood(thrown)) return this.#lockAgain(run, signal)
       this.#waiting.delete(run.id)
       run.fail(toError(thrown))
     }
   }
+
+  /** The journal could not be read: nothing is wrong with the run. */
+  #lockAgain(run: TurnTaker, signal: AbortSignal): void {
+    const timer = this.#clock.timer(againMs, () => void this.#lock(run, signal))
+    signal.addEventListener('abort', () => timer.cancel(), { once: true })
+  }
+}
+
+/** No later look would say anything else. */
+function isForGood(thrown: unknown): boolean {
+  const code = codeOf(thrown)
+  return code.startsWith('journal.') || code.startsWith('workflow.') || code === 'base.invalid_argument'
 }
