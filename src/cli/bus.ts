@@ -2,13 +2,11 @@
  * `colloquy bus`: finds the subcommand and loads it alone. It does no work of its own; what an interrupt means where nothing
  * was recorded is said here for all of them.
  */
-import { Aborted } from '../base/error.ts'
 import { inOptions } from './bus-words.ts'
 import { realWorld } from './bus-world.ts'
 import type { BusWorld } from './bus-world.ts'
-import { exitCode } from './command.ts'
-import type { Command } from './command.ts'
-import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import type { Command, CommandContext, ExitCode } from './command.ts'
+import { chosen, stopped, subcommandLines } from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
 const subcommands = new Map<string, Subcommand<BusWorld>>([
@@ -86,26 +84,14 @@ colloquy bus <command> --help says more.
 `
 
 /** The command that the arguments name; for none, or an unknown one, a command that says so. */
-export async function busCommand(args: readonly string[], world: BusWorld = realWorld): Promise<Command> {
-  const [name, ...rest] = args
-  if (name === undefined) return overview('bus', help, true)
-  const found = subcommands.get(name)
-  if (!found) {
-    const refusal = noSubcommand(name, 'bus', subcommands.keys())
-    return { name: 'bus', help, run: () => Promise.reject(refusal) }
-  }
-  const command = await found.load(world)
-  return {
-    name: command.name,
-    help: command.help,
-    async run(_args, context) {
-      try {
-        return await command.run(rest, context)
-      } catch (error) {
-        if (!context.signal.aborted || !(error instanceof Aborted)) throw inOptions(error)
-        context.stderr.write(`colloquy ${command.name}: stopped\n`)
-        return exitCode.stopped
-      }
-    },
+export function busCommand(args: readonly string[], world: BusWorld = realWorld): Promise<Command> {
+  return chosen({ name: 'bus', help, subcommands }, args, world, failed)
+}
+
+function failed(name: string, error: unknown, context: CommandContext): ExitCode {
+  try {
+    return stopped(name, error, context)
+  } catch (thrown) {
+    throw inOptions(thrown)
   }
 }

@@ -3,13 +3,20 @@
  * own; what an interrupt means, and a reader that goes away, is said here for all of them.
  */
 import { existsSync } from 'node:fs'
-import { Aborted } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
 import { exitCode } from './command.ts'
-import type { Command, UsageError } from './command.ts'
+import type { Command, CommandContext, ExitCode, UsageError } from './command.ts'
 import { realLogWorld } from './log-world.ts'
 import type { LogWorld } from './log-world.ts'
-import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import {
+  guarded,
+  nobodyReads,
+  noSubcommand,
+  overview,
+  refusing,
+  stoppedOrUnread,
+  subcommandLines,
+} from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
 const show: Subcommand<LogWorld> = {
@@ -110,24 +117,19 @@ export async function logCommand(args: readonly string[], world: LogWorld = real
   if (name === undefined || name === '--help' || name === '-h') return overview('log', help, name === undefined)
   const found = subcommands.get(name)
   const refusal = found ? undefined : refusalOf(name, rest)
-  if (refusal) return { name: 'log', help, run: () => Promise.reject(refusal) }
+  if (refusal) return refusing('log', help, refusal)
   const command = await (found ?? show).load(world)
-  return {
-    name: command.name,
-    help: command.help,
-    async run(_args, context) {
-      try {
-        const code = await command.run(found ? rest : args, context)
-        return code === exitCode.stopped && nobodyReads(context.signal) ? exitCode.ok : code
-      } catch (error) {
-        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
-        // Whoever went away with what it had, as head does, has all it wanted.
-        if (nobodyReads(context.signal)) return exitCode.ok
-        context.stderr.write(`colloquy ${command.name}: stopped\n`)
-        return exitCode.stopped
-      }
-    },
-  }
+  return guarded(
+    { ...command, run: (given, context) => unread(command, given, context) },
+    found ? rest : args,
+    stoppedOrUnread,
+  )
+}
+
+/** Some end by themselves when they are stopped: whoever went away with what it had, as head does, has all it wanted. */
+async function unread(command: Command, args: readonly string[], context: CommandContext): Promise<ExitCode> {
+  const code = await command.run(args, context)
+  return code === exitCode.stopped && nobodyReads(context.signal) ? exitCode.ok : code
 }
 
 /** A word that is neither a command nor a folder, and not meant as one. */
@@ -136,8 +138,4 @@ function refusalOf(name: string, rest: readonly string[]): UsageError | undefine
   const meant = nearest(name, subcommands.keys())
   if (meant === undefined && (rest[0] === undefined || rest[0].startsWith('-'))) return undefined
   return noSubcommand(name.slice(0, 40), 'log', subcommands.keys())
-}
-
-function nobodyReads({ reason }: AbortSignal): boolean {
-  return reason instanceof Error && 'code' in reason && reason.code === 'EPIPE'
 }

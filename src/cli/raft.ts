@@ -2,12 +2,10 @@
  * `colloquy raft`: finds the subcommand and loads it alone. It does no work of its own; what an interrupt means is said here for all of
  * them.
  */
-import { Aborted } from '../base/error.ts'
-import { exitCode } from './command.ts'
 import type { Command } from './command.ts'
 import { realRaftWorld } from './raft-world.ts'
 import type { RaftWorld } from './raft-world.ts'
-import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import { chosen, subcommandLines } from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
 const subcommands = new Map<string, Subcommand<RaftWorld>>([
@@ -80,26 +78,6 @@ colloquy raft <command> --help says more.
 `
 
 /** The command that the arguments name; for none a command that says what there is. */
-export async function raftCommand(args: readonly string[], world: RaftWorld = realRaftWorld): Promise<Command> {
-  const [name, ...rest] = args
-  if (name === undefined || name === '--help' || name === '-h') return overview('raft', help, name === undefined)
-  const found = subcommands.get(name)
-  if (found === undefined) {
-    const refusal = noSubcommand(name.slice(0, 40), 'raft', subcommands.keys())
-    return { name: 'raft', help, run: () => Promise.reject(refusal) }
-  }
-  const command = await found.load(world)
-  return {
-    name: command.name,
-    help: command.help,
-    async run(_args, context) {
-      try {
-        return await command.run(rest, context)
-      } catch (error) {
-        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
-        context.stderr.write(`colloquy ${command.name}: stopped\n`)
-        return exitCode.stopped
-      }
-    },
-  }
+export function raftCommand(args: readonly string[], world: RaftWorld = realRaftWorld): Promise<Command> {
+  return chosen({ name: 'raft', help, subcommands }, args, world)
 }

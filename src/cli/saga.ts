@@ -2,12 +2,10 @@
  * `colloquy saga`: finds the subcommand and loads it alone. It does no work of its own; what an interrupt means, and a reader that goes away,
  * is said here for all of them.
  */
-import { Aborted } from '../base/error.ts'
-import { exitCode } from './command.ts'
 import type { Command } from './command.ts'
 import { realSagaWorld } from './saga-world.ts'
 import type { SagaWorld } from './saga-world.ts'
-import { noSubcommand, overview, subcommandLines } from './subcommand.ts'
+import { chosen, stoppedOrUnread, subcommandLines } from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
 const subcommands = new Map<string, Subcommand<SagaWorld>>([
@@ -77,32 +75,6 @@ colloquy saga <command> --help says more.
 `
 
 /** The command that the arguments name; for none a command that says what there is. */
-export async function sagaCommand(args: readonly string[], world: SagaWorld = realSagaWorld): Promise<Command> {
-  const [name, ...rest] = args
-  if (name === undefined || name === '--help' || name === '-h') return overview('saga', help, name === undefined)
-  const found = subcommands.get(name)
-  if (found === undefined) {
-    const refusal = noSubcommand(name.slice(0, 40), 'saga', subcommands.keys())
-    return { name: 'saga', help, run: () => Promise.reject(refusal) }
-  }
-  const command = await found.load(world)
-  return {
-    name: command.name,
-    help: command.help,
-    async run(_args, context) {
-      try {
-        return await command.run(rest, context)
-      } catch (error) {
-        if (!context.signal.aborted || !(error instanceof Aborted)) throw error
-        // Whoever went away with what it had, as head does, has all it wanted.
-        if (nobodyReads(context.signal)) return exitCode.ok
-        context.stderr.write(`colloquy ${command.name}: stopped\n`)
-        return exitCode.stopped
-      }
-    },
-  }
-}
-
-function nobodyReads({ reason }: AbortSignal): boolean {
-  return reason instanceof Error && 'code' in reason && reason.code === 'EPIPE'
+export function sagaCommand(args: readonly string[], world: SagaWorld = realSagaWorld): Promise<Command> {
+  return chosen({ name: 'saga', help, subcommands }, args, world, stoppedOrUnread)
 }
