@@ -10,7 +10,7 @@ import type { Choreography, ChoreographyOptions } from '../choreography/choreogr
 import { createChoreography } from '../choreography/create.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Store } from '../store/store.ts'
-import { NodeStopped } from './error.ts'
+import { defaultName, OpenedByName } from './opened-by-name.ts'
 
 /** What is not the node's own to say. */
 export type NodeChoreographyOptions = Omit<
@@ -34,7 +34,7 @@ export function nodeChoreography(
   { node, journal, store, clock, random, logger, telemetry }: ChoreographyParts,
   options: NodeChoreographyOptions = {},
 ): Promise<Choreography> {
-  const { name = 'main' } = options
+  const { name = defaultName } = options
   return createChoreography({
     ...options,
     name,
@@ -49,33 +49,8 @@ export function nodeChoreography(
 }
 
 /** Those of a node, by name, until it stops. */
-export class Choreographies {
-  readonly #parts: ChoreographyParts
-  readonly #opened = new Map<string, Promise<Choreography>>()
-  #stopped = false
-
+export class Choreographies extends OpenedByName<Choreography, NodeChoreographyOptions> {
   constructor(parts: ChoreographyParts) {
-    this.#parts = parts
-  }
-
-  /** The one of that name (default `main`); the options count when it is opened. Rejects as `createChoreography` does, or with `node.stopped`. */
-  open(options: NodeChoreographyOptions = {}): Promise<Choreography> {
-    if (this.#stopped) return Promise.reject(new NodeStopped(this.#parts.node))
-    const { name = 'main' } = options
-    const known = this.#opened.get(name)
-    if (known) return known
-    const opening = nodeChoreography(this.#parts, options)
-    this.#opened.set(name, opening)
-    // What could not be opened may be asked for again.
-    opening.catch(() => this.#opened.delete(name))
-    return opening
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    for (const opening of this.#opened.values()) {
-      const choreography = await opening.catch(() => undefined)
-      await choreography?.close()
-    }
+    super(parts.node, (options) => nodeChoreography(parts, options))
   }
 }

@@ -10,7 +10,7 @@ import type { Coordinator, CoordinatorOptions } from '../coordination/coordinati
 import { createCoordinator } from '../coordination/create.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Workflow } from '../workflow/workflow.ts'
-import { NodeStopped } from './error.ts'
+import { defaultName, OpenedByName } from './opened-by-name.ts'
 
 /** What is not the node's own to say. */
 export type NodeCoordinatorOptions = Omit<
@@ -34,7 +34,7 @@ export async function nodeCoordinator(
   { node, journal, workflow, clock, random, logger, telemetry }: CoordinatorParts,
   options: NodeCoordinatorOptions,
 ): Promise<Coordinator> {
-  const { name = 'main' } = options
+  const { name = defaultName } = options
   return createCoordinator({
     ...options,
     name,
@@ -49,33 +49,8 @@ export async function nodeCoordinator(
 }
 
 /** Those of a node, by name, until it stops. */
-export class Coordinators {
-  readonly #parts: CoordinatorParts
-  readonly #opened = new Map<string, Promise<Coordinator>>()
-  #stopped = false
-
+export class Coordinators extends OpenedByName<Coordinator, NodeCoordinatorOptions> {
   constructor(parts: CoordinatorParts) {
-    this.#parts = parts
-  }
-
-  /** The one of that name (default `main`); the options count when it is opened. Rejects as `createCoordinator` does, or with `node.stopped`. */
-  open(options: NodeCoordinatorOptions): Promise<Coordinator> {
-    if (this.#stopped) return Promise.reject(new NodeStopped(this.#parts.node))
-    const { name = 'main' } = options
-    const known = this.#opened.get(name)
-    if (known) return known
-    const opening = nodeCoordinator(this.#parts, options)
-    this.#opened.set(name, opening)
-    // What could not be opened may be asked for again.
-    opening.catch(() => this.#opened.delete(name))
-    return opening
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    for (const opening of this.#opened.values()) {
-      const coordinator = await opening.catch(() => undefined)
-      await coordinator?.close()
-    }
+    super(parts.node, (options) => nodeCoordinator(parts, options))
   }
 }

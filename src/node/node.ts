@@ -388,7 +388,7 @@ class HouseNode implements Node {
     return this.#parts.workflows.workflow(sagas)
   }
 
-  choreography(options?: NodeChoreographyOptions): Promise<Choreography> {
+  choreography(options: NodeChoreographyOptions = {}): Promise<Choreography> {
     return this.#parts.choreographies.open(options)
   }
 
