@@ -7,7 +7,6 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Choreography, ChoreographyOptions } from '../choreography/choreography.ts'
-import { createChoreography } from '../choreography/create.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Store } from '../store/store.ts'
 import { defaultName, OpenedByName } from './opened-by-name.ts'
@@ -29,11 +28,12 @@ export interface ChoreographyParts {
   readonly telemetry: Telemetry
 }
 
-/** Rejects as `createChoreography` does. */
-export function nodeChoreography(
+/** Rejects as `createChoreography` does. The room is loaded when the first is opened: most nodes have none. */
+export async function nodeChoreography(
   { node, journal, store, clock, random, logger, telemetry }: ChoreographyParts,
   options: NodeChoreographyOptions = {},
 ): Promise<Choreography> {
+  const { createChoreography } = await import('../choreography/create.ts')
   const { name = defaultName } = options
   return createChoreography({
     ...options,

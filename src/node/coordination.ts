@@ -7,7 +7,6 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Coordinator, CoordinatorOptions } from '../coordination/coordination.ts'
-import { createCoordinator } from '../coordination/create.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Workflow } from '../workflow/workflow.ts'
 import { defaultName, OpenedByName } from './opened-by-name.ts'
@@ -29,11 +28,12 @@ export interface CoordinatorParts {
   readonly telemetry: Telemetry
 }
 
-/** Rejects as `createCoordinator` and the opening of the sagas do. */
+/** Rejects as `createCoordinator` and the opening of the sagas do. The room is loaded when the first is opened. */
 export async function nodeCoordinator(
   { node, journal, workflow, clock, random, logger, telemetry }: CoordinatorParts,
   options: NodeCoordinatorOptions,
 ): Promise<Coordinator> {
+  const { createCoordinator } = await import('../coordination/create.ts')
   const { name = defaultName } = options
   return createCoordinator({
     ...options,

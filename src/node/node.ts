@@ -189,10 +189,10 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   const random = options.random ?? randomFrom(entropy)
   const logger = (options.logger ?? silentLogger).child({ node: name })
   const kinds = kindsOf(options.actors ?? [])
-  const store = await openStore(options.data, options.schemas ?? [], clock, logger)
+  const data = options.data === undefined ? undefined : dataFolder(options.data)
+  const store = await openStore(data, options.schemas ?? [], clock, logger)
   let opened: Bus | undefined
   try {
-    const data = options.data === undefined ? undefined : dataFolder(options.data)
     const { bus, owned } = await openBus(options.bus, { clock, random: random.split('bus'), entropy })
     if (owned) opened = bus
     const journal = storeJournal(store, { clock, inline: options.inline ?? [] })
@@ -447,7 +447,7 @@ class HouseNode implements Node {
       }
     }
     try {
-      // Steps may command actors: they end first.
+      // Rules, coordinators and steps may speak to actors: they end first.
       await inTime('ending the rules', () => choreographies.stop())
       await inTime('ending the coordinators', () => coordinators.stop())
       await inTime('ending the sagas', () => workflows.stop(leftMs()))

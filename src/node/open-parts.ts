@@ -14,7 +14,6 @@ import { journalSchema } from '../journal/sqlite.ts'
 import { memoryStore } from '../store/memory.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Schema, Store } from '../store/store.ts'
-import { dataFolder } from './open-journal.ts'
 
 /** What a bus driver is given when the node opens it. */
 export interface BusContext {
@@ -23,16 +22,16 @@ export interface BusContext {
   readonly entropy: Entropy
 }
 
-/** `data`: the folder, as it was given; undefined: in memory. */
+/** `folder`: of the data; undefined: in memory. */
 export async function openStore(
-  data: string | undefined,
+  folder: string | undefined,
   more: readonly Schema[],
   clock: Clock,
   logger: Logger,
 ): Promise<Store> {
   const schemas = [journalSchema, projectionSchema, choreographySchema, ...more]
-  if (data === undefined) return memoryStore({ schemas })
-  return openSqliteStore({ folder: dataFolder(data), schemas, clock, logger })
+  if (folder === undefined) return memoryStore({ schemas })
+  return openSqliteStore({ folder, schemas, clock, logger })
 }
 
 export async function openBus(

@@ -8,13 +8,11 @@ import type { Logger } from '../base/logger.ts'
 import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal } from '../journal/journal.ts'
-import { createWorkflow } from '../workflow/create-workflow.ts'
 import type { WorkflowOptions } from '../workflow/workflow-options.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Workflow } from '../workflow/workflow.ts'
 import type { NodeDoor } from './door.ts'
 import { NodeStopped } from './error.ts'
-import { sagaDesk } from './saga-door.ts'
 
 /** What is not the node's own to say. */
 export type NodeWorkflowOptions = Pick<WorkflowOptions, 'sagas' | 'leaseMs' | 'runsMax' | 'attemptsMax' | 'lostMax'> & {
@@ -62,6 +60,8 @@ export class Workflows {
   async #open(sagas: readonly AnySaga[]): Promise<Workflow> {
     const { node, options, random, door, ...ports } = this.#parts
     const { door: reached = true, ...rest } = options
+    // Loaded when the first is asked for: most nodes run no saga.
+    const { createWorkflow } = await import('../workflow/create-workflow.ts')
     const workflow = await createWorkflow({
       ...rest,
       ...ports,
@@ -70,7 +70,10 @@ export class Workflows {
       source: `/${node}/workflow`,
       host: node,
     })
-    if (reached) await door?.add(sagaDesk(workflow, ports.journal))
+    if (reached && door) {
+      const { sagaDesk } = await import('./saga-door.ts')
+      await door.add(sagaDesk(workflow, ports.journal))
+    }
     return workflow
   }
 
