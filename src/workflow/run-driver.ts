@@ -5,7 +5,7 @@
  * Life: 1. `start` appends the first event, or `go` takes up a history. 2. Turn after turn: records, append, activities. 3. At the end, or when
  * the run rests, it tells whoever waits. 4. It is gone when another worker has recorded on its run, or the journal failed for good.
  */
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
 import type { CloudEvent } from '../base/envelope.ts'
@@ -97,6 +97,8 @@ export class RunDriver implements LocalDriver, RunFacts {
   #acks: Deferred<void>[] = []
   #emitted: Emission[] = []
   #failures = 0
+  /** What was refused is looked at again then. */
+  #mending: Timer | undefined
   /** Taken in the turn that is to be appended next. */
   #taking: readonly string[] = []
   #reopened = false
@@ -280,7 +282,8 @@ export class RunDriver implements LocalDriver, RunFacts {
     if (this.gone) return
     this.gone = reason
     this.#activities.drop(reason)
-    for (const ack of this.#acks.splice(0)) ack.reject(reason)
+    this.#mending?.cancel()
+    this.#disappoint(reason)
     this.#drained?.resolve()
     this.#world.rested(this)
     this.#world.paused()
@@ -401,10 +404,20 @@ export class RunDriver implements LocalDriver, RunFacts {
   }
 
   #refused(turn: Turn, error: Error): void {
+    // Whoever waits for what it carried is told when it is known what came of it, or when nothing is done any more.
+    this.#acks.unshift(...turn.acks)
+    if (this.gone) return this.#disappoint(this.gone)
+    this.#tryToMend(turn, error)
+  }
+
+  #disappoint(reason: Error): void {
+    for (const ack of this.#acks.splice(0)) ack.reject(reason)
+  }
+
+  #tryToMend(turn: Turn, error: Error): void {
     const code = codeOf(error)
     if (fatal.has(code)) {
       this.#appending = false
-      for (const ack of turn.acks) ack.reject(error)
       this.drop(error)
       return this.#world.broken(error)
     }
@@ -412,38 +425,38 @@ export class RunDriver implements LocalDriver, RunFacts {
     const waitMs = Math.min(again.maxMs, again.firstMs * 2 ** Math.min(this.#failures++, 10))
     const mend = () => void this.#mend(turn, error)
     if (code === 'journal.wrong_version' || unkept.has(code)) mend()
-    else this.#world.clock.timer(waitMs, mend)
+    else this.#mending = this.#world.clock.timer(waitMs, mend)
   }
 
   /** Builds the machine anew from what the journal has: it is not known what of the turn is kept, and what came after it goes with it. */
   async #mend(turn: Turn, error: Error): Promise<void> {
-    const { records, acks } = turn
     let waited: boolean
     let taking: readonly string[]
     try {
       const history = await readHistory(this.#world.journal, this.id)
+      // Another driver has it by now, perhaps one of this worker, with a turn and locks of its own.
+      if (this.gone) return
       taking = [...turn.taking, ...this.#taking]
       this.#taking = []
       if (!history || history.worker !== this.worker) {
-        const taken = new Closed(`this worker's hold of the run ${this.id}, which another has taken,`)
-        for (const ack of acks) ack.reject(taken)
         this.giveBack(taking)
-        return this.drop(taken)
+        return this.drop(new Closed(`this worker's hold of the run ${this.id}, which another has taken,`))
       }
       // What was said meanwhile was decided on by a machine that is no more.
-      for (const ack of [...acks, ...this.#acks.splice(0)]) ack.reject(error)
+      this.#disappoint(error)
       this.#emitted = []
       waited = this.waiting
       this.machine = new SagaRun(this.definition, this.data.input)
       this.#replay(history.records)
       this.#version = history.version
     } catch (thrown) {
-      return this.#refused(turn, toError(thrown))
+      return this.#tryToMend(turn, toError(thrown))
     }
     this.#appending = false
     // Those that the journal has are its own, although nobody said so.
     this.giveBack(taking.filter((name) => !this.machine.state.locks.has(name)))
-    if (unkept.has(codeOf(error))) refuseUnkept(this.machine, records, error, this.#world.journal.limits, this.#at())
+    if (unkept.has(codeOf(error)))
+      refuseUnkept(this.machine, turn.records, error, this.#world.journal.limits, this.#at())
     this.machine.waiting = this.#mustWait()
     // One that waited before is still in the queue.
     if (this.waiting && !waited) this.#world.waitTurn(this)

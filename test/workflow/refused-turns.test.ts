@@ -16,13 +16,15 @@ class Gated {
   readonly journal: Journal
   /** While true, appends wait. */
   closed = false
+  /** Of this stream alone. */
+  only: string | undefined
   #unsaid = false
   readonly #waiting: Deferred<void>[] = []
   #arrived: (() => void)[] = []
 
   constructor(under: Journal = memoryJournal()) {
     const appendMany: Journal['appendMany'] = async (appends) => {
-      if (this.closed) {
+      if (this.closed && (this.only === undefined || appends.some(({ stream }) => stream === this.only))) {
         const gate = deferred()
         this.#waiting.push(gate)
         for (const told of this.#arrived.splice(0)) told()
@@ -168,6 +170,50 @@ describe('a turn that the journal refuses', () => {
     const types = []
     for await (const { event } of journal.read('saga-lock/x')) types.push(event.type)
     expect(types).toEqual(['saga.lock_taken', 'saga.lock_freed', 'saga.lock_taken', 'saga.lock_freed'])
+  })
+})
+
+describe('a refused turn of a run that has got another driver meanwhile', () => {
+  it('lets nobody wait for what is not looked at any more', async () => {
+    const gated = new Gated()
+    const versions = [1, 2].map((version) => saga('moved', { version }).wait('go').wait('on'))
+    const { workflow } = await stage({ journal: gated.journal, sagas: versions })
+    const run = await workflow.start(versions[0] as (typeof versions)[number], undefined, { id: 'r' })
+    gated.closed = true
+    const said = codeOfRejected(run.signal('go'))
+    await gated.refuse()
+    await workflow.migrate('r', 2)
+    expect(await said).toBe('base.closed')
+  })
+
+  it('takes no turn from that driver: the run begins when its turn comes', async () => {
+    const gated = new Gated()
+    const held = new Held<unknown>()
+    const versions = [1, 2].map((version) =>
+      saga('turns', { version, concurrency: { max: 1 } }).step('a', { do: held.do, undo: () => undefined }),
+    )
+    const { workflow, clock } = await stage({ journal: gated.journal, sagas: versions })
+    const first = versions[0] as (typeof versions)[number]
+    const start = (id: string) => workflow.start(first, undefined, { id })
+    const one = await start('1')
+    await held.begun()
+    const two = await start('2')
+    const three = await start('3')
+    gated.only = 'saga/2'
+    gated.closed = true
+    held.end(0)
+    await one.result()
+    await gated.refuse()
+    // It gives its turn up with its driver, and waits behind the third.
+    await workflow.migrate('2', 2)
+    await held.begun(2)
+    await clock.advance(10_000)
+    held.end(0)
+    held.end(0)
+    expect((await three.result()).status).toBe('completed')
+    const ended = codeOfRejected(two.result({ timeoutMs: 60_000 }))
+    await clock.advance(60_000)
+    expect(await ended).toBe('resolved')
   })
 })
 
