@@ -8,14 +8,9 @@ import type { Recorded } from '../journal/journal.ts'
 import { evolve, newCase } from './core/case.ts'
 import type { CaseState } from './core/case.ts'
 import { assignedType, caseStream, openingOf, recordOf, unescalatedType } from './event.ts'
-import type { AssignedData, Opening, RestedData } from './event.ts'
+import type { AssignedData, Opening, Place, RestedData } from './event.ts'
 import { eventOf, recordedAt } from './parts.ts'
 import type { Parts } from './parts.ts'
-
-export interface Place {
-  readonly stream: string
-  readonly version: number
-}
 
 export class CaseLog {
   readonly id: string
@@ -83,7 +78,6 @@ export async function factsOf({ journal }: Parts, place: Place): Promise<CaseFac
   const opened = await recordedAt(journal, place)
   const opening = opened && openingOf(opened.event)
   if (!opened || !opening) return undefined
-  const found = await recordedAt(journal, opening.ref)
-  const recorded = found?.event.id === opening.ref.id ? found : undefined
+  const recorded = await recordedAt(journal, opening.ref)
   return { opened, opening, recorded, cause: recorded?.event ?? opened.event }
 }

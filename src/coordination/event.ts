@@ -24,6 +24,11 @@ export function isOwn(type: string): boolean {
   return type === absentType || own.some((prefix) => type.startsWith(prefix))
 }
 
+export interface Place {
+  readonly stream: string
+  readonly version: number
+}
+
 /** What a case is about: it stands in the event that opens it. */
 export interface Opening {
   readonly case: string
@@ -61,7 +66,7 @@ export interface AssignedData {
   readonly by: 'saga' | 'handler'
   readonly run?: string
   /** Where the case was opened. */
-  readonly opened: { readonly stream: string; readonly version: number }
+  readonly opened: Place
 }
 
 export interface RestedData {
@@ -70,7 +75,7 @@ export interface RestedData {
   readonly ref: EventRef
   readonly why: Fault
   readonly before: readonly { readonly level: string; readonly error: Fault }[]
-  readonly opened: { readonly stream: string; readonly version: number }
+  readonly opened: Place
 }
 
 export function decisionStream(name: string): string {

@@ -22,6 +22,7 @@ import { absentType, decidedType, decisionStream, handedOverType, openingOf } fr
 import type { DecidedData } from './event.ts'
 import { actionOf } from './evidence.ts'
 import type { HandOvers } from './hand-overs.ts'
+import { recordedAt } from './parts.ts'
 import type { Parts } from './parts.ts'
 import type { Troubles } from './troubles.ts'
 
@@ -129,11 +130,10 @@ export class Follower {
   async #withheld({ event }: Recorded): Promise<void> {
     const { ref, case: caseId } = event.data as DecidedData
     if (caseId === undefined) return
-    for await (const found of this.#parts.journal.read(ref.stream, { fromVersion: ref.version, limit: 1 })) {
-      if (found.version !== ref.version) return
-      const { id, data } = laterOf(found)
-      await this.#rooms.cases.later(caseId, id, data)
-    }
+    const found = await recordedAt(this.#parts.journal, ref)
+    if (!found) return
+    const { id, data } = laterOf(found)
+    await this.#rooms.cases.later(caseId, id, data)
   }
 
   async #fenced({ event }: Recorded): Promise<void> {

@@ -10,6 +10,7 @@ import type { Journal, Recorded } from '../journal/journal.ts'
 import type { Workflow } from '../workflow/workflow.ts'
 import type { Answering, CompiledRouting } from './config.ts'
 import type { EscalationKind, Routing } from './coordination.ts'
+import type { Place } from './event.ts'
 
 export interface Escalation {
   readonly on: ReadonlySet<EscalationKind>
@@ -52,13 +53,13 @@ export function eventOf(parts: Parts, type: string, data: unknown, cause: CloudE
   return makeEvent({ type, source, data, cause, ...about }, { clock, id })
 }
 
-/** The event at a place, unless it was erased. */
+/** The event at a place, unless it was erased; where its id is told, no other that stands there since. */
 export async function recordedAt(
   journal: Pick<Journal, 'read'>,
-  { stream, version }: { readonly stream: string; readonly version: number },
+  { stream, version, id }: Place & { readonly id?: string },
 ): Promise<Recorded | undefined> {
   for await (const recorded of journal.read(stream, { fromVersion: version, limit: 1 }))
-    return recorded.version === version ? recorded : undefined
+    return recorded.version === version && (id === undefined || recorded.event.id === id) ? recorded : undefined
   return undefined
 }
 

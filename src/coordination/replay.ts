@@ -27,7 +27,7 @@ export async function* differences(
     const was = event.data as DecidedData
     if (was.route === 'withheld') continue
     const recorded = await recordedAt(journal, was.ref)
-    if (recorded?.event.id !== was.ref.id) continue
+    if (!recorded) continue
     const would = decide(recorded.event, levels)
     if (would?.route === was.route && would.level === was.level) continue
     yield { ref: was.ref, was: told(was), would: would ? told(would) : nobody }

@@ -38,7 +38,6 @@ export class Troubles {
     const data = told.data as { rule?: unknown; key?: unknown; withinMs?: unknown; event?: Partial<EventRef> } | null
     const { stream: at, version: nth, id, source, type } = data?.event ?? {}
     if (at === undefined || nth === undefined || id === undefined || source === undefined || type === undefined) return
-    const waited = (await recordedAt(this.#parts.journal, { stream: at, version: nth }))?.event
     const about: CaseTrouble = {
       kind: 'absent',
       code: 'coordination.absent',
@@ -47,7 +46,8 @@ export class Troubles {
       ...(typeof data?.key === 'string' && { key: data.key }),
     }
     const ref: EventRef = { stream: at, version: nth, id, source, type }
-    await this.#escalate(about, ref, waited?.id === id ? waited : told, [stream, String(version)])
+    const waited = await recordedAt(this.#parts.journal, ref)
+    await this.#escalate(about, ref, waited?.event ?? told, [stream, String(version)])
   }
 
   async #escalate(trouble: CaseTrouble, ref: EventRef, event: CloudEvent, facts: readonly string[]): Promise<void> {
