@@ -48,9 +48,7 @@ const known: readonly (keyof CoordinatorOptions)[] = [
   ...(['maxCasesPerCorrelation', 'doneMax', 'casesMax', 'rememberedMax', 'clock', 'random', 'id', 'logger'] as const),
   ...(['telemetry'] as const),
 ]
-const kinds: readonly EscalationKind[] = [
-  ...(['dead', 'timeout', 'cycle', 'hops', 'events', 'open', 'absent', 'attention'] as const),
-]
+const kinds: readonly EscalationKind[] = ['dead', 'timeout', 'cycle', 'hops', 'events', 'open', 'absent', 'attention']
 
 /**
  * Opens a coordinator; events from its place on are routed. Rejects with `coordination.config_invalid`, `coordination.journal_unsuitable`,
@@ -244,8 +242,7 @@ class Running implements Coordinator {
     const { levels } = this.#parts.routing
     if (given !== undefined && given !== root && !levels.isDomain(given))
       throw new InvalidArgument('level', 'must be one of the domains, or root')
-    const domain = given ?? levels.domainOf(event)
-    return domain !== undefined && levels.isDomain(domain) ? domain : root
+    return given ?? levels.levelOf(event)
   }
 
   replay(options: ReplayOptions): AsyncIterable<Difference> {

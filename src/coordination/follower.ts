@@ -65,7 +65,7 @@ export class Follower {
   }
 
   start(): void {
-    this.#running = this.#follow().catch((error: unknown) => this.#fail(error))
+    this.#running = this.#follow().catch(this.#parts.fail)
   }
 
   get cases(): number {
@@ -76,10 +76,6 @@ export class Follower {
   get place(): Position {
     for (const position of this.#inHand.values()) return position
     return this.#position
-  }
-
-  #fail(error: unknown): void {
-    if (!this.#parts.stop.aborted) this.#parts.fail(error)
   }
 
   #change(): void {
@@ -156,7 +152,7 @@ export class Follower {
       this.#change()
     } catch (error) {
       // It stays in hand: the place does not move past what is not done.
-      this.#fail(error)
+      this.#parts.fail(error)
     }
   }
 

@@ -42,6 +42,7 @@ export interface Parts {
   readonly telemetry: Telemetry
   /** Aborted when it closes or has failed. */
   readonly stop: AbortSignal
+  /** What comes after the first, or after it was closed, changes nothing. */
   readonly fail: (error: unknown) => void
 }
 

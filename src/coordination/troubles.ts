@@ -7,7 +7,6 @@ import type { CloudEvent } from '../base/envelope.ts'
 import type { Trouble } from '../choreography/choreography.ts'
 import type { Recorded, StreamAppend } from '../journal/journal.ts'
 import type { CaseTrouble, EventRef } from './coordination.ts'
-import { root } from './core/levels.ts'
 import { decisionStream, escalatedType, troubleCase } from './event.ts'
 import type { Opening } from './event.ts'
 import type { HandOvers } from './hand-overs.ts'
@@ -54,8 +53,7 @@ export class Troubles {
     const { journal, name, escalation, routing, telemetry } = this.#parts
     if (!escalation.on.has(trouble.kind)) return
     const caseId = troubleCase(...facts)
-    const domain = routing.levels.domainOf(event)
-    const level = domain !== undefined && routing.levels.isDomain(domain) ? domain : root
+    const level = routing.levels.levelOf(event)
     const { reason } = trouble
     const opening: Opening = { case: caseId, kind: 'trouble', level, reason, ref, trouble }
     const key = `coordination/${name}/trouble/${caseId}`

@@ -44,7 +44,7 @@ export interface Decision {
 export function decide(event: CloudEvent, levels: Levels): Decision | undefined {
   const domain = levels.domainOf(event)
   if (domain === undefined) return undefined
-  const chain = levels.chain(levels.isDomain(domain) ? domain : root)
+  const chain = levels.chain(domain)
   const judged = judge(event, domain, chain, levels)
   if (!levels.isDomain(domain))
     return {

@@ -38,7 +38,6 @@ export interface LevelConfig {
 }
 
 interface Level {
-  readonly name: string
   readonly says: EventMatcher<SaysRule>
   readonly to: EventMatcher<ToRule>
 }
@@ -52,13 +51,13 @@ export class Levels {
   constructor(domains: readonly LevelConfig[], rootRules: Pick<LevelConfig, 'says' | 'to'>) {
     const parents = new Map(domains.map(({ name, parent }) => [name, parent]))
     for (const domain of domains) {
-      this.#levels.set(domain.name, compiled(domain.name, domain))
+      this.#levels.set(domain.name, compiled(domain))
       if (domain.events) this.#owners.set(domain.name, domain.events)
       const chain: string[] = []
       for (let at: string | undefined = domain.name; at !== undefined; at = parents.get(at)) chain.push(at)
       this.#chains.set(domain.name, [...chain, root])
     }
-    this.#levels.set(root, compiled(root, rootRules))
+    this.#levels.set(root, compiled(rootRules))
     this.#chains.set(root, [root])
   }
 
@@ -77,6 +76,12 @@ export class Levels {
     return owner ?? event.domain
   }
 
+  /** Where an event belongs: its domain, or the root when nobody knows that. */
+  levelOf(event: CloudEvent): string {
+    const domain = this.domainOf(event)
+    return domain !== undefined && this.isDomain(domain) ? domain : root
+  }
+
   /** The rules that the event fits, the nearest level first, with the level of each. */
   *says(event: object, chain: readonly string[]): Generator<{ level: string; rule: SaysRule }, void> {
     for (const level of chain)
@@ -88,8 +93,8 @@ export class Levels {
   }
 }
 
-function compiled(name: string, { says, to }: Pick<LevelConfig, 'says' | 'to'>): Level {
-  const level: Level = { name, says: new EventMatcher(), to: new EventMatcher() }
+function compiled({ says, to }: Pick<LevelConfig, 'says' | 'to'>): Level {
+  const level: Level = { says: new EventMatcher(), to: new EventMatcher() }
   for (const rule of says) level.says.set(rule, rule.selection)
   for (const rule of to) level.to.set(rule, rule.selection)
   return level
