@@ -11,10 +11,10 @@ import { parts } from './core/waits.ts'
 import type { Definition } from './definition.ts'
 import type { Arrived, Line, Member } from './line.ts'
 import type { OpenWait } from './open-waits.ts'
-import { digestOf, hookTimeoutMs, own, refOf } from './parts.ts'
+import { digestOf, eventAt, hookTimeoutMs, own, refOf } from './parts.ts'
 import type { Parts } from './parts.ts'
 import { doneKey, whyOf } from './performer.ts'
-import type { OpenRow, Refs, TaskRow } from './rows.ts'
+import type { EventRef, OpenRow, Refs, TaskRow } from './rows.ts'
 import { takeIn } from './task-procedures.ts'
 import type { Entry, NewTask } from './task-procedures.ts'
 import type { Tasks } from './tasks.ts'
@@ -35,7 +35,7 @@ export class Taking {
   readonly #tasks: Tasks
   readonly #seen = new Set<string>()
   /** Rises with each wait that is opened. */
-  #place: number
+  #place = 0
   /** Of all rules. */
   open = 0
   #unkept = 0
@@ -43,7 +43,6 @@ export class Taking {
   constructor(parts: Parts, tasks: Tasks) {
     this.#parts = parts
     this.#tasks = tasks
-    this.#place = 0
   }
 
   /** A wait that was kept before. */
@@ -185,7 +184,7 @@ export class Taking {
     // In a window the event of the first pattern stands first, whichever came first.
     const isTurned = isWindow && (partner.fits & parts.first) === 0
     const both = isTurned ? [wait, partner] : [partner, wait]
-    const refs = both.map((each) => each.refs.events[0] as Refs['events'][number])
+    const refs = both.map((each) => each.refs.events[0] as EventRef)
     const digest = digestOf({ source: partner.id, id: wait.id })
     tasks.push({ rule: wait.rule, digest, key: wait.key, refs: { events: refs, cause: isTurned ? 0 : 1 } })
     events.push(both.flatMap(({ recorded }) => recorded ?? []))
@@ -221,10 +220,9 @@ export class Taking {
 
   async #aboutWait({ recorded, refs }: OpenWait): Promise<Omit<Entry, 'tasks'>> {
     if (recorded) return aboutOf(recorded.event)
-    const [{ stream, version, id }] = refs.events as readonly [Refs['events'][number]]
-    for await (const { event } of this.#parts.journal.read(stream, { fromVersion: version, limit: 1 }))
-      if (event.id === id) return aboutOf(event)
-    return { correlation: id, hop: 0 }
+    const [ref] = refs.events as readonly [EventRef]
+    const kept = await eventAt(this.#parts.journal, ref)
+    return kept ? aboutOf(kept.event) : { correlation: ref.id, hop: 0 }
   }
 
   /** In one write; then the tasks can run. */
