@@ -69,10 +69,6 @@ export class Intake {
     return this.#rules.get(name)?.definition
   }
 
-  definitions(): Definition[] {
-    return Array.from(this.#rules.values(), ({ definition }) => definition)
-  }
-
   rules(): RuleStatus[] {
     const given = Array.from(this.#rules.values(), ({ definition: { name, kind }, line, after }): RuleStatus => {
       return { name, kind, state: line === this.#main && after === undefined ? 'acting' : 'catching-up' }
@@ -340,7 +336,9 @@ export class Intake {
   }
 
   explainable(): readonly { readonly rule: string; readonly part: Definition['parts'][number] }[] {
-    return this.definitions().flatMap(({ name, parts }) => parts.map((part) => ({ rule: name, part })))
+    return Array.from(this.#rules.values()).flatMap(({ definition: { name, parts } }) =>
+      parts.map((part) => ({ rule: name, part })),
+    )
   }
 
   async close(): Promise<void> {

@@ -39,10 +39,6 @@ export class Deadlines {
     this.#onDue = onDue
   }
 
-  get size(): number {
-    return this.#heap.size
-  }
-
   add(deadline: Deadline): void {
     this.#heap.add(deadline)
     this.#arm()
@@ -105,10 +101,6 @@ export class OpenWaits {
 
   get size(): number {
     return this.#waits.size
-  }
-
-  has(id: string): boolean {
-    return this.#waits.has(id)
   }
 
   /** As it was kept. */

@@ -15,7 +15,6 @@ export interface Opened extends Owner {
   readonly position: string
   readonly rules: readonly { readonly rule: string; readonly kind: string }[]
   readonly parked: number
-  readonly waiting: number
 }
 
 export const openChoreography: Procedure<
@@ -32,20 +31,14 @@ export const openChoreography: Procedure<
   const position = String(main?.['position'])
   tx.sql('UPDATE choreography_rule SET position = ? WHERE choreography = ? AND position IS NULL').run(position, id)
   const rules = tx.sql('SELECT rule, kind FROM choreography_rule WHERE choreography = ?').all(id)
-  const count = (parked: number) =>
-    Number(
-      tx.sql('SELECT count(*) AS n FROM choreography_task WHERE choreography = ? AND parked = ?').get(id, parked)?.[
-        'n'
-      ],
-    )
+  const parked = tx.sql('SELECT count(*) AS n FROM choreography_task WHERE choreography = ? AND parked = 1').get(id)
   return {
     id,
     epoch: Number(main?.['epoch']),
     journal: String(main?.['journal']),
     position,
     rules: rules.map(({ rule, kind }) => ({ rule: String(rule), kind: String(kind) })),
-    parked: count(1),
-    waiting: count(0),
+    parked: Number(parked?.['n']),
   }
 })
 
@@ -101,7 +94,7 @@ export const enterRule: Procedure<EnterArgs, Entered | Taken> = procedure(
   },
 )
 
-export function openOf(row: Row): OpenRow {
+function openOf(row: Row): OpenRow {
   return {
     rule: String(row['rule']),
     digest: String(row['digest']),

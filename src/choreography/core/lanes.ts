@@ -107,11 +107,10 @@ export class Lanes<Item extends Laned> {
     else if (lane.key !== undefined) lane.owner.lanes.delete(lane.key)
   }
 
-  /** Takes out everything of a rule that does not run, or what of it is meant. */
-  drop(rule: string, meant: (item: Item) => boolean = () => true): Item[] {
+  /** Takes out everything of a rule that does not run. */
+  drop(rule: string): Item[] {
     const dropped: Item[] = []
-    for (const item of this.#of.keys())
-      if (item.rule === rule && !this.#runningItems.has(item) && meant(item)) dropped.push(item)
+    for (const item of this.#of.keys()) if (item.rule === rule && !this.#runningItems.has(item)) dropped.push(item)
     for (const item of dropped) this.done(item)
     return dropped
   }

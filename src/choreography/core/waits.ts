@@ -49,10 +49,6 @@ export class Waits<Item extends Wait> {
     return this.#ids.size
   }
 
-  has(id: string): boolean {
-    return this.#ids.has(id)
-  }
-
   /** Takes in an event; of one that waits already nothing happens. */
   arrive(item: Item): Arrival<Item> {
     if (this.#ids.has(item.id)) return { ended: [], partner: undefined, opened: false }
