@@ -18,7 +18,9 @@ export interface ChildPorts {
   readonly journal: Journal
   readonly registry: Registry
   /** Starts it, if there is none of that id. */
-  readonly begin: (child: ChildOrder) => Promise<void>
+  readonly begin: (child: ChildOrder) => Promise<unknown>
+  /** Of one that may have been begun although that failed: resolves when it is known. */
+  readonly known: (id: string) => Promise<void> | undefined
   /** Works on one that nobody works on. */
   readonly take: (id: string) => Promise<LocalDriver | undefined>
 }
@@ -51,7 +53,9 @@ export class ChildRuns implements ChildWorld {
     const unwatch = hub.watch(child.id, () => {
       if (asked) tell(hub.drivers.get(child.id)?.end())
     })
-    const going = back ? this.#undo(child, { asked: () => (asked = true), stopped: () => stopped }) : this.#go(child)
+    const going = back
+      ? this.#undo(child, { asked: () => (asked = true), stopped: () => stopped })
+      : this.#go(child, () => stopped)
     going.then(tell, (thrown: unknown) => {
       // Whoever stops leaves it to the next life; else an operator has to look.
       if (codeOf(thrown) !== 'base.closed') tell({ status: 'needs-attention', fault: faultOf(thrown) })
@@ -93,8 +97,8 @@ export class ChildRuns implements ChildWorld {
   }
 
   /** Begins it; gives how it stands, if it stands still. */
-  async #go(child: ChildOrder): Promise<ChildEnd | undefined> {
-    const { hub, registry, begin } = this.#ports
+  async #go(child: ChildOrder, stopped: () => boolean): Promise<ChildEnd | undefined> {
+    const { hub, registry, begin, known } = this.#ports
     registry.add(child.definition)
     let driver = hub.drivers.get(child.id)
     if (!driver) {
@@ -102,6 +106,11 @@ export class ChildRuns implements ChildWorld {
         await begin(child)
       } catch (thrown) {
         if (codeOf(thrown) === 'base.closed') throw thrown
+        const doubt = known(child.id)
+        if (doubt) {
+          await doubt
+          return stopped() ? undefined : this.#go(child, stopped)
+        }
         // It never was: nothing of it stands.
         return { status: 'compensated', fault: faultOf(thrown) }
       }

@@ -22,8 +22,6 @@ import { systemClock } from '../base/system-clock.ts'
 import { noTelemetry } from '../base/telemetry.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { Journal, Position } from '../journal/journal.ts'
-import { start as journalStart } from '../journal/journal.ts'
-import type { ChildOrder } from './activities.ts'
 import { AppendQueue } from './append-queue.ts'
 import { ChildRuns } from './child-runs.ts'
 import type { Definition } from './core/definition.ts'
@@ -32,13 +30,14 @@ import type { Fault, Resolution } from './core/record.ts'
 import { BacklogFull, InputInvalid, RunUnknown } from './error.ts'
 import { runStream } from './event.ts'
 import type { MigratedData, Parent, StartedData, TakenData } from './event.ts'
-import { readHistory } from './history.ts'
+import { isOver, readHistory } from './history.ts'
 import type { History } from './history.ts'
 import { hubOf } from './hub.ts'
 import type { Hub } from './hub.ts'
 import { Lease } from './lease.ts'
 import { checkMigration } from './migration.ts'
 import { openRunsOf } from './open-runs.ts'
+import { OwnRuns } from './own-runs.ts'
 import { checkedInput, Registry } from './registry.ts'
 import { RunDriver } from './run-driver.ts'
 import type { DriverWorld } from './run-driver.ts'
@@ -48,6 +47,7 @@ import { runList } from './run-list.ts'
 import type { AnySaga, SagaBuilder } from './saga.ts'
 import { startSchedule } from './schedule.ts'
 import { Slots } from './slots.ts'
+import { isUnkept } from './turn.ts'
 import { TurnTaking } from './turn-taking.ts'
 import { checkSuitable, workflowOptionNames } from './workflow-options.ts'
 import type { WorkflowOptions } from './workflow-options.ts'
@@ -96,12 +96,10 @@ class WorkflowShell implements Workflow, HandleWorld {
   readonly #turns: TurnTaking
   readonly #lease: Lease
   readonly #runsMax: number
-  /** The open runs of this worker, the oldest first, with a position that lies before each. */
-  readonly #open = new Map<string, Position>()
+  readonly #own: OwnRuns
   readonly #held = new Map<string, Fault>()
   readonly #taking = new Map<string, Promise<unknown>>()
   readonly #schedules = new Set<Schedule>()
-  #position: Position = journalStart
   #closing: Promise<void> | undefined
   #broken: Error | undefined
   /** Resolves when a run pauses; there while somebody waits for that. */
@@ -120,6 +118,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     this.nextId = idSource(clock, random.split('id'))
     this.worker = this.nextId()
     this.#runsMax = wholeNumber('runsMax', options.runsMax ?? 10_000, 1, 1_000_000)
+    this.#own = new OwnRuns({ clock, logger: this.#logger, ask: (run) => this.#isOwn(run) })
     this.#turns = new TurnTaking(clock, this.hub.locks)
     const source = plainName('source', options.source ?? '/workflow', 1024)
     const make: DriverWorld['make'] = (input) => makeEvent({ ...input, source }, { clock, id: this.nextId })
@@ -136,7 +135,9 @@ class WorkflowShell implements Workflow, HandleWorld {
         hub: this.hub,
         journal,
         registry: this.registry,
-        begin: (child) => this.#beginChild(child),
+        begin: ({ id, definition, input, parent, root, cause }) =>
+          this.#begin(definition, input, id, { cause }, { of: parent, root }),
+        known: (id) => this.#own.known(id),
         take: (id) => this.take(id),
       }),
       lostMax: wholeNumber('lostMax', options.lostMax ?? 100, 1, 1_000_000),
@@ -165,7 +166,7 @@ class WorkflowShell implements Workflow, HandleWorld {
       host: plainName('host', options.host ?? 'local', 256),
       incarnation: this.hub.incarnation,
       leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 10_000, 10, 3_600_000),
-      word: () => ({ from: this.#from(), open: this.#open.size }),
+      word: () => ({ from: this.#own.from(), open: this.#own.size }),
       gone: (worker, from) => this.#takeOver(worker, from),
     })
     for (const saga of options.sagas ?? []) this.register(saga)
@@ -173,14 +174,14 @@ class WorkflowShell implements Workflow, HandleWorld {
 
   async open(): Promise<void> {
     using _held = this.#turns.hold()
-    this.#position = await this.journal.head()
+    this.#own.position = await this.journal.head()
     await this.#lease.open()
   }
 
   register({ definition }: AnySaga): void {
-    this.registry.add(definition)
-    const [...held] = this.#held.keys()
-    for (const run of held) void this.#retake(run)
+    // Every start comes here: what is held waits for what was not known.
+    if (!this.registry.add(definition)) return
+    for (const run of Array.from(this.#held.keys())) void this.#retake(run)
   }
 
   async start<Input, Out, Past, Result>(
@@ -198,15 +199,10 @@ class WorkflowShell implements Workflow, HandleWorld {
 
   async #start(definition: Definition, given: unknown, options: StartOptions): Promise<Run> {
     checkKeys('options', options, ['id', 'cause', 'domain', 'criticality'])
-    const { id = this.nextId(), cause, domain, criticality } = options
+    const { id = this.nextId() } = options
     plainName('id', id, 200)
     if (id.includes('/')) throw new InvalidArgument('id', 'must have no /, which stands before the steps of children')
-    const said = {
-      ...(cause && { cause }),
-      ...(domain !== undefined && { domain }),
-      ...(criticality && { criticality }),
-    }
-    return this.#begin(definition, given, id, said)
+    return this.#begin(definition, given, id, options)
   }
 
   async #begin(
@@ -219,7 +215,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     this.checkOpen()
     const input = checkedInput(definition, given)
     if (this.hub.drivers.has(id)) return sameRun(this, definition, input, id)
-    if (this.#open.size >= this.#runsMax) throw new BacklogFull(this.#runsMax)
+    if (this.#own.size >= this.#runsMax) throw new BacklogFull(this.#runsMax)
     const data: StartedData = {
       saga: definition.name,
       version: definition.version,
@@ -236,8 +232,10 @@ class WorkflowShell implements Workflow, HandleWorld {
     const starting = driver.start(!waits)
     this.#starting.set(id, starting)
     try {
-      this.#position = (await starting).position
+      this.#own.position = (await starting).position
+      this.#own.sure(id)
     } catch (thrown) {
+      if (codeOf(thrown) !== 'journal.wrong_version' && !isUnkept(thrown)) this.#own.doubt(id)
       driver.drop(new Closed(`the start of the run ${id}`))
       if (codeOf(thrown) === 'journal.wrong_version') return await sameRun(this, definition, input, id)
       throw thrown
@@ -247,10 +245,6 @@ class WorkflowShell implements Workflow, HandleWorld {
     this.#telemetry.count('colloquy.saga.started', 1, { saga: definition.name })
     if (waits) this.#turns.wait(driver)
     return new RunHandle(this, id, definition.name, driver)
-  }
-
-  async #beginChild({ id, definition, input, parent, root, cause }: ChildOrder): Promise<void> {
-    await this.#begin(definition, input, id, { cause }, { of: parent, root })
   }
 
   #first(id: string, data: StartedData, { cause, domain, criticality }: Omit<StartOptions, 'id'>): CloudEvent {
@@ -278,19 +272,14 @@ class WorkflowShell implements Workflow, HandleWorld {
   }
 
   #opened(id: string): void {
-    this.#open.set(id, this.#position)
+    this.#own.add(id)
     this.#lease.touch()
   }
 
   #forget(driver: RunDriver): void {
     if (this.hub.drivers.get(driver.id) === driver) this.hub.drivers.delete(driver.id)
-    this.#open.delete(driver.id)
+    this.#own.remove(driver.id)
     this.#turns.leave(driver.id)
-  }
-
-  #from(): Position {
-    for (const position of this.#open.values()) return position
-    return this.#position
   }
 
   /** A run ended, rests, or is another's. */
@@ -351,18 +340,12 @@ class WorkflowShell implements Workflow, HandleWorld {
   ): Promise<Schedule> {
     this.checkOpen()
     this.register(saga)
-    const start = async (input: Input, id: string, cause: CloudEvent) => {
-      await this.#begin(saga.definition, input, id, { cause })
-    }
-    const { journal, clock } = this
-    const schedule = await startSchedule(name, options, {
-      journal,
-      clock,
-      logger: this.#logger,
-      make: this.#world.make,
-      start,
-    })
+    const start = (input: Input, id: string, cause: CloudEvent) => this.#begin(saga.definition, input, id, { cause })
+    const stopped = (each: Schedule) => void this.#schedules.delete(each)
+    const schedule = await startSchedule(name, options, { ...this.#world, start, stopped })
     this.#schedules.add(schedule)
+    if (this.#closing) await schedule.stop()
+    this.checkOpen()
     return schedule
   }
 
@@ -381,7 +364,7 @@ class WorkflowShell implements Workflow, HandleWorld {
   }
 
   *#drivers(): Generator<RunDriver, void> {
-    for (const id of this.#open.keys()) {
+    for (const id of this.#own.ids()) {
       const driver = this.hub.drivers.get(id)
       if (driver instanceof RunDriver && driver.worker === this.worker) yield driver
     }
@@ -396,7 +379,7 @@ class WorkflowShell implements Workflow, HandleWorld {
     }
     return {
       worker: this.worker,
-      open: this.#open.size,
+      open: this.#own.size,
       attention,
       waiting,
       attempts: this.#world.slots.taken,
@@ -428,6 +411,16 @@ class WorkflowShell implements Workflow, HandleWorld {
     return history && (from === undefined || history.worker === from) ? this.#adopt(history) : undefined
   }
 
+  /** Works on what is this worker's by its journal although that was said to have failed. */
+  async #isOwn(run: string): Promise<boolean> {
+    const history = await readHistory(this.journal, run)
+    // It may have been started again meanwhile.
+    if (this.hub.drivers.get(run)?.worker === this.worker) return true
+    if (history?.worker !== this.worker || isOver(history)) return false
+    await this.take(run, this.worker)
+    return true
+  }
+
   async #retake(run: string): Promise<void> {
     try {
       await this.take(run)
@@ -447,11 +440,15 @@ class WorkflowShell implements Workflow, HandleWorld {
     try {
       ;({ version } = await this.journal.append(runStream(run), [event], { expectedVersion: history.version }))
     } catch (thrown) {
-      this.#open.delete(run)
+      if (codeOf(thrown) !== 'journal.wrong_version') {
+        this.#own.doubt(run)
+        throw thrown
+      }
       // Another was quicker.
-      if (codeOf(thrown) === 'journal.wrong_version') return undefined
-      throw thrown
+      this.#own.remove(run)
+      return undefined
     }
+    this.#own.sure(run)
     let definition: Definition
     try {
       definition = this.registry.pinned(history)
@@ -484,10 +481,11 @@ class WorkflowShell implements Workflow, HandleWorld {
   async #close(deadlineMs: number): Promise<void> {
     for (const schedule of this.#schedules) await schedule.stop()
     this.#turns.close()
+    this.#own.close()
     using limit = deadline(this.clock, 'the attempts of sagas', deadlineMs)
     const settling = [...this.#drivers()].map((driver) => driver.drain())
     await unlessAborted(limit.signal, Promise.all(settling)).catch(() => undefined)
-    const left = this.#open.size
+    const left = this.#own.size
     const reason = new Closed('the workflow')
     for (const driver of Array.from(this.#drivers())) driver.drop(reason)
     this.hub.tellAll()

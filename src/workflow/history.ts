@@ -54,3 +54,9 @@ export async function readHistory(journal: Journal, run: string): Promise<Histor
   if (!first) return undefined
   return { run, started: first.event, data: first.data, records, version, worker, position: first.position, pinned }
 }
+
+/** True when it has ended, and not only rests. */
+export function isOver({ records }: History): boolean {
+  const last = records.at(-1)?.is
+  return last === 'completed' || last === 'compensated'
+}

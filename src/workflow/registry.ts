@@ -8,8 +8,8 @@ import type { History } from './history.ts'
 export class Registry {
   readonly #sagas = new Map<string, Map<number, Definition>>()
 
-  /** Children are known with their parents. */
-  add(definition: Definition): void {
+  /** Children are known with their parents. True when one of them was not known before. */
+  add(definition: Definition): boolean {
     let versions = this.#sagas.get(definition.name)
     if (!versions) this.#sagas.set(definition.name, (versions = new Map()))
     const before = versions.get(definition.version)
@@ -19,7 +19,9 @@ export class Registry {
         `${definition.name} has two definitions of version ${definition.version}; give the new one another version`,
       )
     versions.set(definition.version, definition)
-    for (const node of everyNode(definition.nodes)) if (node.kind === 'child') this.add(node.definition)
+    let added = before === undefined
+    for (const node of everyNode(definition.nodes)) if (node.kind === 'child' && this.add(node.definition)) added = true
+    return added
   }
 
   /** The newest of that name. Throws `base.invalid_argument`. */

@@ -30,7 +30,7 @@ import type { Hub, LocalDriver } from './hub.ts'
 import { resultOf, statusOf } from './run-view.ts'
 import type { RunFacts } from './run-view.ts'
 import type { Slots } from './slots.ts'
-import { emissions, refuseUnkept, turnEvent } from './turn.ts'
+import { emissions, isUnkept, refuseUnkept, turnEvent } from './turn.ts'
 import type { EventMaking } from './turn.ts'
 import type { RunResult } from './workflow.ts'
 
@@ -76,7 +76,6 @@ const fatal: ReadonlySet<string> = new Set([
   'store.failed',
   'store.readonly',
 ])
-const unkept: ReadonlySet<string> = new Set(['journal.event_too_large', 'journal.invalid_event', 'base.limit_exceeded'])
 
 export class RunDriver implements LocalDriver, RunFacts {
   readonly id: string
@@ -158,7 +157,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     try {
       appended = await this.#appendFirst(records)
     } catch (thrown) {
-      if (!unkept.has(codeOf(thrown)) || records.length === 0) throw thrown
+      if (!isUnkept(thrown) || records.length === 0) throw thrown
       // What was derived may be what is too large, and not the input.
       this.machine = new SagaRun(this.definition, this.data.input)
       refuseUnkept(this.machine, records, thrown, this.#world.journal.limits, this.#at())
@@ -424,7 +423,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     this.#world.logger.warn({ err: error, run: this.id, code }, 'a turn of a saga was not taken by the journal')
     const waitMs = Math.min(again.maxMs, again.firstMs * 2 ** Math.min(this.#failures++, 10))
     const mend = () => void this.#mend(turn, error)
-    if (code === 'journal.wrong_version' || unkept.has(code)) mend()
+    if (code === 'journal.wrong_version' || isUnkept(error)) mend()
     else this.#mending = this.#world.clock.timer(waitMs, mend)
   }
 
@@ -455,8 +454,7 @@ export class RunDriver implements LocalDriver, RunFacts {
     this.#appending = false
     // Those that the journal has are its own, although nobody said so.
     this.giveBack(taking.filter((name) => !this.machine.state.locks.has(name)))
-    if (unkept.has(codeOf(error)))
-      refuseUnkept(this.machine, turn.records, error, this.#world.journal.limits, this.#at())
+    if (isUnkept(error)) refuseUnkept(this.machine, turn.records, error, this.#world.journal.limits, this.#at())
     this.machine.waiting = this.#mustWait()
     // One that waited before is still in the queue.
     if (this.waiting && !waited) this.#world.waitTurn(this)

@@ -26,7 +26,7 @@ import {
   SignalsFull,
   SignalUnknown,
 } from './error.ts'
-import { readHistory } from './history.ts'
+import { isOver, readHistory } from './history.ts'
 import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import type { Registry } from './registry.ts'
@@ -268,9 +268,8 @@ export async function sameRun(world: HandleWorld, definition: Definition, input:
   if (!data) throw new RunUnknown(id)
   if (data.saga !== definition.name) throw new RunConflict(id, `of the saga ${data.saga}`)
   if (identityOf(data.input) !== identityOf(input)) throw new RunConflict(id, 'with another input')
-  const last = history?.records.at(-1)?.is
   // Its first append was kept, and said to have failed: it is this worker's, and nobody works on it.
-  if (!driver && history?.worker === world.worker && last !== 'completed' && last !== 'compensated') {
+  if (!driver && history?.worker === world.worker && !isOver(history)) {
     world.checkOpen()
     await world.take(id, world.worker)
   }

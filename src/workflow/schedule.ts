@@ -13,6 +13,7 @@ import { checkKeys } from '../base/limit.ts'
 import type { Logger } from '../base/logger.ts'
 import type { Journal } from '../journal/journal.ts'
 import { checkName } from './check-flow.ts'
+import { isUnkept } from './turn.ts'
 import type { EventMaking } from './turn.ts'
 import type { Schedule, ScheduleOptions } from './workflow.ts'
 
@@ -21,7 +22,8 @@ export interface ScheduleWorld<Input> extends EventMaking {
   readonly clock: Clock
   readonly logger: Logger
   /** Starts a run under this id, if there is none yet. */
-  readonly start: (input: Input, id: string, cause: CloudEvent) => Promise<void>
+  readonly start: (input: Input, id: string, cause: CloudEvent) => Promise<unknown>
+  readonly stopped: (schedule: Schedule) => void
 }
 
 /** A clock may be set, and a timer of weeks drifts: it looks again after so long. */
@@ -97,6 +99,7 @@ class RunningSchedule<Input> implements Schedule {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
+    this.#world.stopped(this)
     await this.#working
   }
 
@@ -125,15 +128,10 @@ class RunningSchedule<Input> implements Schedule {
   }
 
   async #tell(atMs: number): Promise<void> {
-    const { journal, make, start, logger } = this.#world
-    const { input } = this.#options
+    const { journal, make, logger } = this.#world
     try {
       const event = make({ type: 'saga.schedule_due', subject: this.name, data: { atMs } })
-      const given = typeof input === 'function' ? (input as (at: Date) => Input)(new Date(atMs)) : input
-      await start(given, `${this.name}@${isoTime(atMs)}`, event).catch((thrown: unknown) => {
-        // It was started before, with what its input was then, and the word of that was lost.
-        if (codeOf(thrown) !== 'workflow.run_conflict') throw thrown
-      })
+      await this.#start(atMs, event)
       const { version } = await journal.append(this.#stream, [event])
       this.#lastMs = atMs
       if (version % wordsMax === 0 && journal.capabilities.erase) await journal.truncate(this.#stream, version)
@@ -144,6 +142,31 @@ class RunningSchedule<Input> implements Schedule {
         'a schedule could not start its saga and tries again',
       )
       this.#next(againMs)
+    }
+  }
+  /** Starts the saga of that time, or passes it over when no later try would start it. Rejects when one may. */
+  async #start(atMs: number, cause: CloudEvent): Promise<void> {
+    const { start, logger } = this.#world
+    const { input } = this.#options
+    const passOver = (thrown: unknown): void =>
+      logger.error(
+        { err: toError(thrown), schedule: this.name, atMs },
+        'a schedule cannot start its saga with the input of this time, and passes it over',
+      )
+    let given: Input
+    try {
+      given = typeof input === 'function' ? (input as (at: Date) => Input)(new Date(atMs)) : input
+    } catch (thrown) {
+      return passOver(thrown)
+    }
+    try {
+      await start(given, `${this.name}@${isoTime(atMs)}`, cause)
+    } catch (thrown) {
+      const code = codeOf(thrown)
+      // It was started before, with what its input was then, and the word of that was lost.
+      if (code === 'workflow.run_conflict') return
+      if (code !== 'workflow.input_invalid' && !isUnkept(thrown)) throw thrown
+      passOver(thrown)
     }
   }
 }

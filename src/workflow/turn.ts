@@ -4,7 +4,7 @@
  */
 import type { CloudEvent, EventInput } from '../base/envelope.ts'
 import { jsonCodec } from '../base/codec.ts'
-import { toError } from '../base/error.ts'
+import { codeOf, toError } from '../base/error.ts'
 import type { JournalLimits, StreamAppend } from '../journal/journal.ts'
 import type { Emission } from './attempt.ts'
 import { faultOf } from './core/fault.ts'
@@ -46,6 +46,13 @@ function scopeOf({ domain, criticality }: CloudEvent): Pick<CloudEvent, 'domain'
 }
 
 const codec = jsonCodec()
+
+const unkept: ReadonlySet<string> = new Set(['journal.event_too_large', 'journal.invalid_event', 'base.limit_exceeded'])
+
+/** True when the journal refused what it was given for what it is: nothing of it is kept, nor ever will be. */
+export function isUnkept(error: unknown): boolean {
+  return unkept.has(codeOf(error))
+}
 
 /**
  * Has those steps fail whose input, output or list the journal did not take: the ones that cannot be encoded or are too large by

@@ -142,6 +142,7 @@ export interface ScheduleOptions<Input> {
   readonly cron: string
   /** IANA name. Default UTC. */
   readonly timezone?: string
+  /** A time whose input cannot be made, or does not fit the saga, is logged as an error and passed over. */
   readonly input: Input | ((at: Date) => Input)
   /** What missed times mean, such as when nobody ran: `one` (default) run for all of them, or `none`. */
   readonly missed?: 'one' | 'none'

@@ -9,7 +9,7 @@ import type { Journal } from '../../src/journal/journal.ts'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { saga } from '../../src/workflow/saga.ts'
 import { StoreBusy } from '../../src/store/error.ts'
-import { codeOfRejected, Held, stage } from './kit.ts'
+import { codeOfRejected, Held, reborn, stage } from './kit.ts'
 
 /** A journal whose appends wait, one after the other, to be let through or refused. */
 class Gated {
@@ -231,5 +231,102 @@ describe('a turn that the journal kept without saying so', () => {
     await clock.advance(60_000)
     expect(await ended).toBe('resolved')
     expect(workflow.status().open).toBe(0)
+  })
+  it('is found by its own worker when it was the first of a run: whoever has its id is told of its end', async () => {
+    const gated = new Gated()
+    const { workflow, clock } = await stage({ journal: gated.journal })
+    const short = saga('short').step('a', { do: () => 1, readOnly: true })
+    gated.closed = true
+    const starting = codeOfRejected(workflow.start(short, undefined, { id: 'r' }))
+    await gated.keepUnsaid()
+    expect(await starting).toBe('store.busy')
+    expect(workflow.status().open).toBe(1)
+    const run = await workflow.run('r')
+    const ended = codeOfRejected(run.result({ timeoutMs: 60_000 }))
+    await clock.advance(60_000)
+    expect(await ended).toBe('resolved')
+    expect(workflow.status().open).toBe(0)
+  })
+
+  it('is found by the next life of a worker that was closed before it could ask', async () => {
+    const gated = new Gated()
+    const short = saga('short').step('a', { do: () => 1, readOnly: true })
+    const { workflow } = await stage({ journal: gated.journal, sagas: [short] })
+    gated.closed = true
+    const starting = codeOfRejected(workflow.start(short, undefined, { id: 'r' }))
+    await gated.keepUnsaid()
+    expect(await starting).toBe('store.busy')
+    await workflow.close()
+    const later = await stage({ journal: reborn(gated.journal), sagas: [short] })
+    const run = await later.workflow.run('r')
+    const ended = codeOfRejected(run.result({ timeoutMs: 60_000 }))
+    await later.clock.advance(60_000)
+    expect(await ended).toBe('resolved')
+  })
+
+  it('makes a start that was not kept no run of anybody', async () => {
+    const gated = new Gated()
+    const { workflow, clock } = await stage({ journal: gated.journal })
+    const short = saga('short').step('a', { do: () => 1, readOnly: true })
+    gated.closed = true
+    const starting = codeOfRejected(workflow.start(short, undefined, { id: 'r' }))
+    await gated.refuse()
+    expect(await starting).toBe('store.busy')
+    await clock.advance(10_000)
+    expect(workflow.status().open).toBe(0)
+    await expect(workflow.run('r')).rejects.toMatchObject({ code: 'workflow.run_unknown' })
+  })
+
+  it.each(['keepUnsaid', 'refuse'] as const)(
+    'leaves no child alone, nor is it taken for one that never was: %s',
+    async (how) => {
+      const gated = new Gated()
+      const { workflow, clock } = await stage({ journal: gated.journal })
+      const said: unknown[] = []
+      const child = saga('child').step('a', { do: () => void said.push('a'), undo: () => undefined })
+      const parent = saga('parent').child('c', child, { input: () => undefined })
+      gated.only = 'saga/p/c'
+      gated.closed = true
+      const run = await workflow.start(parent, undefined, { id: 'p' })
+      await gated[how]()
+      const ended = run.result({ timeoutMs: 60_000 })
+      await clock.advance(60_000)
+      expect((await ended).status).toBe('completed')
+      expect(said).toEqual(['a'])
+      expect(workflow.status().open).toBe(0)
+    },
+  )
+
+  it('is found when it was the word of a worker that took the run up', async () => {
+    const journal = memoryJournal()
+    const held = new Held<unknown>()
+    const short = saga('short').step('a', { do: held.do, readOnly: true })
+    const first = await stage({ journal, sagas: [short] })
+    await first.workflow.start(short, undefined, { id: 'r' })
+    await held.begun()
+    let unsaid = true
+    const second = reborn(journal)
+    const deaf = new Proxy(second, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name)
+        if (name !== 'append') return value
+        return async (stream: string, ...rest: unknown[]) => {
+          const appended: unknown = await Reflect.apply(value as Journal['append'], target, [stream, ...rest])
+          if (stream !== 'saga/r' || !unsaid) return appended
+          unsaid = false
+          throw new StoreBusy('the journal')
+        }
+      },
+    })
+    const later = await stage({ journal: deaf, sagas: [short], host: 'elsewhere' })
+    const run = await later.workflow.run('r')
+    await expect(run.takeUp()).rejects.toMatchObject({ code: 'store.busy' })
+    const ended = codeOfRejected(run.result({ timeoutMs: 60_000 }))
+    await later.clock.advance(1000)
+    await held.begun(2)
+    held.end(0)
+    held.end(0)
+    await later.clock.advance(60_000)
+    expect(await ended).toBe('resolved')
   })
 })

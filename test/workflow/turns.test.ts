@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { memoryJournal } from '../../src/journal/memory.ts'
 import { saga } from '../../src/workflow/saga.ts'
 import { Unretryable } from '../../src/workflow/error.ts'
@@ -276,5 +277,31 @@ describe('a schedule', () => {
     await expect(later.workflow.schedule('bad', job(said), { cron: 'often', input: 'x' })).rejects.toMatchObject({
       code: 'base.invalid_argument',
     })
+  })
+  it('passes over a time whose input cannot be made or does not fit, and goes on with the next', async () => {
+    const { workflow, clock, said } = await stage({})
+    const fitting = saga('fitting', { input: z.string() }).step('a', {
+      do: (input) => void said.push(input),
+      readOnly: true,
+    })
+    let times = 0
+    const input = (): string => {
+      times++
+      if (times === 1) throw new Error('not yet')
+      return times === 2 ? (2 as unknown as string) : `time ${times}`
+    }
+    await workflow.schedule('hourly', fitting, { cron: '0 * * * *', input })
+    for (let minutes = 0; minutes < 181; minutes++) await clock.advance(60_000)
+    expect(times).toBe(3)
+    expect(said).toEqual(['time 3'])
+  })
+
+  it('does not outlive a workflow that is closed while it is opened', async () => {
+    const { workflow, clock } = await stage({})
+    const opening = workflow.schedule('hourly', job([]), { cron: '0 * * * *', input: 'x' })
+    const closing = workflow.close()
+    await expect(opening).rejects.toMatchObject({ code: 'base.closed' })
+    await closing
+    expect(clock.pending).toBe(0)
   })
 })
