@@ -17,6 +17,7 @@ import type { AgendaAction } from './agenda.ts'
 import { decisionOf } from './decision.ts'
 import { conveneTypes, isFinal } from './event.ts'
 import type { Acted, ConveneData, ConveneEvent } from './event.ts'
+import { actionRun } from './identity.ts'
 import type { ConveneRecord } from './record.ts'
 import { headOf } from './transcript.ts'
 
@@ -33,11 +34,6 @@ export interface ActionStage {
   /** How long its end is waited for, in ms. Default 600,000. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
-}
-
-/** The id of the run that a meeting starts: the name of its stream without the signs that divide it. */
-export function actionRun(stream: string): string {
-  return stream.replaceAll('/', '-')
 }
 
 /** Resolves with how the action stands, which is recorded by then. Rejects with what a workflow rejects with, but for an input it refuses. */

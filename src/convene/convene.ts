@@ -151,8 +151,8 @@ class Run {
     this.#version = this.#record?.version ?? 0
     this.#last = this.#record?.events.at(-1)
     const recorded = this.#version
-    const finished = this.#record !== undefined && isSettled(this.#record)
-    if (!finished && this.#agenda.action) actionSaga(this.#agenda.action, this.#options.sagas ?? [])
+    const kind = kindOf(this.#record)
+    if (kind !== 'finished' && this.#agenda.action) actionSaga(this.#agenda.action, this.#options.sagas ?? [])
     // A finished convening is only shown, and needs no model for that.
     if (!this.#record?.concluded) {
       checkModels(this.#node, this.#agenda, own)
@@ -160,7 +160,7 @@ class Run {
       if (group !== undefined && !this.#node.raftGroup(group)) throw new NoCommitGroup(group)
     }
     if (!this.#record) await this.#append(conveneTypes.started, this.#started(identity), 'chair')
-    return { stream: this.#stream, kind: kindOf(this.#record), recorded }
+    return { stream: this.#stream, kind, recorded }
   }
 
   async finish(): Promise<ConveneResult> {

@@ -18,5 +18,15 @@ export function conveningIdentity(agenda: Agenda, documents: readonly Document[]
 
 /** The stream of a convening; `run` counts from 1, one more for each fresh start. */
 export function conveningStream(identity: string, run: number): string {
-  return `convene/${identity.slice(0, 32)}/${run}`
+  return `${conveningPrefix(identity)}${run}`
+}
+
+/** What the streams of all runs of an identity begin with. */
+export function conveningPrefix(identity: string): string {
+  return `convene/${identity.slice(0, 32)}/`
+}
+
+/** The id of the run of a saga that a meeting starts: the name of its stream without the signs that divide it. */
+export function actionRun(stream: string): string {
+  return stream.replaceAll('/', '-')
 }

@@ -26,8 +26,9 @@ import { checkBallot } from '../vote/check.ts'
 import { verifyAudit } from '../vote/commit-reveal-audit.ts'
 import { ruleFrom } from '../vote/rule-from.ts'
 import { tieChain } from '../vote/tie.ts'
-import { conveneTypes, startsAction } from './event.ts'
-import type { Concluded, ConveneData, ConveneType, Started } from './event.ts'
+import { conveneTypes, isFinal, startsAction } from './event.ts'
+import type { Concluded, ConveneData, ConveneEvent, ConveneType, Started } from './event.ts'
+import { actionRun, conveningPrefix } from './identity.ts'
 import { pollPlanOf } from './poll-stage.ts'
 import { headOf, transcriptFormat } from './transcript.ts'
 import type { TranscriptItem } from './transcript.ts'
@@ -302,31 +303,25 @@ function isOfAction({ type }: TranscriptItem): boolean {
 function actionCheck(items: readonly TranscriptItem[], started: Started): Check {
   const name = 'action'
   const fault = (detail: string): Check => ({ name, status: 'failed', detail })
-  const at = items.findIndex(({ type, data }) => type === conveneTypes.concluded && isConclusion(data as Concluded))
+  const at = items.findIndex((item) => isFinal(item as ConveneEvent))
+  const due = at !== -1 && startsAction(started, items[at]?.data as Concluded)
   const first = items.findIndex(isOfAction)
   const { action } = started
-  if (first === -1) {
-    const due = at !== -1 && startsAction(started, items[at]?.data as Concluded)
+  if (first === -1)
     return { name, status: 'ok', detail: due ? 'it is not recorded that it was started' : 'none was to be started' }
-  }
-  if (!action || at === -1 || first < at || !startsAction(started, items[at]?.data as Concluded))
-    return fault('an action was started that the outcome does not start')
+  if (!action || !due || first < at) return fault('an action was started that the outcome does not start')
   const asked = dataOf(items, conveneTypes.acting)
   if (asked.length > 1) return fault('it was asked for twice')
   if (asked[0] && canonicalJson(asked[0].record) !== canonicalJson(headOf(items.slice(0, at + 1))))
     return fault('it acts upon another record than this up to its conclusion')
   const told = [...asked, ...dataOf(items, conveneTypes.acted)]
-  const run = `convene-${started.convening.slice(0, 32)}-`
+  const run = actionRun(conveningPrefix(started.convening))
   const foreign = told.find(
     (each) => each.saga !== action.saga || !each.run.startsWith(run) || each.run !== told[0]?.run,
   )
   if (foreign) return fault(`${foreign.saga}, ${foreign.run}, is not the run that this record started`)
   const last = dataOf(items, conveneTypes.acted).at(-1)
   return { name, status: 'ok', detail: `${action.saga}: ${last?.status ?? 'how it ended is not recorded'}` }
-}
-
-function isConclusion({ status }: Concluded): boolean {
-  return status !== 'stopped'
 }
 
 /** Data in a file may have any shape: what cannot even be read does not hold. */
