@@ -117,25 +117,22 @@ export class Tasks {
   }
 
   async #run(task: Task): Promise<void> {
-    const remainingMs = this.#remainingMs(task)
-    if (remainingMs > 0) return this.#later(task, remainingMs)
-    task.dueMs = undefined
     const definition = this.#hooks.definitionOf(task.rule)
     // Its rule was removed meanwhile, and its row with it.
     if (!definition) return this.#done(task, 'removed')
-    const outcome = await this.#performer.perform(task, definition)
-    await this.#end(task, outcome, definition)
+    const remainingMs = this.#remainingMs(task, definition)
+    task.dueMs = undefined
+    if (remainingMs > 0) return this.#later(task, remainingMs)
+    await this.#end(task, await this.#performer.perform(task, definition))
     this.pump()
   }
 
   /** Of a task from an earlier life. The wall clock may have been set since, so no wait is longer than it ever may be. */
-  #remainingMs({ dueMs, rule }: Task): number {
-    if (dueMs === undefined) return 0
-    const { backoff } = this.#hooks.definitionOf(rule) ?? { backoff: { backoffMaxMs: 0 } }
-    return Math.min(dueMs - this.#parts.clock.now(), backoff.backoffMaxMs)
+  #remainingMs({ dueMs }: Task, { backoff }: Definition): number {
+    return dueMs === undefined ? 0 : Math.min(dueMs - this.#parts.clock.now(), backoff.backoffMaxMs)
   }
 
-  async #end(task: Task, outcome: Outcome, { backoff }: Definition): Promise<void> {
+  async #end(task: Task, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'recorded':
       case 'fenced':
@@ -147,7 +144,7 @@ export class Tasks {
         return this.#done(task, 'parked')
       case 'retry':
         this.#count('retried', task.rule)
-        return this.#later(task, Math.min(outcome.waitMs, backoff.backoffMaxMs))
+        return this.#later(task, outcome.waitMs)
       case 'left':
       default:
         return this.#lanes.hold(task)
@@ -235,7 +232,6 @@ export class Tasks {
     for (let first = this.#wakes.first; first && first.dueMs <= nowMs; first = this.#wakes.first) {
       this.#wakes.remove(first)
       this.#wakeOf.delete(first.task)
-      first.task.dueMs = undefined
       this.#lanes.release(first.task)
     }
     this.#arm()
