@@ -70,8 +70,9 @@ export class Intake {
   }
 
   rules(): RuleStatus[] {
-    const given = Array.from(this.#rules.values(), ({ definition: { name, kind }, line, after }): RuleStatus => {
-      return { name, kind, state: line === this.#main && after === undefined ? 'acting' : 'catching-up' }
+    const given = Array.from(this.#rules.values(), (rule): RuleStatus => {
+      const { name, kind } = rule.definition
+      return { name, kind, state: rule.line === this.#main && !rule.line.ahead.has(rule) ? 'acting' : 'catching-up' }
     })
     return [...given, ...Array.from(this.#missing, ([name, kind]): RuleStatus => ({ name, kind, state: 'missing' }))]
   }
@@ -107,7 +108,7 @@ export class Intake {
     if (entered.unparked > 0) this.#tasks.countParked(-entered.unparked)
     const { clock } = this.#parts
     const waits = kind === 'rule' ? undefined : new OpenWaits(kind, clock, this.#deadlines)
-    const rule: ActiveRule = { definition, waits, line: this.#main, after: undefined, members: [] }
+    const rule: ActiveRule = { definition, waits, line: this.#main, members: [] }
     this.#rules.set(name, rule)
     for (const row of entered.tasks) this.#tasks.add(row)
     for (const row of entered.open) this.#restore(rule, row)
@@ -125,8 +126,7 @@ export class Intake {
   async #place(rule: ActiveRule, { position }: Entered): Promise<void> {
     const { journal } = this.#parts
     if (position === null || (await isPast(journal, position, this.#main.position))) {
-      rule.after = position === null || position === this.#main.position ? undefined : position
-      this.#main.add(rule)
+      this.#main.add(rule, position === null || position === this.#main.position ? undefined : position)
       rule.waits?.begin()
       return
     }
@@ -233,14 +233,10 @@ export class Intake {
     const { journal } = this.#parts
     const { position, ahead } = this.#main
     const there: ActiveRule[] = []
-    for (const rule of ahead)
-      if (rule.after !== undefined && (await isPast(journal, position, rule.after))) there.push(rule)
+    for (const [rule, after] of ahead) if (await isPast(journal, position, after)) there.push(rule)
     if (there.length === 0) return
     await own(this.#parts, joinRules, { rules: there.map(({ definition }) => definition.name), position })
-    for (const rule of there) {
-      rule.after = undefined
-      ahead.delete(rule)
-    }
+    for (const rule of there) ahead.delete(rule)
   }
 
   /** Reads on until it comes to the main line, as often as that takes. */

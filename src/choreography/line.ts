@@ -14,8 +14,6 @@ export interface ActiveRule {
   definition: Definition
   readonly waits: OpenWaits | undefined
   line: Line
-  /** Events up to here are not for it, though it stands in the main line; see `ahead` of the line. */
-  after: Position | undefined
   /** What it is matched by. */
   members: readonly Member[]
 }
@@ -35,18 +33,18 @@ export interface Arrived {
 export class Line {
   position: Position
   readonly rules: Set<ActiveRule> = new Set()
-  /** Those of them that begin further on than the line stands. */
-  readonly ahead: Set<ActiveRule> = new Set()
+  /** Those of them that begin further on than the line stands: events up to there are not for them. */
+  readonly ahead: Map<ActiveRule, Position> = new Map()
   readonly #matcher = new EventMatcher<Member>()
 
   constructor(position: Position) {
     this.position = position
   }
 
-  add(rule: ActiveRule): void {
+  add(rule: ActiveRule, after?: Position): void {
     rule.line = this
     this.rules.add(rule)
-    if (rule.after !== undefined) this.ahead.add(rule)
+    if (after !== undefined) this.ahead.set(rule, after)
     this.#set(rule)
   }
 
@@ -57,9 +55,11 @@ export class Line {
   }
 
   #set(rule: ActiveRule): void {
-    rule.members = rule.definition.parts.map((_, at) => ({ rule, fits: at === 0 ? parts.first : parts.second }))
-    for (const [at, member] of rule.members.entries())
-      this.#matcher.set(member, (rule.definition.parts[at] as Definition['parts'][number]).selection)
+    rule.members = rule.definition.parts.map(({ selection }, at) => {
+      const member = { rule, fits: at === 0 ? parts.first : parts.second }
+      this.#matcher.set(member, selection)
+      return member
+    })
   }
 
   remove(rule: ActiveRule): void {

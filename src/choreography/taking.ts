@@ -9,7 +9,7 @@ import type { Position, Recorded } from '../journal/journal.ts'
 import { countUpTo, isPast } from '../journal/position-order.ts'
 import { parts } from './core/waits.ts'
 import type { Definition } from './definition.ts'
-import type { Arrived, Line, Member } from './line.ts'
+import type { ActiveRule, Arrived, Line, Member } from './line.ts'
 import type { OpenWait } from './open-waits.ts'
 import { digestOf, eventAt, hookTimeoutMs, own, refOf } from './parts.ts'
 import type { Parts } from './parts.ts'
@@ -60,13 +60,13 @@ export class Taking {
    * stands behind them then.
    */
   async take(line: Line, events: readonly Recorded[], end: Position, isMain: boolean): Promise<number> {
-    const skips = isMain ? await this.#promote(line, events, end) : undefined
+    const skips = await this.#skips(line, events, end)
     const gathered: Gathered = { entries: [], opened: [], ended: [] }
     let count = 0
     let tasks = 0
     while (count < events.length && (count === 0 || tasks < this.#tasks.left)) {
       const recorded = events[count] as Recorded
-      const rules = line.match(recorded.event).filter(({ rule }) => count >= (skips?.get(rule) ?? 0))
+      const rules = line.match(recorded.event).filter(({ rule }) => count >= (skips.get(rule) ?? 0))
       if (rules.length > 0) tasks += await this.#arrive({ recorded, rules }, gathered)
       count++
     }
@@ -80,14 +80,11 @@ export class Taking {
   }
 
   /** How many of these events each rule passes over that begins further on. */
-  async #promote(line: Line, events: readonly Recorded[], end: Position): Promise<Map<unknown, number> | undefined> {
-    let skips: Map<unknown, number> | undefined
-    for (const rule of line.ahead) {
-      if (rule.after === undefined) continue
-      const { journal } = this.#parts
-      const past = await isPast(journal, end, rule.after)
-      ;(skips ??= new Map()).set(rule, past ? await countUpTo(journal, events, rule.after) : events.length)
-    }
+  async #skips({ ahead }: Line, events: readonly Recorded[], end: Position): Promise<ReadonlyMap<ActiveRule, number>> {
+    const { journal } = this.#parts
+    const skips = new Map<ActiveRule, number>()
+    for (const [rule, after] of ahead)
+      skips.set(rule, (await isPast(journal, end, after)) ? await countUpTo(journal, events, after) : events.length)
     return skips
   }
 
