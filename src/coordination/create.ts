@@ -279,10 +279,10 @@ class Running implements Coordinator {
     this.#check()
     const { clock, journal } = this.#parts
     const timeoutMs = wholeNumber('timeoutMs', options.timeoutMs ?? 30_000, 0)
-    await within(clock, `the coordinator ${this.name}`, timeoutMs, options.signal, async () => {
+    await within(clock, `the coordinator ${this.name}`, timeoutMs, options.signal, async (signal) => {
       // Decisions on what is there now come after it, and their cases after these.
       for (const _ of ['decided', 'begun']) {
-        await this.#follower?.passed(await journal.head())
+        await this.#follower?.passed(await journal.head(), signal)
         this.#check()
       }
     })

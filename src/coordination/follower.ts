@@ -176,10 +176,10 @@ export class Follower {
     this.#kept = place
   }
 
-  /** Resolves when the place has come to a position; also when it ends. */
-  async passed(position: Position): Promise<void> {
+  /** Resolves when the place has come to a position; also when it ends, and at the next change after nobody waits any more. */
+  async passed(position: Position, signal: AbortSignal): Promise<void> {
     const { journal, stop } = this.#parts
-    while (!stop.aborted) {
+    while (!stop.aborted && !signal.aborted) {
       const changed = this.#changed.promise
       if (await isPast(journal, this.place, position)) return
       await changed

@@ -157,6 +157,34 @@ describe('a coordinator', () => {
     await expect(coordinator.hooks.admits(recorded)).rejects.toMatchObject({ code: 'base.closed' })
   })
 
+  it('looks no more for whoever waited until it had caught up, and waits no longer', async () => {
+    const { coordinator: open, journal, say, events, clock } = await world()
+    let asked = 0
+    const counting = new Proxy(journal, {
+      get(target, name) {
+        if (name === 'behind') asked++
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+    const held = Promise.withResolvers<void>()
+    const coordinator = await open({ journal: counting, domains: { shop: { handler: () => held.promise } } })
+    await say('n', {}, { domain: 'shop', criticality: 'high' })
+    await until(clock, async () => (await events('coordination.assigned')).length > 0)
+    const timeouts = [1, 2, 3].map((timeoutMs) => coordinator.caughtUp({ timeoutMs }).catch((error: unknown) => error))
+    await clock.advance(3)
+    expect(await Promise.all(timeouts)).toMatchObject([1, 2, 3].map(() => ({ code: 'base.timeout' })))
+    // What they had asked by then is answered long before.
+    await say('n', {}, { domain: 'shop' })
+    await until(clock, async () => (await events('coordination.decided')).length === 2)
+    asked = 0
+    await say('n', {}, { domain: 'shop' })
+    await until(clock, async () => (await events('coordination.decided')).length === 3)
+    held.resolve()
+    await until(clock, async () => (await events('coordination.settled')).length === 1)
+    expect(asked).toBe(0)
+  })
+
   it('ends a circle of sagas whose events are cases of their own', async () => {
     const { coordinator: open, say, events, clock } = await world()
     const echo = saga<Case>('echo').step('again', {
