@@ -2,16 +2,16 @@
  * Sagas of five steps that do nothing, each step in the journal before and after, on a disk: 50 at once, one at a time, and with four undos.
  * Beside the bare floor of a file, and beside what others run for the same work, where it can be had.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { createNode } from '../src/node/index.ts'
 import { saga } from '../src/workflow/saga.ts'
 import { Unretryable } from '../src/workflow/error.ts'
-import type { BenchCase, Side } from './harness.ts'
+import type { BenchCase } from './harness.ts'
 import { openFloor } from './workflow/floor.ts'
 import { findPeer, sideOf } from './workflow/peer.ts'
 import type { FoundPeer, Peer } from './workflow/peer.ts'
-import type { Load } from './workflow/protocol.ts'
+import { type Load, runClients } from './workflow/protocol.ts'
+import { temporaryFolder } from './workflow/serve.ts'
 
 const step = { do: () => ({ ok: true }), undo: () => undefined }
 const five = saga<{ n: number }>('five').step('a', step).step('b', step).step('c', step).step('d', step).step('e', step)
@@ -27,36 +27,25 @@ const failing = saga<{ n: number }>('failing')
     readOnly: true,
   })
 
-/** Ours: a node on a folder of its own. `/tmp` may be memory. */
-async function ours({ inFlight, count, failing: fails }: Load): Promise<Side> {
-  const folder = mkdtempSync(join('/var/tmp', 'colloquy-sagas-'))
+/** Ours: a node on a folder of its own. */
+async function openOurs(): Promise<Peer> {
+  const folder = temporaryFolder()
   const node = await createNode({ name: 'bench', data: folder })
   const workflow = await node.workflow(five, failing)
-  const wanted = fails ? 'compensated' : 'completed'
-  const took: number[] = []
-  const one = async (n: number): Promise<void> => {
-    const beganMs = performance.now()
-    const run = await workflow.start(fails ? failing : five, { n })
-    const { status } = await run.result()
-    if (status !== wanted) throw new Error(`a saga ended ${status}`)
-    took.push(performance.now() - beganMs)
-  }
+  let runs = 0
   return {
-    async batch() {
-      took.length = 0
-      let next = 0
-      const worker = async (): Promise<void> => {
-        while (next < count) await one(next++)
+    name: 'colloquy',
+    run(load) {
+      const wanted = load.failing ? 'compensated' : 'completed'
+      const one = async (): Promise<void> => {
+        const run = await workflow.start(load.failing ? failing : five, { n: ++runs })
+        const { status } = await run.result()
+        if (status !== wanted) throw new Error(`a saga ended ${status}`)
       }
-      await Promise.all(Array.from({ length: inFlight }, worker))
-      return count
+      return runClients(one, load)
     },
-    latency() {
-      const sorted = took.toSorted((a, b) => a - b)
-      const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
-      return { p50Ms: at(0.5), p99Ms: at(0.99) }
-    },
-    async dispose() {
+    cpuUs: () => 0,
+    async close() {
       await node.stop()
       rmSync(folder, { recursive: true })
     },
@@ -89,10 +78,6 @@ const loads: readonly {
   },
 ]
 
-async function sideOfPeer(open: () => Promise<Peer> | Peer, load: Load): Promise<Side> {
-  return sideOf(await open(), load)
-}
-
 const found: FoundPeer[] = []
 for (const name of ['restate', 'dbos'] as const) {
   const peer = await findPeer(name)
@@ -106,15 +91,15 @@ export const cases: readonly BenchCase[] = loads.flatMap(({ name, load, peerCoun
     unit: 'sagas/s',
     peerName: 'a bare file',
     rounds: 5,
-    ours: () => ours(load),
-    peer: () => sideOfPeer(openFloor, { ...load, count: floorCount }),
+    ours: async () => sideOf(await openOurs(), load),
+    peer: () => sideOf(openFloor(), { ...load, count: floorCount }),
   },
   ...found.map((peer) => ({
     name,
     unit: 'sagas/s',
     peerName: peer.name,
     rounds: 3,
-    ours: () => ours(load),
-    peer: () => sideOfPeer(() => peer.open(), { ...load, count: peerCount }),
+    ours: async () => sideOf(await openOurs(), load),
+    peer: async () => sideOf(await peer.open(), { ...load, count: peerCount }),
   })),
 ])

@@ -8,6 +8,8 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { within } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/system-clock.ts'
 import type { Latency, Side } from '../harness.ts'
 import { Program, end } from '../raft-replicas/processes.ts'
 import { treeCpuUs } from './cpu.ts'
@@ -15,19 +17,11 @@ import { installed } from './npm.ts'
 import { findPostgres } from './postgres.ts'
 import type { Load, PeerOrder, PeerStart, PeerWord } from './protocol.ts'
 
-export interface Figures {
-  readonly perSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  /** Of all processes of the peer: server, service and clients. */
-  readonly cpuMsPerSaga: number
-}
-
 export interface Peer {
   readonly name: string
   /** Runs so many sagas and checks that each ended as the load says. */
-  run(load: Load): Promise<Figures>
-  /** Microseconds of CPU so far in processes other than this one. */
+  run(load: Load): Promise<Latency>
+  /** Microseconds of CPU so far in processes other than this one: server, service and clients. */
   cpuUs(): number
   close(): Promise<void>
 }
@@ -96,7 +90,7 @@ async function open(name: string, file: string, start: PeerStart): Promise<Peer>
   const { pid } = program.child
   if (pid === undefined) throw new Error(`${name} did not start; look for the limit of processes of this machine`)
   try {
-    const ready = await within(program.word(), openTimeoutMs, `${name} opens`)
+    const ready = await within(systemClock, `the start of ${name}`, openTimeoutMs, undefined, () => program.word())
     if (ready.type !== 'ready') throw new Error(`${name} said ${wordOf(ready)}`)
   } catch (error) {
     await close(program)
@@ -105,12 +99,10 @@ async function open(name: string, file: string, start: PeerStart): Promise<Peer>
   return {
     name,
     async run(load) {
-      const beforeUs = treeCpuUs(pid)
-      const word = await within(program.ask({ type: 'run', load }), runTimeoutMs, `${name} runs ${load.count} sagas`)
+      const what = `${load.count} sagas of ${name}`
+      const word = await within(systemClock, what, runTimeoutMs, undefined, () => program.ask({ type: 'run', load }))
       if (word.type !== 'ran') throw new Error(`${name} said ${wordOf(word)}`)
-      const { tookMs, p50Ms, p99Ms } = word
-      const cpuMsPerSaga = (treeCpuUs(pid) - beforeUs) / 1000 / load.count
-      return { perSecond: (load.count / tookMs) * 1000, p50Ms, p99Ms, cpuMsPerSaga }
+      return word
     },
     cpuUs: () => treeCpuUs(pid),
     close: () => close(program),
@@ -127,20 +119,8 @@ async function close({ child }: Program<PeerOrder, PeerWord>): Promise<void> {
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   if (child.connected) child.disconnect()
   try {
-    await within(exited, closeTimeoutMs, 'a peer closes')
+    await within(systemClock, 'the end of a peer', closeTimeoutMs, undefined, () => exited)
   } catch {
     await end(child)
-  }
-}
-
-async function within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} for more than ${limitMs} ms`)), limitMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { end } from '../raft-replicas/processes.ts'
 import { type Ending, type Load, type PeerOrder, type PeerWord, runSagas } from './protocol.ts'
 
 /** Time for a server to close its files before it is killed. */
@@ -80,8 +81,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   const exited = once(child, 'exit')
   child.kill(signal)
   await Promise.race([exited, delay(stopTimeoutMs)])
-  if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
-  await exited
+  await end(child)
 }
 
 /** The life of a peer's program: open, run what is ordered, close when the bench is gone. */
@@ -93,16 +93,16 @@ export function obey(open: (servers: Servers) => Promise<RunSaga>): void {
     tell({ type: 'failed', reason: error instanceof Error ? error.message : String(error) })
   // An interrupt at the terminal goes to all processes at once; the bench's end is what ends this one, so that it can clean up.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
-  const end = (code: number): void => {
+  const quit = (code: number): void => {
     servers.close().then(
       () => process.exit(code),
       () => process.exit(1),
     )
   }
-  process.on('disconnect', () => end(0))
+  process.on('disconnect', () => quit(0))
   process.on('uncaughtException', (error) => {
     console.error(error)
-    end(1)
+    quit(1)
   })
   const begin = async (): Promise<void> => {
     const saga = await open(servers)
