@@ -121,8 +121,9 @@ export interface Run<Output = unknown> {
    */
   cancel(options?: { readonly undo?: boolean; readonly reason?: string }): Promise<void>
   /**
-   * Works on it from here on, whoever did before: for who knows that the other is gone and does not wait for its lease. Rejects with
-   * `workflow.run_ended`, `workflow.definition_missing`, `workflow.definition_changed`, `base.closed`.
+   * Has it worked on in this process from here on: for who knows that the worker of another is gone and does not wait for its lease. Where
+   * a workflow of this process works on it already, that one goes on. Rejects with `workflow.run_ended`, `workflow.definition_missing`,
+   * `workflow.definition_changed`, `base.closed` when another worker was quicker, or the journal's errors.
    */
   takeUp(): Promise<void>
   /** What it is pinned to. Rejects with `workflow.definition_missing`, `workflow.definition_changed`. */
