@@ -22,8 +22,9 @@ export class LockTable {
     this.#journal = journal
   }
 
-  holder(name: string): string | undefined {
-    return this.#queue.holder(name)
+  /** Locks that are known: somebody holds them, or waits for them. */
+  get size(): number {
+    return this.#versions.size
   }
 
   /**
@@ -31,7 +32,17 @@ export class LockTable {
    * `workflow.lock_deadlock`, the signal's reason, or what the journal fails to read with; then none is held.
    */
   async acquire(root: string, names: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#look(names)
+    try {
+      await this.#acquire(root, names, signal)
+    } catch (thrown) {
+      this.#forget(names)
+      throw thrown
+    }
+  }
+
+  async #acquire(root: string, names: readonly string[], signal: AbortSignal): Promise<void> {
+    // What was looked up may be forgotten again before this goes on.
+    while (names.some((name) => !this.#versions.has(name))) await this.#look(names)
     signal.throwIfAborted()
     if (this.#queue.isFree({ root, names })) return this.#queue.hold(names, root)
     const asked = names.filter((name) => this.#queue.holder(name) !== root)
@@ -66,12 +77,16 @@ export class LockTable {
 
   /** The append that frees them is kept, or that which would have taken them was refused. */
   freed(root: string, names: readonly string[]): void {
-    // A lock that nobody holds is looked up again when somebody asks: names are made of inputs, and must not gather.
     for (const name of names) {
       this.#versions.delete(name)
       this.#reading.delete(name)
     }
     this.#queue.free(names, root)
+  }
+
+  /** A lock that nobody holds is looked up again when somebody asks: names are made of inputs, and must not gather. */
+  #forget(names: readonly string[]): void {
+    for (const name of names) if (!this.#queue.isWanted(name)) this.#versions.delete(name)
   }
 
   /** What the journal says of those that are not known. */

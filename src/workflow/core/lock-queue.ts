@@ -18,6 +18,11 @@ export class LockQueue {
     return this.#holders.get(name)
   }
 
+  /** True when somebody holds it or waits for it. */
+  isWanted(name: string): boolean {
+    return this.#holders.has(name) || this.#waiters.some(({ names }) => names.includes(name))
+  }
+
   hold(names: readonly string[], root: string): void {
     for (const name of names) this.#holders.set(name, root)
   }
