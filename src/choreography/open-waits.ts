@@ -6,9 +6,10 @@
  * In a process a wait is over when so much time has passed, whatever is done to the wall clock; over a restart its time on the wall clock
  * counts, but it never waits longer than a whole wait.
  */
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { DeadlineHeap } from '../base/deadlines.ts'
 import type { DeadlineEntry } from '../base/deadlines.ts'
+import { Alarm } from './alarm.ts'
 import { Waits } from './core/waits.ts'
 import type { Wait, WaitKind } from './core/waits.ts'
 import type { Recorded } from '../journal/journal.ts'
@@ -28,15 +29,12 @@ interface Deadline extends DeadlineEntry {
 }
 
 export class Deadlines {
-  readonly #clock: Clock
-  readonly #onDue: () => void
   readonly #heap = new DeadlineHeap<Deadline>()
-  #timer: { readonly timer: Timer; readonly dueMs: number } | undefined
+  readonly #alarm: Alarm
   #closed = false
 
   constructor(clock: Clock, onDue: () => void) {
-    this.#clock = clock
-    this.#onDue = onDue
+    this.#alarm = new Alarm(clock, onDue)
   }
 
   add(deadline: Deadline): void {
@@ -63,19 +61,12 @@ export class Deadlines {
 
   /** Looks again at what is over, even if nothing has changed. */
   rearm(): void {
-    this.#timer?.timer.cancel()
-    this.#timer = undefined
+    this.#alarm.clear()
     this.#arm()
   }
 
   #arm(): void {
-    const dueMs = this.#closed ? undefined : this.#heap.first?.dueMs
-    if (this.#timer?.dueMs === dueMs) return
-    this.#timer?.timer.cancel()
-    this.#timer = undefined
-    if (dueMs === undefined) return
-    const timer = this.#clock.timer(Math.max(0, dueMs - this.#clock.monotonicMs()), this.#onDue)
-    this.#timer = { timer, dueMs }
+    this.#alarm.set(this.#closed ? undefined : this.#heap.first?.dueMs)
   }
 
   close(): void {

@@ -4,12 +4,12 @@
  *
  * Forgetting needs no hurry: a record says more than the row of its task. So the rows go in one write for all that ended meanwhile.
  */
-import type { Timer } from '../base/clock.ts'
 import { DeadlineHeap } from '../base/deadlines.ts'
 import type { DeadlineEntry } from '../base/deadlines.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
 import type { Recorded } from '../journal/journal.ts'
+import { Alarm } from './alarm.ts'
 import { Lanes } from './core/lanes.ts'
 import type { Definition } from './definition.ts'
 import { own } from './parts.ts'
@@ -41,7 +41,7 @@ export class Tasks {
   readonly #running = new Set<Promise<void>>()
   /** Who waits until these are done. */
   readonly #drains = new Set<{ readonly left: Set<Task>; readonly done: Deferred<void> }>()
-  #timer: { readonly timer: Timer; readonly dueMs: number } | undefined
+  readonly #alarm: Alarm
   #settled: number[] = []
   #settling: Promise<void> | undefined
   #freed: Deferred<void> | undefined
@@ -53,6 +53,7 @@ export class Tasks {
     this.parked = parked
     this.#performer = new Performer(parts)
     this.#lanes = new Lanes(parts.runningMax)
+    this.#alarm = new Alarm(parts.clock, () => this.#wake())
     parts.stop.addEventListener('abort', () => this.#release(), { once: true })
   }
 
@@ -216,18 +217,11 @@ export class Tasks {
   }
 
   #arm(): void {
-    const { clock, stop } = this.#parts
-    const dueMs = stop.aborted ? undefined : this.#wakes.first?.dueMs
-    if (this.#timer && this.#timer.dueMs === dueMs) return
-    this.#timer?.timer.cancel()
-    this.#timer = undefined
-    if (dueMs === undefined) return
-    const timer = clock.timer(Math.max(0, dueMs - clock.monotonicMs()), () => this.#wake())
-    this.#timer = { timer, dueMs }
+    this.#alarm.set(this.#parts.stop.aborted ? undefined : this.#wakes.first?.dueMs)
   }
 
   #wake(): void {
-    this.#timer = undefined
+    this.#alarm.clear()
     const nowMs = this.#parts.clock.monotonicMs()
     for (let first = this.#wakes.first; first && first.dueMs <= nowMs; first = this.#wakes.first) {
       this.#wakes.remove(first)
@@ -284,7 +278,7 @@ export class Tasks {
 
   /** Nobody waits for what does not come any more. */
   #release(): void {
-    this.#timer?.timer.cancel()
+    this.#alarm.clear()
     this.#free()
     for (const { done } of this.#drains) done.resolve()
     this.#drains.clear()
