@@ -8,11 +8,11 @@ import type { Entry } from './core/entry.ts'
 import type { Fault } from './core/record.ts'
 import { isUnresolved } from './core/run.ts'
 import type { RunState } from './core/run-state.ts'
-import { DefinitionChanged, DefinitionMissing } from './error.ts'
 import { faultOf } from './core/fault.ts'
 import { runStream } from './event.ts'
 import { readHistory } from './history.ts'
 import type { History } from './history.ts'
+import { checkPinned } from './registry.ts'
 import { replayed } from './run-handle.ts'
 import { resultOf, statusOf, viewOf } from './run-view.ts'
 import { skeletonOf } from './skeleton.ts'
@@ -54,16 +54,14 @@ export async function accountOf(
   const history = await readHistory(journal, run)
   if (!history) return undefined
   const children = await childrenOf(journal, run)
-  const problem = problemOf(history, find)
-  if (problem) return told(history, skeletonOf(history), children, problem)
-  const { data, pinned } = history
-  return told(history, find(data.saga, pinned.version) as Definition, children, undefined)
-}
-
-function problemOf({ run, data, pinned }: History, find: FindDefinition): Fault | undefined {
-  const definition = find(data.saga, pinned.version)
-  if (!definition) return faultOf(new DefinitionMissing(run, data.saga, pinned.version))
-  return definition.hash === pinned.hash ? undefined : faultOf(new DefinitionChanged(run, data.saga, pinned.version))
+  const found = find(history.data.saga, history.pinned.version)
+  let definition: Definition
+  try {
+    definition = checkPinned(history, found)
+  } catch (thrown) {
+    return told(history, skeletonOf(history), children, faultOf(thrown))
+  }
+  return told(history, definition, children, undefined)
 }
 
 function told(

@@ -4,6 +4,7 @@
  * Mermaid's own limits are 50,000 characters and 500 edges; whoever draws a larger one raises `maxTextSize` and `maxEdges`.
  */
 import { formatDuration } from '../base/duration.ts'
+import { partOf } from './core/entry.ts'
 import type { Status } from './core/entry.ts'
 import type {
   BranchNode,
@@ -95,7 +96,7 @@ const states = [
 function statesOf(run: PicturedRun | undefined): States {
   const found = new Map<string, Status[]>()
   for (const { step, status } of run?.steps ?? []) {
-    const name = step.endsWith(']') ? step.slice(0, step.lastIndexOf('[')) : step
+    const name = partOf(step)
     const known = found.get(name)
     if (known) known.push(status)
     else found.set(name, [status])

@@ -40,12 +40,16 @@ export class Registry {
   }
 
   /** What a run is pinned to. Throws `workflow.definition_missing`, `workflow.definition_changed`. */
-  pinned({ run, data, pinned }: History): Definition {
-    const definition = this.find(data.saga, pinned.version)
-    if (!definition) throw new DefinitionMissing(run, data.saga, pinned.version)
-    if (definition.hash !== pinned.hash) throw new DefinitionChanged(run, data.saga, pinned.version)
-    return definition
+  pinned(history: History): Definition {
+    return checkPinned(history, this.find(history.data.saga, history.pinned.version))
   }
+}
+
+/** What was found for a run, if it is what the run is pinned to. Throws `workflow.definition_missing`, `workflow.definition_changed`. */
+export function checkPinned({ run, data, pinned }: History, found: Definition | undefined): Definition {
+  if (!found) throw new DefinitionMissing(run, data.saga, pinned.version)
+  if (found.hash !== pinned.hash) throw new DefinitionChanged(run, data.saga, pinned.version)
+  return found
 }
 
 /** The input as its schema gives it. Throws `workflow.input_invalid`. */

@@ -18,7 +18,7 @@ import type { ChildWorld } from './activities.ts'
 import type { AppendQueue } from './append-queue.ts'
 import type { Emission } from './attempt.ts'
 import type { Definition, LockNeed } from './core/definition.ts'
-import { isUndoable } from './core/entry.ts'
+import { isUndoable, partOf } from './core/entry.ts'
 import type { RunRecord } from './core/record.ts'
 import { childEnd, SagaRun, isUnresolved } from './core/run.ts'
 import type { ChildEnd, Refusal } from './core/run.ts'
@@ -326,7 +326,9 @@ export class RunDriver implements LocalDriver, RunFacts {
       // What a child left with its parent is not settled by the steps of the parent.
       if (!state.locks.has(name) || children.has(name) || steps.length === 0) return false
       return steps.every((step) =>
-        [...state.entries.values()].every((entry) => !concerns(entry.key, step) || isSettled(entry, this.machine)),
+        [...state.entries.values()].every(
+          (entry) => (entry.key !== step && partOf(entry.key) !== step) || isSettled(entry, this.machine),
+        ),
       )
     })
     if (settled.length > 0) this.machine.freed(settled.map(({ name }) => name))
@@ -461,11 +463,6 @@ export class RunDriver implements LocalDriver, RunFacts {
     this.machine.begin(this.#now())
     this.#pump()
   }
-}
-
-/** An item of a list is of the list. */
-function concerns(key: string, step: string): boolean {
-  return key === step || key.startsWith(`${step}[`)
 }
 
 function isSettled(entry: Parameters<typeof isUndoable>[0], { state }: SagaRun): boolean {

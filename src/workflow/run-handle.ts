@@ -31,7 +31,7 @@ import type { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import type { Registry } from './registry.ts'
 import { RunDriver } from './run-driver.ts'
-import { resultOf, statusOf, viewOf } from './run-view.ts'
+import { resultOf, startedAtMs, statusOf, viewOf } from './run-view.ts'
 import type { RunFacts } from './run-view.ts'
 import type { ResolveOptions, Run, RunResult, RunView, WaitOptions } from './workflow.ts'
 
@@ -254,7 +254,7 @@ export function viewOfHistory(history: History, registry: Registry): RunView {
       ...(data.parent && { parent: data.parent.run }),
       steps: [],
       locks: [],
-      startedAtMs: started.time === undefined ? 0 : Date.parse(started.time),
+      startedAtMs: startedAtMs(started),
       held: faultOf(thrown),
     }
   }

@@ -1,6 +1,7 @@
 /** The runs of a journal, from the events that begin and end them. Unlike `view` it needs no definition and reads no turns. */
 import type { Journal } from '../journal/journal.ts'
 import type { StartedData } from './event.ts'
+import { startedAtMs } from './run-view.ts'
 import type { RunSummary } from './workflow.ts'
 
 const types = [
@@ -32,7 +33,7 @@ export async function* runList(
         version: started.version,
         status: 'open',
         ...(started.parent && { parent: started.parent.run }),
-        startedAtMs: event.time === undefined ? 0 : Date.parse(event.time),
+        startedAtMs: startedAtMs(event),
       })
       continue
     }

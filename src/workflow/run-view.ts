@@ -1,6 +1,6 @@
 /** How a run stands, for whoever asks: its result and its view, made of the machine's state. Unlike the state it is plain data, and a copy. */
 import type { CloudEvent } from '../base/envelope.ts'
-import { isFinished } from './core/entry.ts'
+import { isFinished, isLive } from './core/entry.ts'
 import type { Entry } from './core/entry.ts'
 import type { RunRecord } from './core/record.ts'
 import { isUnresolved } from './core/run.ts'
@@ -13,6 +13,11 @@ export interface RunFacts {
   readonly parent: string | undefined
   /** What operators said, for those that stay. */
   readonly resolved: ReadonlyMap<string, Extract<RunRecord, { is: 'resolved' }>>
+}
+
+/** When a run began, by its first event. */
+export function startedAtMs({ time }: CloudEvent): number {
+  return time === undefined ? 0 : Date.parse(time)
 }
 
 /** The status that a result tells; undefined while it goes on. */
@@ -67,12 +72,13 @@ export function viewOf(facts: RunFacts, state: RunState, waiting: boolean): RunV
     steps: Array.from(state.entries.values(), stepView),
     locks: state.held,
     ...(verdict && { error: verdict.fault }),
-    startedAtMs: facts.started.time === undefined ? 0 : Date.parse(facts.started.time),
+    startedAtMs: startedAtMs(facts.started),
   }
 }
 
-function stepView({ key, node, status, attempts, fault, undoFault, untilMs, retryAtMs }: Entry): StepView {
-  const until = untilMs ?? (retryAtMs > 0 && (status === 'begun' || status === 'undoing') ? retryAtMs : undefined)
+function stepView(entry: Entry): StepView {
+  const { key, node, status, attempts, fault, undoFault, untilMs, retryAtMs } = entry
+  const until = untilMs ?? (retryAtMs > 0 && isLive(entry) ? retryAtMs : undefined)
   return {
     step: key,
     kind: node.kind,

@@ -14,21 +14,16 @@ import type {
   StepNode,
   WaitNode,
 } from './core/definition.ts'
+import { partOf } from './core/entry.ts'
 import type { RunRecord } from './core/record.ts'
 import type { History } from './history.ts'
 
 export function skeletonOf({ data, pinned, records }: History): Definition {
   return {
-    name: data.saga,
+    ...bare(data.saga),
     version: pinned.version,
     nodes: [...gather(records).entries()].map(([name, hints]) => nodeOf(name, hints)),
     hash: pinned.hash,
-    check: undefined,
-    deadlineMs: undefined,
-    locks: undefined,
-    priority: undefined,
-    concurrency: undefined,
-    rate: undefined,
     // The output is in the last record, where there is one.
     output: outputIsKept(records) ? () => undefined : undefined,
   }
@@ -44,7 +39,7 @@ interface Hints {
 function gather(records: readonly RunRecord[]): Map<string, Hints> {
   const parts = new Map<string, Hints>()
   const part = (key: string): Hints => {
-    const name = key.endsWith(']') ? key.slice(0, key.lastIndexOf('[')) : key
+    const name = partOf(key)
     let hints = parts.get(name)
     if (!hints) parts.set(name, (hints = { kind: 'step' }))
     if (name !== key) hints.kind = 'each'
@@ -179,7 +174,7 @@ function nodeOf(name: string, hints: Hints): Node {
       return { kind: 'each', name, items: () => [], itemsMax: 1, concurrency: 1, step } satisfies EachNode
     }
     case 'child':
-      return { kind: 'child', name, definition: childOf(name), derive: nothing } satisfies ChildNode
+      return { kind: 'child', name, definition: bare(name), derive: nothing } satisfies ChildNode
     case 'step':
     default:
       return stepOf(name, hints)
@@ -202,7 +197,8 @@ function stepOf(name: string, { undo = false, pivot = false }: Hints): StepNode 
   }
 }
 
-function childOf(name: string): Definition {
+/** A saga of which only the name is known. */
+function bare(name: string): Definition {
   return {
     name,
     version: 1,

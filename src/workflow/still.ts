@@ -7,6 +7,7 @@ import { Aborted, Closed } from '../base/error.ts'
 import type { Journal } from '../journal/journal.ts'
 import { accountOf } from './account.ts'
 import type { FindDefinition, RunAccount } from './account.ts'
+import { isLive } from './core/entry.ts'
 import { RunUnknown } from './error.ts'
 import { runStream } from './event.ts'
 
@@ -39,7 +40,7 @@ async function stillOf(journal: Journal, run: string, find: FindDefinition): Pro
 async function isStill(journal: Journal, account: RunAccount, find: FindDefinition): Promise<boolean> {
   // Nobody can work on what has no definition.
   if (account.status !== 'open' || account.waiting || account.guessed) return true
-  const live = account.steps.filter(({ status }) => status === 'begun' || status === 'undoing')
+  const live = account.steps.filter(isLive)
   if (live.length === 0) return false
   for (const { kind, child } of live) {
     if (kind === 'wait' || kind === 'sleep') continue

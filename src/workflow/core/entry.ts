@@ -53,8 +53,23 @@ export interface Entry {
   standing: boolean
 }
 
+/** The key of an item of a list. */
+export function itemKey(list: string, at: number): string {
+  return `${list}[${at}]`
+}
+
+/** The place of an item in its list. */
+export function itemOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf('[') + 1, -1))
+}
+
+/** The part of the saga that an entry is of: of an item its list. */
+export function partOf(key: string): string {
+  return key.endsWith(']') ? key.slice(0, key.lastIndexOf('[')) : key
+}
+
 /** True when somebody has to work or wait for it. */
-export function isLive({ status }: Entry): boolean {
+export function isLive({ status }: Pick<Entry, 'status'>): boolean {
   return status === 'begun' || status === 'undoing'
 }
 

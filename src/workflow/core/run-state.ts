@@ -6,7 +6,7 @@
 import { assert } from '../../base/error.ts'
 import { everyNode } from './definition.ts'
 import type { Definition, Node } from './definition.ts'
-import { isFinished, isLive, isPassed, isRepeatable, isResting, isUndoable } from './entry.ts'
+import { isFinished, isLive, isPassed, isRepeatable, isResting, isUndoable, itemOf, partOf } from './entry.ts'
 import type { Entry, EntryNode } from './entry.ts'
 import type { Fault, Resolution, RunRecord } from './record.ts'
 
@@ -178,8 +178,8 @@ export class RunState {
   }
 
   #made(key: string): Entry {
-    const place = key.endsWith(']') ? `${key.slice(0, key.lastIndexOf('['))}[]` : key
-    const known = this.#nodes.get(place)
+    const part = partOf(key)
+    const known = this.#nodes.get(part === key ? key : `${part}[]`)
     assert(known, `the history speaks of the step ${key}, which the definition does not have`)
     const entry: Entry = {
       key,
@@ -378,11 +378,6 @@ export class RunState {
     // Whatever changes while it rests has to be looked at anew.
     if (this.phase === 'attention') this.phase = this.verdict ? 'undoing' : 'running'
   }
-}
-
-/** The place of an item in its list. */
-export function itemOf(key: string): number {
-  return Number(key.slice(key.lastIndexOf('[') + 1, -1))
 }
 
 const known = new WeakMap<Definition, ReadonlyMap<string, { readonly node: EntryNode; readonly unit: string }>>()

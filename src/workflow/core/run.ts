@@ -13,7 +13,7 @@ import { LimitExceeded } from '../../base/error.ts'
 import { surelyPivots } from './definition.ts'
 import type { Before, BranchNode, ChildNode, Definition, EachNode, Node, WaitNode } from './definition.ts'
 import { chosenCase, isApproved, itemsOf, sleepMs, underivable } from './derive.ts'
-import { isPassed, isResting, isUndoable } from './entry.ts'
+import { isPassed, isResting, isUndoable, itemKey } from './entry.ts'
 import type { Entry, EntryNode } from './entry.ts'
 import { fault as newFault, faultOf } from './fault.ts'
 import type { Fault, Resolution, RunRecord, Why } from './record.ts'
@@ -118,18 +118,19 @@ export class SagaRun {
     if (!entry) return
     const { state } = this
     if (state.phase === 'failing') this.#record({ is: 'stopped', step: key, fault: faultOf(failure.thrown) })
-    else this.#tryAgain(entry, failure, at)
+    else if (!this.#tryAgain('tried', entry, failure, at)) this.#fail(key, faultOf(failure.thrown))
     this.#settle(at.nowMs)
   }
 
-  #tryAgain(entry: Entry, failure: Failure, { nowMs, chance }: Chance): void {
+  /** False when no attempt is left. */
+  #tryAgain(is: 'tried' | 'undoTried', entry: Entry, failure: Failure, { nowMs, chance }: Chance): boolean {
     const { key: step, node } = entry
-    const fault = faultOf(failure.thrown)
     const attempt = entry.attempts + 1
-    const retry = node.kind === 'step' ? node.pacing.retry : undefined
-    const wait = waitAfterFailure(retry, failure, attempt, chance)
-    if (wait === undefined) this.#fail(step, fault)
-    else this.#record({ is: 'tried', step, attempt, fault, atMs: nowMs + wait })
+    const pacing = node.kind === 'step' ? (is === 'tried' ? node.pacing : node.undoPacing) : undefined
+    const wait = waitAfterFailure(pacing?.retry, failure, attempt, chance)
+    if (wait === undefined) return false
+    this.#record({ is, step, attempt, fault: faultOf(failure.thrown), atMs: nowMs + wait })
+    return true
   }
 
   undone(key: string, nowMs: number): void {
@@ -138,16 +139,12 @@ export class SagaRun {
     this.#settle(nowMs)
   }
 
-  undoErrored(key: string, failure: Failure, { nowMs, chance }: Chance): void {
+  undoErrored(key: string, failure: Failure, at: Chance): void {
     const entry = this.#live(key, 'undoing')
     if (!entry) return
-    const fault = faultOf(failure.thrown)
-    const attempt = entry.attempts + 1
-    const retry = entry.node.kind === 'step' ? entry.node.undoPacing.retry : undefined
-    const wait = waitAfterFailure(retry, failure, attempt, chance)
-    if (wait === undefined) this.#record({ is: 'undoFailed', step: key, fault })
-    else this.#record({ is: 'undoTried', step: key, attempt, fault, atMs: nowMs + wait })
-    this.#settle(nowMs)
+    if (!this.#tryAgain('undoTried', entry, failure, at))
+      this.#record({ is: 'undoFailed', step: key, fault: faultOf(failure.thrown) })
+    this.#settle(at.nowMs)
   }
 
   /** A child ended, or rests. `clean`: nothing of it stands. */
@@ -441,7 +438,7 @@ export class SagaRun {
     for (const entry of state.live.values()) if (entry.unit === node.name) running++
     for (let at = from; at < items.length && running < node.concurrency; at++) {
       if (state.phase !== 'running') return
-      const key = `${node.name}[${at}]`
+      const key = itemKey(node.name, at)
       if (state.live.has(key)) continue
       this.#passEntry(node.step, key, nowMs, items[at])
       if (state.live.has(key)) running++
