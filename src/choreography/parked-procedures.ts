@@ -3,9 +3,9 @@
  * `task-procedures.ts` they run when somebody looks after a choreography.
  */
 import { procedure } from '../store/procedure.ts'
-import type { Procedure } from '../store/store.ts'
-import { isOwner, parkedOf, taken, taskColumns } from './rows.ts'
-import type { OpenRow, Owner, ParkedRow, Taken } from './rows.ts'
+import type { Procedure, Transaction } from '../store/store.ts'
+import { ownedProcedure, parkedOf, taskColumns } from './rows.ts'
+import type { OpenRow, OwnedProcedure, Owner, ParkedRow } from './rows.ts'
 import { open } from './task-procedures.ts'
 
 const parkedColumns = `${taskColumns}, kind, code, reason, time`
@@ -49,52 +49,49 @@ export const untoldPage: Procedure<{ readonly choreography: number; readonly lim
       .map(parkedOf),
   )
 
-export const markTold: Procedure<{ readonly owner: Owner; readonly id: number }, true | Taken> = procedure(
+export const markTold: OwnedProcedure<{ readonly id: number }, true> = ownedProcedure(
   import.meta.url,
   'markTold',
   (tx, { owner, id }) => {
-    if (!isOwner(tx, owner)) return taken
     tx.sql('UPDATE choreography_task SET told = 1 WHERE id = ? AND choreography = ?').run(id, owner.id)
     return true
   },
 )
 
 /** The task waits again; false when it is not parked any more. */
-export const reviveTask: Procedure<{ readonly owner: Owner; readonly id: number }, boolean | Taken> = procedure(
+export const reviveTask: OwnedProcedure<{ readonly id: number }, boolean> = ownedProcedure(
   import.meta.url,
   'reviveTask',
-  (tx, { owner, id }) => {
-    if (!isOwner(tx, owner)) return taken
-    return (
-      tx
-        .sql(
-          `UPDATE choreography_task SET parked = 0, attempts = 0, replays = replays + 1, due = NULL, kind = NULL
-           WHERE id = ? AND choreography = ? AND parked = 1`,
-        )
-        .run(id, owner.id).changes > 0
-    )
-  },
+  (tx, { owner, id }) =>
+    tx
+      .sql(
+        `UPDATE choreography_task SET parked = 0, attempts = 0, replays = replays + 1, due = NULL, kind = NULL
+         WHERE id = ? AND choreography = ? AND parked = 1`,
+      )
+      .run(id, owner.id).changes > 0,
 )
 
 /** A wait that had found no room is opened. */
-export const reopen: Procedure<{ readonly owner: Owner; readonly id: number; readonly row: OpenRow }, boolean | Taken> =
-  procedure(import.meta.url, 'reopen', (tx, { owner, id, row }) => {
-    if (!isOwner(tx, owner)) return taken
-    const { changes } = tx
-      .sql('DELETE FROM choreography_task WHERE id = ? AND choreography = ? AND parked = 1')
-      .run(id, owner.id)
-    if (changes > 0) open(tx, owner, [row])
-    return changes > 0
-  })
-
-export const discardTask: Procedure<{ readonly owner: Owner; readonly id: number }, boolean | Taken> = procedure(
+export const reopen: OwnedProcedure<{ readonly id: number; readonly row: OpenRow }, boolean> = ownedProcedure(
   import.meta.url,
-  'discardTask',
-  (tx, { owner, id }) => {
-    if (!isOwner(tx, owner)) return taken
-    return (
-      tx.sql('DELETE FROM choreography_task WHERE id = ? AND choreography = ? AND parked = 1').run(id, owner.id)
-        .changes > 0
-    )
+  'reopen',
+  (tx, { owner, id, row }) => {
+    const isForgotten = forget(tx, owner, id)
+    if (isForgotten) open(tx, owner, [row])
+    return isForgotten
   },
 )
+
+export const discardTask: OwnedProcedure<{ readonly id: number }, boolean> = ownedProcedure(
+  import.meta.url,
+  'discardTask',
+  (tx, { owner, id }) => forget(tx, owner, id),
+)
+
+/** False when it is not parked any more. */
+function forget(tx: Transaction, owner: Owner, id: number): boolean {
+  return (
+    tx.sql('DELETE FROM choreography_task WHERE id = ? AND choreography = ? AND parked = 1').run(id, owner.id).changes >
+    0
+  )
+}

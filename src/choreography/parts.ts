@@ -8,12 +8,12 @@ import type { Random } from '../base/random.ts'
 import type { Telemetry } from '../base/telemetry.ts'
 import type { DataText } from '../journal/data-text.ts'
 import type { Journal, Recorded } from '../journal/journal.ts'
-import type { Procedure, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { ChoreographyOptions, Parked, TroubleKind } from './choreography.ts'
 import type { Caps } from './core/caps.ts'
 import { ChoreographyTaken } from './error.ts'
 import { taken } from './rows.ts'
-import type { EventRef, Owner, ParkedRow, Taken } from './rows.ts'
+import type { EventRef, OwnedProcedure, Owner, ParkedRow } from './rows.ts'
 
 export interface Settings {
   readonly source: string
@@ -48,12 +48,12 @@ export interface Parts extends Settings, Pick<ChoreographyOptions, 'onTrouble' |
 export const hookTimeoutMs = 30_000
 
 /** Writes as the owner. Rejects with `choreography.taken`, or what the store rejects with. */
-export async function own<Args extends { readonly owner: Owner }, Result>(
+export async function own<Args, Result>(
   { store, owner, name }: Pick<Parts, 'store' | 'owner' | 'name'>,
-  procedure: Procedure<Args, Result | Taken>,
-  args: Omit<Args, 'owner'>,
+  procedure: OwnedProcedure<Args, Result>,
+  args: Args,
 ): Promise<Result> {
-  const result = await store.write(procedure, { ...args, owner } as unknown as Args)
+  const result = await store.write(procedure, { ...args, owner })
   if (result === taken) throw new ChoreographyTaken(name)
   return result
 }

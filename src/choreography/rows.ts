@@ -1,8 +1,9 @@
 /**
- * The rows of a choreography as they cross to the store's thread: plain data only. Unlike `schema.ts`, which says how they are kept, this
- * says what they mean to both sides.
+ * The rows of a choreography as they cross to the store's thread: plain data only; and who may write them. Unlike `schema.ts`, which says
+ * how they are kept, this says what they mean to both sides.
  */
-import type { Row, Transaction } from '../store/store.ts'
+import { procedure } from '../store/procedure.ts'
+import type { Procedure, Row, Transaction } from '../store/store.ts'
 
 /** Whose rows they are. Who opened it later has a higher epoch, and what came before may write no more. */
 export interface Owner {
@@ -69,8 +70,20 @@ export interface ParkedRow extends TaskRow, ParkReason {
 export const taken = 'taken'
 export type Taken = typeof taken
 
-export function isOwner(tx: Transaction, { id, epoch }: Owner): boolean {
-  return tx.sql('SELECT 1 FROM choreography_main WHERE id = ? AND epoch = ?').get(id, epoch) !== undefined
+/** A write that only the owner may make. */
+export type OwnedProcedure<Args, Result> = Procedure<Args & { readonly owner: Owner }, Result | Taken>
+
+/** Unlike `procedure` it looks first who calls: of somebody else nothing is written. */
+export function ownedProcedure<Args, Result>(
+  module: string,
+  name: string,
+  run: (tx: Transaction, args: Args & { readonly owner: Owner }) => Result,
+): OwnedProcedure<Args, Result> {
+  return procedure(module, name, (tx, args: Args & { readonly owner: Owner }) => {
+    const { id, epoch } = args.owner
+    const isOwner = tx.sql('SELECT 1 FROM choreography_main WHERE id = ? AND epoch = ?').get(id, epoch) !== undefined
+    return isOwner ? run(tx, args) : taken
+  })
 }
 
 export const taskColumns = 'id, rule, digest, key, refs, correlation, attempts, replays, due'
@@ -89,7 +102,7 @@ export function taskOf(row: Row): TaskRow {
   }
 }
 
-function textOrNull(value: Row[string] | undefined): string | null {
+export function textOrNull(value: Row[string] | undefined): string | null {
   return value === null || value === undefined ? null : String(value)
 }
 

@@ -7,8 +7,8 @@
  */
 import { procedure } from '../store/procedure.ts'
 import type { Procedure, Row, Transaction } from '../store/store.ts'
-import { isOwner, taken, taskColumns, taskOf } from './rows.ts'
-import type { OpenRow, Owner, Refs, Taken, TaskRow } from './rows.ts'
+import { ownedProcedure, taskColumns, taskOf, textOrNull } from './rows.ts'
+import type { OpenRow, OwnedProcedure, Owner, Refs, TaskRow } from './rows.ts'
 
 export interface Opened extends Owner {
   readonly journal: string
@@ -43,7 +43,6 @@ export const openChoreography: Procedure<
 })
 
 export interface EnterArgs {
-  readonly owner: Owner
   readonly rule: string
   readonly kind: string
   /** Where it begins when it is new; null: where the choreography stands. */
@@ -62,11 +61,10 @@ export interface Entered {
   readonly unparked: number
 }
 
-export const enterRule: Procedure<EnterArgs, Entered | Taken> = procedure(
+export const enterRule: OwnedProcedure<EnterArgs, Entered> = ownedProcedure(
   import.meta.url,
   'enterRule',
   (tx, { owner, rule, kind, from, position }) => {
-    if (!isOwner(tx, owner)) return taken
     moveMain(tx, owner, position)
     const known = tx
       .sql('SELECT kind, position FROM choreography_rule WHERE choreography = ? AND rule = ?')
@@ -76,7 +74,7 @@ export const enterRule: Procedure<EnterArgs, Entered | Taken> = procedure(
       unparked = dropOf(tx, owner, rule)
       tx.sql('UPDATE choreography_rule SET kind = ? WHERE choreography = ? AND rule = ?').run(kind, owner.id, rule)
     }
-    let place = known === undefined ? from : known['position'] === null ? null : String(known['position'])
+    let place = known === undefined ? from : textOrNull(known['position'])
     if (place === position) place = null
     tx.sql(
       `INSERT INTO choreography_rule (choreography, rule, kind, position) VALUES (?1, ?2, ?3, ?4)
@@ -108,23 +106,19 @@ function openOf(row: Row): OpenRow {
 }
 
 /** These rules have come to where the choreography stands. */
-export const joinRules: Procedure<
-  { readonly owner: Owner; readonly rules: readonly string[]; readonly position: string },
-  true | Taken
-> = procedure(import.meta.url, 'joinRules', (tx, { owner, rules, position }) => {
-  if (!isOwner(tx, owner)) return taken
-  moveMain(tx, owner, position)
-  const join = tx.sql('UPDATE choreography_rule SET position = NULL WHERE choreography = ? AND rule = ?')
-  for (const rule of rules) join.run(owner.id, rule)
-  return true
-})
+export const joinRules: OwnedProcedure<{ readonly rules: readonly string[]; readonly position: string }, true> =
+  ownedProcedure(import.meta.url, 'joinRules', (tx, { owner, rules, position }) => {
+    moveMain(tx, owner, position)
+    const join = tx.sql('UPDATE choreography_rule SET position = NULL WHERE choreography = ? AND rule = ?')
+    for (const rule of rules) join.run(owner.id, rule)
+    return true
+  })
 
 /** How many parked events it had; null when there was no such rule. */
-export const removeRule: Procedure<{ readonly owner: Owner; readonly rule: string }, number | null | Taken> = procedure(
+export const removeRule: OwnedProcedure<{ readonly rule: string }, number | null> = ownedProcedure(
   import.meta.url,
   'removeRule',
   (tx, { owner, rule }) => {
-    if (!isOwner(tx, owner)) return taken
     const { changes } = tx.sql('DELETE FROM choreography_rule WHERE choreography = ? AND rule = ?').run(owner.id, rule)
     return changes === 0 ? null : dropOf(tx, owner, rule)
   },

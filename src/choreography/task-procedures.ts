@@ -5,12 +5,11 @@
  * Taking in is one transaction: the tasks of some events, what the caps say of them, what waits for other events, and the place in the
  * journal. An event for a rule that has a task already, parked ones too, makes no other.
  */
-import { procedure } from '../store/procedure.ts'
-import type { Procedure, Transaction } from '../store/store.ts'
+import type { Transaction } from '../store/store.ts'
 import { capMet } from './core/caps.ts'
 import type { Caps } from './core/caps.ts'
-import { isOwner, taken } from './rows.ts'
-import type { OpenRow, Owner, ParkReason, Refs, Taken } from './rows.ts'
+import { ownedProcedure } from './rows.ts'
+import type { OpenRow, OwnedProcedure, Owner, ParkReason, Refs } from './rows.ts'
 import { moveMain } from './rule-procedures.ts'
 
 export interface NewTask {
@@ -30,7 +29,6 @@ export interface Entry {
 }
 
 export interface TakeArgs {
-  readonly owner: Owner
   readonly entries: readonly Entry[]
   readonly opened: readonly OpenRow[]
   readonly ended: readonly { readonly rule: string; readonly digest: string }[]
@@ -45,13 +43,12 @@ export interface TakeArgs {
 /** Of one task: null when it was there before. */
 export type TakenIn = { readonly id: number; readonly parked: ParkReason | null } | null
 
-export const takeIn: Procedure<TakeArgs, readonly (readonly TakenIn[])[] | Taken> = procedure(
+export const takeIn: OwnedProcedure<TakeArgs, readonly (readonly TakenIn[])[]> = ownedProcedure(
   import.meta.url,
   'takeIn',
   (tx, args) => {
     const { owner, entries, opened, ended, position, rules } = args
-    if (!isOwner(tx, owner)) return taken
-    const results = entries.length === 0 ? [] : takeEntries(tx, args)
+    const results = entries.length === 0 ? [] : takeEntries(tx, owner, args)
     // In this order: what was opened may have ended in the same stretch.
     if (opened.length > 0) open(tx, owner, opened)
     if (ended.length > 0) {
@@ -76,7 +73,7 @@ export function open(tx: Transaction, { id }: Owner, rows: readonly OpenRow[]): 
     insert.run(id, rule, digest, key, fits, atMs, dueMs, place, JSON.stringify(refs))
 }
 
-function takeEntries(tx: Transaction, { owner, entries, caps, countedMax, nowMs }: TakeArgs): TakenIn[][] {
+function takeEntries(tx: Transaction, owner: Owner, { entries, caps, countedMax, nowMs }: TakeArgs): TakenIn[][] {
   const insert = tx.sql(
     `INSERT INTO choreography_task (choreography, rule, digest, key, refs, correlation)
      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -142,31 +139,31 @@ class Counting {
 }
 
 export interface AttemptArgs {
-  readonly owner: Owner
   readonly id: number
   readonly attempts: number
   readonly dueMs: number | null
 }
 
 /** Keeps how often a task was tried, and when it is due. */
-export const keepAttempts: Procedure<AttemptArgs, true | Taken> = procedure(
+export const keepAttempts: OwnedProcedure<AttemptArgs, true> = ownedProcedure(
   import.meta.url,
   'keepAttempts',
-  (tx, { owner, id, attempts, dueMs }) => {
-    if (!isOwner(tx, owner)) return taken
+  (tx, { id, attempts, dueMs }) => {
     tx.sql('UPDATE choreography_task SET attempts = ?, due = ? WHERE id = ?').run(attempts, dueMs, id)
     return true
   },
 )
 
 /** Forgets tasks whose records are kept. */
-export const settleTasks: Procedure<{ readonly owner: Owner; readonly ids: readonly number[] }, true | Taken> =
-  procedure(import.meta.url, 'settleTasks', (tx, { owner, ids }) => {
-    if (!isOwner(tx, owner)) return taken
+export const settleTasks: OwnedProcedure<{ readonly ids: readonly number[] }, true> = ownedProcedure(
+  import.meta.url,
+  'settleTasks',
+  (tx, { ids }) => {
     const settle = tx.sql('DELETE FROM choreography_task WHERE id = ? AND parked = 0')
     for (const id of ids) settle.run(id)
     return true
-  })
+  },
+)
 
 export interface ParkArgs extends ParkReason {
   readonly id: number
@@ -175,10 +172,8 @@ export interface ParkArgs extends ParkReason {
 }
 
 /** False when the task is gone: its rule was removed. */
-export const parkTask: Procedure<ParkArgs & { readonly owner: Owner }, boolean | Taken> = procedure(
-  import.meta.url,
-  'parkTask',
-  (tx, args) => (isOwner(tx, args.owner) ? parkRow(tx, args.owner, args) : taken),
+export const parkTask: OwnedProcedure<ParkArgs, boolean> = ownedProcedure(import.meta.url, 'parkTask', (tx, args) =>
+  parkRow(tx, args.owner, args),
 )
 
 function parkRow(tx: Transaction, owner: Owner, { id, attempts, kind, code, reason, atMs }: ParkArgs): boolean {
