@@ -36,6 +36,8 @@ export interface WriteWatch {
   after(record: number, appends: readonly StreamAppend[], appended: readonly Appended[]): void
 }
 
+const nothing = (): readonly Appended[] => []
+
 export class WorkerJournal implements Journal {
   readonly #inner: Journal
   readonly #worker: HarnessWorker
@@ -66,12 +68,17 @@ export class WorkerJournal implements Journal {
     })
   }
 
-  #write(appends: readonly StreamAppend[], work: () => Promise<readonly Appended[]>): Promise<readonly Appended[]> {
+  /** `appended`: what of its result is new in the streams. */
+  #write<T>(
+    appends: readonly StreamAppend[],
+    work: () => Promise<T>,
+    appended: (result: T) => readonly Appended[],
+  ): Promise<T> {
     const record = this.#watch.before()
     return this.#call(async () => {
-      const appended = await work()
-      this.#watch.after(record, appends, appended)
-      return appended
+      const result = await work()
+      this.#watch.after(record, appends, appended(result))
+      return result
     })
   }
 
@@ -91,34 +98,28 @@ export class WorkerJournal implements Journal {
   async append(stream: string, events: readonly CloudEvent[], options: AppendOptions = {}): Promise<Appended> {
     const { expectedVersion, ...others } = options
     const append = { stream, events, ...(expectedVersion !== undefined && { expectedVersion }) }
-    const [appended] = await this.#write([append], () => this.#inner.appendMany([append], others))
+    const [appended] = await this.appendMany([append], others)
     return appended as Appended
   }
 
   appendMany(appends: readonly StreamAppend[], options?: AppendManyOptions): Promise<readonly Appended[]> {
-    return this.#write(appends, () => this.#inner.appendMany(appends, options))
+    return this.#write(
+      appends,
+      () => this.#inner.appendMany(appends, options),
+      (appended) => appended,
+    )
   }
 
-  async tombstone(
+  tombstone(
     stream: string,
     last: CloudEvent,
     options?: { readonly expectedVersion?: ExpectedVersion },
   ): Promise<Erased> {
-    let erased: Erased = { events: 0 }
-    await this.#write([], async () => {
-      erased = await this.#inner.tombstone(stream, last, options)
-      return []
-    })
-    return erased
+    return this.#write([], () => this.#inner.tombstone(stream, last, options), nothing)
   }
 
-  async truncate(stream: string, before: number): Promise<Erased> {
-    let erased: Erased = { events: 0 }
-    await this.#write([], async () => {
-      erased = await this.#inner.truncate(stream, before)
-      return []
-    })
-    return erased
+  truncate(stream: string, before: number): Promise<Erased> {
+    return this.#write([], () => this.#inner.truncate(stream, before), nothing)
   }
 
   read(stream: string, options?: ReadStreamOptions): AsyncIterable<Recorded> {
