@@ -113,16 +113,17 @@ export class SagaCalls {
 
   /** A worker that is gone ends nothing that it began. */
   leave(worker: HarnessWorker): void {
-    const until = this.#world.next()
-    for (const call of this.list)
-      if (call.worker === worker.number && call.end === 'runs') Object.assign(call, { end: 'left', until })
+    this.#left(({ worker: by }) => by === worker.number)
   }
 
   /** Another has taken the run: whatever its worker had begun, nobody waits for its end. */
   lose(run: string, to: number): void {
+    this.#left((call) => call.run === run && call.worker !== to)
+  }
+
+  #left(which: (call: SagaCall) => boolean): void {
     const until = this.#world.next()
-    for (const call of this.list)
-      if (call.run === run && call.worker !== to && call.end === 'runs') Object.assign(call, { end: 'left', until })
+    for (const call of this.list) if (call.end === 'runs' && which(call)) Object.assign(call, { end: 'left', until })
   }
 
   #call(
@@ -265,7 +266,12 @@ export function pathOf(run: string, step: string): string {
   return at === -1 ? step : `${run.slice(at + 1)}/${step}`
 }
 
+/** The node of a step, or its path: of an item of a list that of the list. */
+export function nodeNameOf(step: string): string {
+  return step.replace(/\[\d+\]$/, '')
+}
+
 /** A list stands for all its items. */
 function isAt(given: string, path: string, step: string): boolean {
-  return given === path || given === path.replace(/\[\d+\]$/, '') || (given === step && !path.includes('/'))
+  return given === path || given === nodeNameOf(path) || (given === step && !path.includes('/'))
 }

@@ -5,13 +5,15 @@
 import { everyNode } from '../workflow/core/definition.ts'
 import type { Definition, StepNode } from '../workflow/core/definition.ts'
 import type { RunRecord } from '../workflow/core/record.ts'
+import { runStream } from '../workflow/event.ts'
 import type { RunResult } from '../workflow/workflow.ts'
+import { nodeNameOf } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
-import type { RunFound } from './saga-harness-log.ts'
+import type { RunFound, SagaLine } from './saga-harness-log.ts'
 import type { Played } from './saga-harness-play.ts'
 
 export interface SagaViolation {
-  /** From 1 to 9. */
+  /** From 1 to 9; 0 is the user's own. */
   readonly property: number
   readonly what: string
 }
@@ -25,6 +27,8 @@ export interface Placed {
 /** A run, and all that is known of it. */
 export interface Evidence {
   readonly found: RunFound
+  /** What was written of it. */
+  readonly lines: readonly SagaLine[]
   readonly records: readonly Placed[]
   /** Those that were carried out, and were not too late to count. */
   readonly calls: readonly SagaCall[]
@@ -33,9 +37,10 @@ export interface Evidence {
 }
 
 export function evidenceOf(found: RunFound, { lines, calls, end }: Played): Evidence {
-  const own = lines.filter(({ run, stream }) => run === found.run && stream === `saga/${run}`)
+  const own = lines.filter(({ run, stream }) => run === found.run && stream === runStream(run))
   return {
     found,
+    lines: own,
     records: own.flatMap(({ at, records }) => records.map((record) => ({ at, record }))),
     calls: calls.filter(({ run, end: how, late }) => run === found.run && how !== 'fenced' && !late),
     steps: stepsOf(found.definition),
@@ -49,9 +54,8 @@ function stepsOf({ nodes }: Definition): Map<string, StepNode> {
   return steps
 }
 
-/** The node of a step, of an item that of its list. */
 export function nodeOf({ steps }: Evidence, step: string): StepNode | undefined {
-  return steps.get(step.replace(/\[\d+\]$/, ''))
+  return steps.get(nodeNameOf(step))
 }
 
 export function recordsFor<Is extends RunRecord['is']>(

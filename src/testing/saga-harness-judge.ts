@@ -11,6 +11,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { jsonCodec } from '../base/codec.ts'
+import { codeOf, messageOf } from '../base/error.ts'
 import type { Node } from '../workflow/core/definition.ts'
 import type { RunRecord } from '../workflow/core/record.ts'
 import { never } from './saga-harness-calls.ts'
@@ -19,14 +20,13 @@ import { evidenceOf, nodeOf, recordsFor, violation } from './saga-harness-eviden
 import type { Evidence, SagaViolation } from './saga-harness-evidence.ts'
 import type { RunFound, SagaLine } from './saga-harness-log.ts'
 import type { Played } from './saga-harness-play.ts'
-import { said } from './saga-harness-play.ts'
 import { orderViolations } from './saga-harness-order.ts'
 
 const codec = jsonCodec()
 
 export function violationsOf(played: Played, given: SagaCase): SagaViolation[] {
   const { thrown, stuck, runs } = played
-  if (thrown) return [{ property: 1, what: `the workflow threw ${said(thrown)}` }]
+  if (thrown) return [{ property: 1, what: `the workflow threw ${codeOf(thrown)}: ${messageOf(thrown)}` }]
   const all = new Map(runs.map((found) => [found.run, evidenceOf(found, played)]))
   const single = [...all.values()].flatMap((evidence) => [
     ...ending(evidence, played),
@@ -38,7 +38,7 @@ export function violationsOf(played: Played, given: SagaCase): SagaViolation[] {
     ...undisturbed(evidence),
     ...errors(evidence),
     ...sameAgain(evidence, played),
-    ...ownedLines(evidence, played.lines),
+    ...ownedLines(evidence),
   ])
   const resting = runs.some(({ status }) => status === 'needs-attention')
   const excused = resting && runs.every(({ status, begun }) => status !== 'open' || !begun)
@@ -150,19 +150,19 @@ function lost(evidence: Evidence, nodes: readonly Node[]): SagaViolation[] {
 
 function oneWay(evidence: Evidence): SagaViolation[] {
   const wrong: SagaViolation[] = []
-  let back: number | undefined
+  let back = false
   let pivot: string | undefined
   for (const { record } of evidence.records) {
-    if (record.is === 'begun' && back !== undefined)
+    if (record.is === 'begun' && back)
       wrong.push(violation(5, evidence, `${record.step} begins after it was decided to go back`))
     if (record.is === 'undoing' && pivot !== undefined)
       wrong.push(violation(5, evidence, `${record.steps.join()} is undone behind the pivot ${pivot}`))
-    if (record.is === 'verdict') back = 1
-    if (isPivot(evidence, record)) {
-      // A pivot that was under way when it was decided turns it round.
-      pivot = (record as { readonly step: string }).step
-      back = undefined
-    }
+    if (record.is === 'verdict') back = true
+    const reached = pivotOf(evidence, record)
+    if (reached === undefined) continue
+    // A pivot that was under way when it was decided turns it round.
+    pivot = reached
+    back = false
   }
   const first = evidence.calls.find(({ kind }) => kind === 'undo')?.from ?? never
   for (const { kind, from, step } of evidence.calls)
@@ -190,14 +190,17 @@ function judgement(evidence: Evidence): {
   for (const { record } of evidence.records) {
     if (record.is === 'failed') failed ??= record
     if (record.is === 'verdict') verdict = verdict ? { ...verdict, undo: record.undo } : record
-    if (isPivot(evidence, record)) verdict = failed = undefined
+    if (pivotOf(evidence, record) !== undefined) verdict = failed = undefined
   }
   return { verdict, failed }
 }
 
-function isPivot(evidence: Evidence, record: RunRecord): boolean {
-  if (record.is !== 'done' && record.is !== 'held') return false
-  return record.pivoted === true || (record.is === 'done' && nodeOf(evidence, record.step)?.declaration === 'pivot')
+/** The step that has brought the run past its pivot. */
+function pivotOf(evidence: Evidence, record: RunRecord): string | undefined {
+  if (record.is !== 'done' && record.is !== 'held') return undefined
+  const { step } = record
+  const declared = record.is === 'done' && nodeOf(evidence, step)?.declaration === 'pivot'
+  return record.pivoted === true || declared ? step : undefined
 }
 
 function errors(evidence: Evidence): SagaViolation[] {
@@ -264,11 +267,10 @@ function sameAgain(evidence: Evidence, { end, again }: Played): SagaViolation[] 
 }
 
 /** Only who has taken a run writes of it. */
-function ownedLines(evidence: Evidence, lines: readonly SagaLine[]): SagaViolation[] {
+function ownedLines(evidence: Evidence): SagaViolation[] {
   let owner: number | undefined
   const wrong: SagaViolation[] = []
-  for (const { run, stream, type, worker, records } of lines) {
-    if (run !== evidence.found.run || stream !== `saga/${run}`) continue
+  for (const { type, worker, records } of evidence.lines) {
     if (type === 'saga.started' || type === 'saga.taken') owner = worker
     else if (worker !== owner)
       wrong.push(

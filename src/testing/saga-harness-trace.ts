@@ -1,5 +1,4 @@
 /** What happened in a play of the saga harness, in order, as lines for people. Unlike the log it has calls and records together. */
-import { messageOf } from '../base/error.ts'
 import type { RunRecord } from '../workflow/core/record.ts'
 import type { Played } from './saga-harness-play.ts'
 import { never } from './saga-harness-calls.ts'
@@ -19,6 +18,6 @@ export function traceOf({ allCalls, allLines }: Pick<Played, 'allCalls' | 'allLi
 
 function recordInWords(record: RunRecord): string {
   const steps = 'steps' in record ? record.steps.join('+') : 'step' in record ? record.step : ''
-  const fault = 'fault' in record && record.fault ? ` (${messageOf(record.fault.message).slice(0, 80)})` : ''
+  const fault = 'fault' in record && record.fault ? ` (${record.fault.message.slice(0, 80)})` : ''
   return `${record.is}${steps === '' ? '' : ` ${steps}`}${fault}`
 }
