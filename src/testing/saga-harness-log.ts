@@ -57,11 +57,16 @@ export class SagaLog {
   readonly lines: SagaLine[] = []
   readonly runs: Map<string, RunFound> = new Map()
   readonly waits: Map<string, Waiting> = new Map()
-  readonly #sagas: ReadonlyMap<string, Definition>
+  readonly #sagas = new Map<string, Definition>()
   readonly #times = new Map<string, number>()
 
-  constructor(sagas: ReadonlyMap<string, Definition>) {
-    this.#sagas = sagas
+  constructor(definitions: Iterable<Definition>) {
+    for (const definition of definitions) this.#know(definition)
+  }
+
+  #know(definition: Definition): void {
+    this.#sagas.set(definition.name, definition)
+    for (const node of everyNode(definition.nodes)) if (node.kind === 'child') this.#know(node.definition)
   }
 
   /** True when no run has anything to do that it could do. */

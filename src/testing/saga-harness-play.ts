@@ -8,7 +8,7 @@
  */
 import { deferred } from '../base/deferred.ts'
 import { predictableEntropy } from '../base/entropy.ts'
-import { codeOf, messageOf, toError } from '../base/error.ts'
+import { codeOf, toError } from '../base/error.ts'
 import { manualClock } from '../base/manual-clock.ts'
 import { seededRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
@@ -16,8 +16,6 @@ import { systemClock } from '../base/system-clock.ts'
 import type { Appended, Journal, StreamAppend } from '../journal/journal.ts'
 import { memoryJournal } from '../journal/memory.ts'
 import { createWorkflow } from '../workflow/create-workflow.ts'
-import { everyNode } from '../workflow/core/definition.ts'
-import type { Definition } from '../workflow/core/definition.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { RunResult, RunView, Workflow } from '../workflow/workflow.ts'
 import { pathOf, SagaCalls } from './saga-harness-calls.ts'
@@ -108,7 +106,8 @@ class Play {
   #written = 0
   #lives: Life[] = []
   #shared: WorkerJournal | undefined
-  #records = 0
+  /** Of each worker. */
+  readonly #recordsOf = new Map<number, number>()
   #cancelled = false
   /** Nothing more befalls a worker. */
   #over = false
@@ -119,7 +118,7 @@ class Play {
     this.#options = options
     this.#case = given
     this.#random = seededRandom(options.seed)
-    this.#log = new SagaLog(sagasOf(options.sagas.map(({ definition }) => definition)))
+    this.#log = new SagaLog(options.sagas.map(({ definition }) => definition))
     this.#calls = new SagaCalls({
       random: this.#random.split('outputs'),
       outputs: options.outputs,
@@ -159,7 +158,7 @@ class Play {
       retried: this.#found().filter(({ run }) =>
         runs.some((each) => each.run === run && each.status === 'needs-attention'),
       ),
-      records: this.#records,
+      records: this.#recordsOf.get(1) ?? 0,
       workers: this.#lives.length,
       stuck: this.#stuck,
       thrown: this.#thrown,
@@ -199,7 +198,7 @@ class Play {
       life.workflow = workflow
       if (starts) this.#start(life, workflow)
     }
-    opening.then(opened, (thrown: unknown) => this.#broke(thrown))
+    opening.then(opened, this.#broke)
   }
 
   /** Two workers of one process have one journal, which stalls for neither. */
@@ -223,17 +222,14 @@ class Play {
       })
   }
 
-  #broke(thrown: unknown): void {
+  readonly #broke = (thrown: unknown): void => {
     if (!expected.has(codeOf(thrown))) this.#thrown ??= toError(thrown)
   }
-
-  #recordsOf = new Map<number, number>()
 
   #before(worker: HarnessWorker): number {
     if (!worker.works) return 0
     const record = (this.#recordsOf.get(worker.number) ?? 0) + 1
     this.#recordsOf.set(worker.number, record)
-    if (worker.number === 1) this.#records = record
     this.#strike(worker, record, 'before')
     return record
   }
@@ -264,9 +260,7 @@ class Play {
       worker.kill()
       this.#calls.leave(worker)
     }
-    if (worker.number === 1 && stall?.record === record && stall.when === when) {
-      worker.stall()
-    }
+    if (worker.number === 1 && stall?.record === record && stall.when === when) worker.stall()
   }
 
   #cancel(number: number): void {
@@ -275,10 +269,10 @@ class Play {
     const workflow = this.#lives[number - 1]?.workflow
     const undo = this.#case.cancel?.undo ?? true
     for (const { id } of this.#options.starts)
-      workflow?.run(id).then(
-        (run) => run.cancel({ undo, reason: 'the harness cancels' }).catch((thrown: unknown) => this.#broke(thrown)),
-        (thrown: unknown) => this.#broke(thrown),
-      )
+      workflow
+        ?.run(id)
+        .then((run) => run.cancel({ undo, reason: 'the harness cancels' }))
+        .catch(this.#broke)
   }
 
   /** Until nothing is left to do, or nothing comes of it. */
@@ -358,10 +352,10 @@ class Play {
       if (!workflow || !signal || sent.has(id) || this.#log.runs.get(wait.run)?.owner !== worker.number) continue
       sent.add(id)
       some = true
-      workflow.run(wait.run).then(
-        (run) => run.signal(wait.node.signal, signal.data, { id }).catch((thrown: unknown) => this.#broke(thrown)),
-        (thrown: unknown) => this.#broke(thrown),
-      )
+      workflow
+        .run(wait.run)
+        .then((run) => run.signal(wait.node.signal, signal.data, { id }))
+        .catch(this.#broke)
     }
     return some
   }
@@ -424,7 +418,7 @@ class Play {
           const kind = views.get(run)?.steps.find((view) => view.step === step)?.kind
           if (status !== 'needs-attention' || (kind === 'child' && this.#rests(`${run}/${step}`))) continue
           some = true
-          this.#life.workflow?.resolve(run, step, 'retry').catch((thrown: unknown) => this.#broke(thrown))
+          this.#life.workflow?.resolve(run, step, 'retry').catch(this.#broke)
         }
       if (!some) return
       await this.#goOn()
@@ -435,19 +429,4 @@ class Play {
   #rests(child: string): boolean {
     return this.#log.runs.get(child)?.status === 'needs-attention'
   }
-}
-
-function sagasOf(definitions: readonly Definition[]): Map<string, Definition> {
-  const found = new Map<string, Definition>()
-  const add = (definition: Definition): void => {
-    found.set(definition.name, definition)
-    for (const node of everyNode(definition.nodes)) if (node.kind === 'child') add(node.definition)
-  }
-  for (const definition of definitions) add(definition)
-  return found
-}
-
-/** What a thrown value says, for people. */
-export function said(thrown: Error): string {
-  return `${codeOf(thrown)}: ${messageOf(thrown)}`
 }

@@ -12,8 +12,6 @@ import { violationsOf } from '../../src/testing/saga-harness-judge.ts'
 import { SagaLog } from '../../src/testing/saga-harness-log.ts'
 import type { Played } from '../../src/testing/saga-harness-play.ts'
 import { createWorkflow } from '../../src/workflow/create-workflow.ts'
-import { everyNode } from '../../src/workflow/core/definition.ts'
-import type { Definition } from '../../src/workflow/core/definition.ts'
 import type { RunResult, RunView } from '../../src/workflow/workflow.ts'
 import { crashSeed, runUntilKilled } from './crash-kit.ts'
 import { crashSagas, effectsTo, endOf } from './saga-crash-sagas.ts'
@@ -86,13 +84,7 @@ function callsOf(text: string): SagaCall[] {
 /** What is in the journal and in the file, as the harness has it. Where a record stands among the calls is not known: it counts as later. */
 async function playedOf(journal: Journal, calls: SagaCall[], folder: string): Promise<Played> {
   const definitions = crashSagas(effectsTo(join(folder, 'none'), seededRandom(0), () => undefined))
-  const sagas = new Map<string, Definition>()
-  for (const { definition } of definitions) {
-    sagas.set(definition.name, definition)
-    for (const node of everyNode(definition.nodes))
-      if (node.kind === 'child') sagas.set(node.definition.name, node.definition)
-  }
-  const log = new SagaLog(sagas)
+  const log = new SagaLog(definitions.map(({ definition }) => definition))
   let place = 10_000_000
   for (const { stream, version, event, position } of await gather(journal.readAll()))
     log.write([{ stream, events: [{ ...event, source: '/0' }] }], [{ version, position }], () => ++place)
