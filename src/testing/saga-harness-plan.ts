@@ -7,21 +7,14 @@ import { everyNode } from '../workflow/core/definition.ts'
 import type { Definition } from '../workflow/core/definition.ts'
 import { pathOf } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
-import type { SagaCase, SagaFault } from './saga-harness-case.ts'
+import type { SagaCase, SagaFault, SagaFaultKind } from './saga-harness-case.ts'
 import type { Played, PlayOptions } from './saga-harness-play.ts'
 
-const doFaults: readonly SagaFault['is'][] = ['error', 'final', 'hang', 'lost', 'lost-final']
-const undoFaults: readonly Omit<SagaFault, 'step' | 'of'>[] = [
-  { is: 'error' },
-  { is: 'final' },
-  { is: 'hang' },
-  { is: 'lost' },
-  { is: 'lost-final' },
-]
+const ways: readonly SagaFaultKind[] = ['error', 'final', 'hang', 'lost', 'lost-final']
 
 /** Each step that was called fails in each way; each wait is left alone or refused. */
 export function faultCases({ calls, runs }: Played, { signals }: Pick<PlayOptions, 'signals'>): SagaCase[] {
-  const steps = placesOf(calls, 'do').flatMap((step) => doFaults.map((is) => ({ faults: [{ step, is }] })))
+  const steps = placesOf(calls, 'do').flatMap((step) => ways.map((is) => ({ faults: [{ step, is }] })))
   const hangs = placesOf(calls, 'do').map((step) => ({ faults: [{ step, is: 'hang' as const, times: Infinity }] }))
   const waits = runs.flatMap(({ run, definition }) =>
     [...everyNode(definition.nodes)].flatMap((node): SagaCase[] => {
@@ -39,7 +32,7 @@ export function faultCases({ calls, runs }: Played, { signals }: Pick<PlayOption
 export function undoCases({ faults = [], ...given }: SagaCase, { calls }: Played): SagaCase[] {
   const places = placesOf(calls, 'undo')
   const one = places.flatMap((step) =>
-    undoFaults.map((fault) => ({ ...given, faults: [...faults, { ...fault, step, of: 'undo' as const }] })),
+    ways.map((is) => ({ ...given, faults: [...faults, { is, step, of: 'undo' as const }] })),
   )
   const all = places.map((step): SagaFault => ({ step, of: 'undo', is: 'final' }))
   return places.length > 1 ? [...one, { ...given, faults: [...faults, ...all] }] : one
@@ -50,10 +43,10 @@ export function cancelCases(
   { records }: Played,
   back: { readonly given: SagaCase; readonly played: Played } | undefined,
 ): SagaCase[] {
-  const forward = Array.from({ length: records }, (_, at) => ({ cancel: { at: at + 1, undo: true } }))
-  const rest = Array.from({ length: records }, (_, at) => ({ cancel: { at: at + 1, undo: false } }))
-  const undoing = [true, false].map((undo): SagaCase => ({ ...back?.given, cancel: { at: 'undo', undo } }))
-  return [...forward, ...rest, ...(back ? undoing : [])]
+  const both = [true, false]
+  const along = both.flatMap((undo) => numbers(records).map((at): SagaCase => ({ cancel: { at, undo } })))
+  const undoing = both.map((undo): SagaCase => ({ ...back?.given, cancel: { at: 'undo', undo } }))
+  return [...along, ...(back ? undoing : [])]
 }
 
 /** The worker dies before and after each record. */

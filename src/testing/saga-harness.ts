@@ -18,6 +18,7 @@ import type { SagaCall } from './saga-harness-calls.ts'
 import { caseInWords, smallerCases } from './saga-harness-case.ts'
 import type { SagaCase, SagaFault } from './saga-harness-case.ts'
 import { SagaBroken } from './saga-harness-error.ts'
+import type { SagaViolation } from './saga-harness-evidence.ts'
 import { violationsOf } from './saga-harness-judge.ts'
 import {
   cancelCases,
@@ -165,7 +166,7 @@ class Harness implements SagaHarness {
     }
     const { killAtEveryRecord = true, stallAtEveryRecord = true, playsMax } = this.#options
     const records = new Map<SagaCase, number>()
-    const cases = await this.#cases(async (given) => {
+    const telling = await this.#cases(async (given) => {
       const played = await go(given)
       records.set(given, played.records)
       return played
@@ -175,8 +176,8 @@ class Harness implements SagaHarness {
       const kills = killAtEveryRecord ? killCases(given, count) : []
       return stallAtEveryRecord ? [...kills, ...stallCases(given, count)] : kills
     }
-    const main = cases.main.flatMap(more)
-    const rest = [...records.keys()].filter((given) => !cases.main.includes(given)).flatMap(more)
+    const main = telling.flatMap(more)
+    const rest = [...records.keys()].filter((given) => !telling.includes(given)).flatMap(more)
     const room = Math.max(0, playsMax - tally.plays)
     const all = [...main, ...seededRandom(this.#playing.seed).shuffle(rest)]
     for (const given of all.slice(0, room)) await go(given)
@@ -184,14 +185,14 @@ class Harness implements SagaHarness {
   }
 
   /** Plays the cases of faults, the small ones first; gives the two that say most. */
-  async #cases(go: (given: SagaCase) => Promise<Played>): Promise<{ readonly main: readonly SagaCase[] }> {
+  async #cases(go: (given: SagaCase) => Promise<Played>): Promise<readonly SagaCase[]> {
     const { faults = 'all' } = this.#options
     const first: SagaCase = {}
     const plain = await go(first)
-    if (faults === 'none') return { main: [first] }
+    if (faults === 'none') return [first]
     if (faults !== 'all') {
       for (const list of faults) await go({ faults: list })
-      return { main: [first] }
+      return [first]
     }
     const singles = faultCases(plain, this.#playing)
     let furthest: { readonly given: SagaCase; readonly played: Played } | undefined
@@ -202,7 +203,7 @@ class Harness implements SagaHarness {
     const cancels = cancelCases(plain, furthest)
     const undos = furthest ? undoCases(furthest.given, furthest.played) : []
     for (const given of [...undos, ...cancels]) await go(given)
-    return { main: furthest ? [first, furthest.given] : [first] }
+    return furthest ? [first, furthest.given] : [first]
   }
 
   async #try(given: SagaCase): Promise<{ readonly played: Played; readonly failure: Failure | undefined }> {
@@ -241,8 +242,7 @@ class Harness implements SagaHarness {
 }
 
 interface Failure {
-  /** Property 0 is the user's own. */
-  readonly violations: readonly { readonly property: number; readonly what: string }[]
+  readonly violations: readonly SagaViolation[]
   readonly cause: Error | undefined
 }
 
