@@ -249,9 +249,7 @@ export class SagaCalls {
     outputs: Readonly<Record<string, unknown>>,
     name: string,
   ): unknown {
-    const path = pathOf(run, step)
-    const known = [path, step, name].find((each) => Object.hasOwn(outputs, each))
-    const output = kind === 'do' && known !== undefined ? outputs[known] : undefined
+    const output = kind === 'do' ? givenFor(outputs, run, step, name)?.value : undefined
     // By key, and not by the order of the calls: what another step does must not change it.
     const delayMs = this.#world.random.split(`${key} ${attempt}`).pick(delays)
     if (delayMs === undefined) return output
@@ -264,6 +262,17 @@ export class SagaCalls {
 export function pathOf(run: string, step: string): string {
   const at = run.indexOf('/')
   return at === -1 ? step : `${run.slice(at + 1)}/${step}`
+}
+
+/** What a user gave for a step: by its path, else by its name, else by another that it goes by. */
+export function givenFor(
+  given: Readonly<Record<string, unknown>>,
+  run: string,
+  step: string,
+  other: string,
+): { readonly value: unknown } | undefined {
+  const name = [pathOf(run, step), step, other].find((each) => Object.hasOwn(given, each))
+  return name === undefined ? undefined : { value: given[name] }
 }
 
 /** The node of a step, or its path: of an item of a list that of the list. */

@@ -5,7 +5,7 @@
  */
 import { everyNode } from '../workflow/core/definition.ts'
 import type { Definition } from '../workflow/core/definition.ts'
-import { pathOf } from './saga-harness-calls.ts'
+import { givenFor, pathOf } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
 import type { SagaCase, SagaFault, SagaFaultKind } from './saga-harness-case.ts'
 import type { Played, PlayOptions } from './saga-harness-play.ts'
@@ -16,16 +16,17 @@ const ways: readonly SagaFaultKind[] = ['error', 'final', 'hang', 'lost', 'lost-
 export function faultCases({ calls, runs }: Played, { signals }: Pick<PlayOptions, 'signals'>): SagaCase[] {
   const steps = placesOf(calls, 'do').flatMap((step) => ways.map((is) => ({ faults: [{ step, is }] })))
   const hangs = placesOf(calls, 'do').map((step) => ({ faults: [{ step, is: 'hang' as const, times: Infinity }] }))
-  const waits = runs.flatMap(({ run, definition }) =>
-    [...everyNode(definition.nodes)].flatMap((node): SagaCase[] => {
-      if (node.kind !== 'wait') return []
+  // By path: runs of one saga wait for the same.
+  const waits = new Map<string, SagaCase[]>()
+  for (const { run, definition } of runs)
+    for (const node of everyNode(definition.nodes)) {
+      if (node.kind !== 'wait') continue
       const step = pathOf(run, node.name)
-      const given = node.approval || Object.hasOwn(signals, step) || Object.hasOwn(signals, node.signal)
-      const silent = given && node.timeoutMs !== undefined ? [{ silent: [step] }] : []
-      return node.approval ? [...silent, { refused: [step] }] : silent
-    }),
-  )
-  return [...steps, ...hangs, ...waits]
+      const comes = node.approval || givenFor(signals, run, node.name, node.signal) !== undefined
+      const silent = comes && node.timeoutMs !== undefined ? [{ silent: [step] }] : []
+      waits.set(step, node.approval ? [...silent, { refused: [step] }] : silent)
+    }
+  return [...steps, ...hangs, ...[...waits.values()].flat()]
 }
 
 /** On the way back of this case each undo fails in each way, and all of them for good. */

@@ -18,7 +18,7 @@ import { memoryJournal } from '../journal/memory.ts'
 import { createWorkflow } from '../workflow/create-workflow.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { RunResult, RunView, Workflow } from '../workflow/workflow.ts'
-import { pathOf, SagaCalls } from './saga-harness-calls.ts'
+import { givenFor, pathOf, SagaCalls } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
 import type { SagaCase, SagaStall } from './saga-harness-case.ts'
 import { WorkerJournal } from './saga-harness-journal.ts'
@@ -366,8 +366,8 @@ class Play {
     const path = pathOf(run, step)
     if (silent.includes(path)) return undefined
     if (refused.includes(path)) return { data: { approved: false } }
-    const known = [path, step, node.signal].find((name) => Object.hasOwn(signals, name))
-    if (known !== undefined) return { data: signals[known] }
+    const given = givenFor(signals, run, step, node.signal)
+    if (given) return { data: given.value }
     return node.approval ? { data: { approved: true } } : undefined
   }
 

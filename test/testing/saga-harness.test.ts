@@ -130,6 +130,21 @@ describe('the saga harness', () => {
     expect(results[0]).toMatchObject({ status: 'completed', output: { answer: 42 } })
   })
 
+  it.each(['ask', 'inner/ask', 'answer'])('leaves a wait alone once whose signal is given as %s', async (name) => {
+    const inner = saga('inner').wait('ask', { signal: 'answer', timeoutMs: 1000 })
+    const outer = saga('outer').child('inner', inner, { input: ({ input }) => input })
+    const silences: (readonly string[])[] = []
+    await sagaHarness(outer, {
+      input: {},
+      runs: 2,
+      signals: { [name]: 42 },
+      killAtEveryRecord: false,
+      stallAtEveryRecord: false,
+      verify: ({ case: { silent } }) => void (silent && silences.push(silent)),
+    }).check()
+    expect(silences).toEqual([['inner/ask']])
+  })
+
   it('takes outputs by the path of a step', async () => {
     const outputs = { hotel: { id: 'there' }, 'insure/policy': 'paper' }
     const { results, calls } = await sagaHarness(trip, { input, outputs }).play()
