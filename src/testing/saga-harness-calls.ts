@@ -9,6 +9,7 @@ import { deferred } from '../base/deferred.ts'
 import type { Random } from '../base/random.ts'
 import { isThenable } from '../journal/thenable.ts'
 import type { Definition, Node, StepNode } from '../workflow/core/definition.ts'
+import { partOf } from '../workflow/core/entry.ts'
 import type { StepContext } from '../workflow/core/step-context.ts'
 import { Fenced, Unretryable } from '../workflow/error.ts'
 import type { SagaFault } from './saga-harness-case.ts'
@@ -275,12 +276,7 @@ export function givenFor(
   return name === undefined ? undefined : { value: given[name] }
 }
 
-/** The node of a step, or its path: of an item of a list that of the list. */
-export function nodeNameOf(step: string): string {
-  return step.replace(/\[\d+\]$/, '')
-}
-
 /** A list stands for all its items. */
 function isAt(given: string, path: string, step: string): boolean {
-  return given === path || given === nodeNameOf(path) || (given === step && !path.includes('/'))
+  return given === path || given === partOf(path) || (given === step && !path.includes('/'))
 }

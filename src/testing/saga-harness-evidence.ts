@@ -4,10 +4,10 @@
  */
 import { everyNode } from '../workflow/core/definition.ts'
 import type { Definition, StepNode } from '../workflow/core/definition.ts'
+import { partOf } from '../workflow/core/entry.ts'
 import type { RunRecord } from '../workflow/core/record.ts'
 import { runStream } from '../workflow/event.ts'
 import type { RunResult } from '../workflow/workflow.ts'
-import { nodeNameOf } from './saga-harness-calls.ts'
 import type { SagaCall } from './saga-harness-calls.ts'
 import type { RunFound, SagaLine } from './saga-harness-log.ts'
 import type { Played } from './saga-harness-play.ts'
@@ -55,7 +55,7 @@ function stepsOf({ nodes }: Definition): Map<string, StepNode> {
 }
 
 export function nodeOf({ steps }: Evidence, step: string): StepNode | undefined {
-  return steps.get(nodeNameOf(step))
+  return steps.get(partOf(step))
 }
 
 export function recordsFor<Is extends RunRecord['is']>(

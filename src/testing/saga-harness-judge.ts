@@ -13,6 +13,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { jsonCodec } from '../base/codec.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Node } from '../workflow/core/definition.ts'
+import { itemKey } from '../workflow/core/entry.ts'
 import type { RunRecord } from '../workflow/core/record.ts'
 import { never } from './saga-harness-calls.ts'
 import type { SagaCase } from './saga-harness-case.ts'
@@ -141,7 +142,7 @@ function lost(evidence: Evidence, nodes: readonly Node[]): SagaViolation[] {
         want(node.cases.get(chosen?.record.case ?? '') ?? [])
       } else if (node.kind === 'each') {
         const spread = recordsFor(evidence, 'spread').find(({ record }) => record.step === node.name)
-        wanted.push(...(spread?.record.items.map((_, at) => `${node.name}[${at}]`) ?? [node.name]))
+        wanted.push(...(spread?.record.items.map((_, at) => itemKey(node.name, at)) ?? [node.name]))
       } else wanted.push(node.name)
   }
   want(nodes)

@@ -3,7 +3,7 @@
  * called and when they ended; a child's undo is all that its own run calls.
  */
 import { everyNode } from '../workflow/core/definition.ts'
-import { nodeNameOf } from './saga-harness-calls.ts'
+import { partOf } from '../workflow/core/entry.ts'
 import { recordsFor } from './saga-harness-evidence.ts'
 import type { Evidence, SagaViolation } from './saga-harness-evidence.ts'
 
@@ -78,6 +78,6 @@ function unitsOf({ found }: Evidence): Map<string, string> {
 }
 
 function unitOf(units: ReadonlyMap<string, string>, step: string): string {
-  const name = nodeNameOf(step)
+  const name = partOf(step)
   return units.get(name) ?? name
 }
