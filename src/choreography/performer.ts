@@ -12,7 +12,7 @@
 import { within } from '../base/clock.ts'
 import { codeOf, messageOf, TimedOut, toError } from '../base/error.ts'
 import type { Span } from '../base/telemetry.ts'
-import type { Recorded } from '../journal/journal.ts'
+import type { AppendManyOptions, Recorded } from '../journal/journal.ts'
 import type { ActionContext } from './choreography.ts'
 import { waitMs } from './core/backoff.ts'
 import type { Laned } from './core/lanes.ts'
@@ -38,6 +38,9 @@ export interface Task extends Laned {
   /** In the order of `refs`, where they are at hand. */
   events: readonly Recorded[] | undefined
 }
+
+/** What its records tell of it. */
+type Done = Pick<Task, 'rule' | 'key' | 'refs' | 'attempts'>
 
 export type Outcome =
   | { readonly kind: 'recorded' }
@@ -98,7 +101,7 @@ export class Performer {
     return mayAct === undefined || within(clock, 'the hook mayAct', hookTimeoutMs, stop, async () => mayAct(event))
   }
 
-  async #events({ refs }: Task): Promise<readonly Recorded[] | EventErased> {
+  async #events({ refs }: Pick<Task, 'refs'>): Promise<readonly Recorded[] | EventErased> {
     const events: Recorded[] = []
     for (const ref of refs.events) {
       const recorded = await eventAt(this.#parts.journal, ref)
@@ -201,15 +204,12 @@ export class Performer {
     emission: Emission,
     result: unknown,
   ): Promise<Outcome> {
-    const { journal, name, fence, stop } = this.#parts
-    const cause = causeOf(task, events)
-    const unless = await fence?.(cause.event)
+    const { name, fence, stop } = this.#parts
+    const unless = await fence?.(causeOf(task, events).event)
     try {
-      const data = { ...this.#about(task, events), emitted: emission.count, ...(result !== undefined && { result }) }
-      await journal.appendMany(emission.record('agent.action.completed', data), {
-        idempotencyKey: doneKey(name, task),
-        ...(unless && { unless }),
-      })
+      const more = { emitted: emission.count, ...(result !== undefined && { result }) }
+      const options = { idempotencyKey: doneKey(name, task), ...(unless && { unless }) }
+      await this.#append(task, events, 'agent.action.completed', more, options, emission)
       return { kind: 'recorded' }
     } catch (thrown) {
       const code = codeOf(thrown)
@@ -243,18 +243,13 @@ export class Performer {
 
   /** For good: tells it, and has the task parked. */
   async #fail(task: Task, events: readonly Recorded[], error: Error, timedOut = false): Promise<Outcome> {
-    const { journal, name, fence } = this.#parts
-    const cause = causeOf(task, events)
+    const { name, fence } = this.#parts
     const why = whyOf(error, timedOut)
-    const failure = { code: why.code, message: why.reason }
-    const emission = new Emission(this.#parts, task.rule, cause.event, undefined)
-    const data = { ...this.#about(task, events), error: failure }
-    const unless = await fence?.(cause.event)
+    const more = { error: { code: why.code, message: why.reason } }
+    const unless = await fence?.(causeOf(task, events).event)
     try {
-      await journal.appendMany(emission.record('agent.action.failed', data), {
-        idempotencyKey: failedKey(name, task),
-        ...(unless && { unless }),
-      })
+      const options = { idempotencyKey: failedKey(name, task), ...(unless && { unless }) }
+      await this.#append(task, events, 'agent.action.failed', more, options)
     } catch (thrown) {
       if (codeOf(thrown) === conditionFailed) return this.#fenced(task, events, true)
       throw thrown
@@ -264,33 +259,37 @@ export class Performer {
 
   /** Somebody else has taken over, and learns of an action that may have run and left nothing here: outside it may have had its effect. */
   async #fenced(task: Task, events: readonly Recorded[], ran: boolean): Promise<Outcome> {
-    const { journal, name } = this.#parts
-    const emission = new Emission(this.#parts, task.rule, causeOf(task, events).event, undefined)
-    const appends = emission.record('agent.action.fenced', { ...this.#about(task, events), ran })
-    await journal.appendMany(appends, { idempotencyKey: `${doneKey(name, task)}/fenced/${task.replays}` })
+    const idempotencyKey = `${doneKey(this.#parts.name, task)}/fenced/${task.replays}`
+    await this.#append(task, events, 'agent.action.fenced', { ran }, { idempotencyKey })
     return { kind: 'fenced' }
   }
 
   /** That nobody will act on it any more. */
-  async discard(task: Omit<Task, 'attempts' | 'suspect' | 'events' | 'dueMs'>): Promise<void> {
-    const events = await this.#events(task as Task)
+  async discard(task: Done & Pick<Task, 'digest'>): Promise<void> {
+    const events = await this.#events(task)
     if (events instanceof EventErased) return
-    const cause = causeOf(task, events)
-    const emission = new Emission(this.#parts, task.rule, cause.event, undefined)
-    const appends = emission.record('agent.action.discarded', this.#about(task, events))
-    await this.#parts.journal.appendMany(appends, { idempotencyKey: doneKey(this.#parts.name, task) })
+    await this.#append(task, events, 'agent.action.discarded', {}, { idempotencyKey: doneKey(this.#parts.name, task) })
   }
 
-  #about(
-    task: Pick<Task, 'rule' | 'key' | 'refs'> & { readonly attempts?: number },
+  /** Appends what was done about a task behind what an attempt has emitted, if any did. */
+  async #append(
+    task: Done,
     events: readonly Recorded[],
-  ): object {
-    const { rule, key, attempts } = task
+    type: string,
+    more: object,
+    options: AppendManyOptions,
+    emission: Emission = new Emission(this.#parts, task.rule, causeOf(task, events).event, undefined),
+  ): Promise<void> {
+    const appends = emission.record(type, { ...this.#about(task, events), ...more })
+    await this.#parts.journal.appendMany(appends, options)
+  }
+
+  #about({ rule, key, attempts }: Done, events: readonly Recorded[]): object {
     const [one, other] = events.map(({ event: { id, source, type }, stream, version }) => {
       return { id, source, type, stream, version }
     })
     const whole = other === undefined ? { event: one } : { events: [one, other] }
-    return { rule, ...(key !== undefined && { key }), ...(attempts !== undefined && { attempts }), ...whole }
+    return { rule, ...(key !== undefined && { key }), attempts, ...whole }
   }
 }
 
