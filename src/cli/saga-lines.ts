@@ -13,7 +13,7 @@ import type { Paint } from './terminal.ts'
 
 const statusColours = { open: 'blue', completed: 'green', compensated: 'yellow', 'needs-attention': 'red' } as const
 
-export function statusText(status: RunAccount['status'], paint: Paint): string {
+function statusText(status: RunAccount['status'], paint: Paint): string {
   return paint(statusColours[status], status)
 }
 
@@ -111,7 +111,7 @@ function fault(of: Fault): string {
 }
 
 /** What it gave, and what stays of what it did. */
-export function resultText({ result }: Pick<RunAccount, 'result'>, paint: Paint): string {
+function resultText({ result }: Pick<RunAccount, 'result'>, paint: Paint): string {
   if (!result) return ''
   const { status, output, error, undoErrors, leaves } = result
   const lines = [
@@ -126,49 +126,45 @@ export function resultText({ result }: Pick<RunAccount, 'result'>, paint: Paint)
 }
 
 /** What an operator, or whoever is asked, can say next. */
-export function nextText(account: RunAccount, rest: string, paint: Paint): string {
+function nextText(account: RunAccount, rest: string, paint: Paint): string {
   const { run, steps, status, error } = account
   const lines: string[] = []
-  let block: [command: string, why: string][] = []
-  const command = (words: string, why: string): void => void block.push([`colloquy saga ${words}${rest}`, why])
-  const begin = (step: StepAccount, whom: string): void => {
-    lines.push(`  ${paint('bold', oneLine(step.step))} waits for ${whom}:`)
-    block = []
-  }
-  const end = (): void => {
-    const width = Math.max(...block.map(([words]) => words.length))
-    for (const [words, why] of block) lines.push(`    ${words.padEnd(width)}  ${paint('dim', `# ${why}`)}`)
+  const block = (step: StepAccount, how: string, commands: readonly Proposed[]): void => {
+    lines.push(`  ${paint('bold', oneLine(step.step))} ${how}:`)
+    const said = commands.map(([words, why]) => [`colloquy saga ${words}${rest}`, why] as const)
+    const width = Math.max(...said.map(([words]) => words.length))
+    for (const [words, why] of said) lines.push(`    ${words.padEnd(width)}  ${paint('dim', `# ${why}`)}`)
   }
   for (const step of steps.filter(({ unresolved }) => unresolved)) {
-    const back = error !== undefined
-    begin(step, 'an operator')
-    if (step.child !== undefined) command(`show ${quoted(step.child)}`, 'its child: decide there first')
-    for (const [how, why] of waysOf(step, back)) command(`resolve ${quoted(run)} ${quoted(step.step)} ${how}`, why)
-    end()
+    const { child } = step
+    const look: Proposed[] = child === undefined ? [] : [[`show ${quoted(child)}`, 'its child: decide there first']]
+    const ways = waysOf(step, error !== undefined).map(([how, why]): Proposed => [
+      `resolve ${quoted(run)} ${quoted(step.step)} ${how}`,
+      why,
+    ])
+    block(step, 'waits for an operator', [...look, ...ways])
   }
-  for (const step of steps.filter(({ kind, status: is }) => kind === 'wait' && is === 'begun')) {
-    if (step.signal === undefined) continue
-    begin(step, step.by === undefined ? 'a signal' : oneLine(step.by))
-    const data = step.approval ? ` '{"approved":true}'` : ' JSON'
-    command(
-      `signal ${quoted(run)} ${quoted(step.signal)}${data}`,
-      step.approval ? 'a yes' : 'with its data, if it takes any',
-    )
-    end()
+  for (const step of steps) {
+    const { kind, status: is, signal, by, approval } = step
+    if (kind !== 'wait' || is !== 'begun' || signal === undefined) continue
+    const [data, why] = approval ? [`'{"approved":true}'`, 'a yes'] : ['JSON', 'with its data, if it takes any']
+    const command: Proposed = [`signal ${quoted(run)} ${quoted(signal)} ${data}`, why]
+    block(step, `waits for ${by === undefined ? 'a signal' : oneLine(by)}`, [command])
   }
-  for (const { step, child, status: is, unresolved } of steps) {
+  for (const step of steps) {
+    const { child, status: is, unresolved } = step
     if (child === undefined || unresolved || (is !== 'begun' && is !== 'undoing')) continue
-    lines.push(`  ${paint('bold', oneLine(step))} is a run of its own:`)
-    block = []
-    command(`show ${quoted(child)}`, 'how it stands')
-    end()
+    block(step, 'is a run of its own', [[`show ${quoted(child)}`, 'how it stands']])
   }
   if (status === 'needs-attention' && lines.length === 0)
     lines.push('  what it rests for is not known without its definition; --module FILE names it')
   return lines.map((line) => `${line}\n`).join('')
 }
 
-function waysOf({ kind }: StepAccount, back: boolean): readonly (readonly [string, string])[] {
+/** A command without what all begin and end with, and what it is for. */
+type Proposed = readonly [words: string, why: string]
+
+function waysOf({ kind }: StepAccount, back: boolean): readonly Proposed[] {
   if (back)
     return [
       ['retry', 'undo it again'],
