@@ -2,7 +2,7 @@
  * `colloquy saga run`: starts a saga of a module, or goes on with a run of it, and works on it here to its end. Unlike a node it works on this
  * run alone. The first interrupt lets steps under way end and says how to go on; the second ends the process.
  */
-import { Aborted, Closed } from '../base/error.ts'
+import { Closed, TimedOut } from '../base/error.ts'
 import { idSource } from '../base/id.ts'
 import { randomFrom } from '../base/entropy.ts'
 import { start } from '../journal/journal.ts'
@@ -231,12 +231,10 @@ async function beforeTaken(journal: Journal, run: string, worker: string): Promi
 
 /** Undefined while it goes on. */
 async function resultNow(run: Run): Promise<RunResult | undefined> {
-  const over = new AbortController()
-  over.abort(new Aborted('a look'))
   try {
-    return await run.result({ signal: over.signal })
+    return await run.result({ timeoutMs: 0 })
   } catch (error) {
-    if (over.signal.reason === error || error instanceof Aborted) return undefined
+    if (error instanceof TimedOut) return undefined
     throw error
   }
 }
