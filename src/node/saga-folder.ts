@@ -33,10 +33,11 @@ export interface OpenSagasOptions {
 export interface OpenedSagas extends AsyncDisposable {
   readonly journal: Journal
   readonly workflow: Workflow
-  /** Idempotent. `deadlineMs`: what attempts under way have. Default 10,000. */
-  close(options?: { readonly deadlineMs?: number }): Promise<void>
+  /** Idempotent. Attempts under way have ten seconds. */
+  close(): Promise<void>
 }
 
+const closeDeadlineMs = 10_000
 /** An hour: others are not taken for gone while this one works. */
 const leaseMs = 3_600_000
 
@@ -54,18 +55,13 @@ export async function openSagas(options: OpenSagasOptions): Promise<OpenedSagas>
         : new NodeDoor({ node: 'saga', data: dataFolder(data), clock, entropy, logger: silentLogger })
     await door?.add(sagaDesk(workflow, journal))
     let closing: Promise<void> | undefined
-    const close = (deadlineMs: number): Promise<void> =>
+    const close = (): Promise<void> =>
       (closing ??= (async () => {
         await door?.close()
-        await workflow.close({ deadlineMs })
+        await workflow.close({ deadlineMs: closeDeadlineMs })
         await journal.close()
       })())
-    return {
-      journal,
-      workflow,
-      close: ({ deadlineMs = 10_000 } = {}) => close(deadlineMs),
-      [Symbol.asyncDispose]: () => close(10_000),
-    }
+    return { journal, workflow, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await journal.close()
     throw error
