@@ -14,7 +14,7 @@ import type { OpenWait } from './open-waits.ts'
 import { digestOf, eventAt, hookTimeoutMs, own, refOf } from './parts.ts'
 import type { Parts } from './parts.ts'
 import { doneKey, whyOf } from './performer.ts'
-import type { EventRef, OpenRow, Refs, TaskRow } from './rows.ts'
+import type { EventRef, OpenRow, ParkReason, Refs, TaskRow } from './rows.ts'
 import { takeIn } from './task-procedures.ts'
 import type { Entry, NewTask } from './task-procedures.ts'
 import type { Tasks } from './tasks.ts'
@@ -24,8 +24,16 @@ const placeEvery = 4096
 /** Events of rules that wait for others which are known when they come again. */
 const seenMax = 10_000
 
+type About = Omit<Entry, 'tasks'>
+
+/** A task to come, and of its events those that are at hand. */
+interface Coming {
+  readonly task: NewTask
+  readonly events: readonly Recorded[]
+}
+
 interface Gathered {
-  readonly entries: { readonly entry: Entry; readonly events: readonly (readonly Recorded[])[] }[]
+  readonly entries: { readonly about: About; readonly coming: readonly Coming[] }[]
   readonly opened: OpenRow[]
   readonly ended: { readonly rule: string; readonly digest: string }[]
 }
@@ -104,21 +112,20 @@ export class Taking {
     const rules = await this.#admitted(arrived)
     const { event } = recorded
     const digest = digestOf(event)
-    const tasks: NewTask[] = []
-    const events: (readonly Recorded[])[] = []
+    const coming: Coming[] = []
     for (const member of rules) {
       const { definition, waits } = member.rule
       if (waits) {
-        this.#wait(recorded, digest, member, gathered, tasks, events)
+        coming.push(...this.#wait(recorded, digest, member, gathered))
         continue
       }
       const { name } = definition
       if (!(await this.#isNew(name, digest))) continue
-      tasks.push({ rule: name, digest, ...keyed(definition, event), refs: { events: [refOf(recorded)], cause: 0 } })
-      events.push([recorded])
+      const refs: Refs = { events: [refOf(recorded)], cause: 0 }
+      coming.push({ task: { rule: name, digest, ...keyed(definition, event), refs }, events: [recorded] })
     }
-    if (tasks.length > 0) gathered.entries.push({ entry: { ...aboutOf(event), tasks }, events })
-    return tasks.length
+    if (coming.length > 0) gathered.entries.push({ about: aboutOf(event), coming })
+    return coming.length
   }
 
   async #isNew(rule: string, digest: string): Promise<boolean> {
@@ -126,18 +133,12 @@ export class Taking {
     return !this.#tasks.has(rule, digest) && (await journal.appended(doneKey(name, { rule, digest }))) === undefined
   }
 
-  #wait(
-    recorded: Recorded,
-    digest: string,
-    { rule, fits }: Member,
-    { opened, ended }: Gathered,
-    tasks: NewTask[],
-    events: (readonly Recorded[])[],
-  ): void {
+  /** What comes of an event for a rule that waits. */
+  #wait(recorded: Recorded, digest: string, { rule, fits }: Member, { opened, ended }: Gathered): Coming[] {
     const { definition, waits } = rule
     const { key, park } = keyed(definition, recorded.event)
     if (park) this.#parts.logger.warn({ rule: definition.name, ...park }, 'an event has no value to wait by')
-    if (!waits || key === null || this.#isSeen(`${definition.name}/${digest}`)) return
+    if (!waits || key === null || this.#isSeen(`${definition.name}/${digest}`)) return []
     const atMs = this.#timeOf(recorded.event)
     const dueMs = atMs + definition.withinMs
     const refs: Refs = { events: [refOf(recorded)], cause: 0 }
@@ -155,36 +156,22 @@ export class Taking {
     const arrival = waits.arrive(wait)
     this.open -= arrival.ended.length
     for (const { id } of arrival.ended) ended.push({ rule: definition.name, digest: id })
-    if (arrival.partner) this.#pair(arrival.partner, wait, definition.kind === 'window', tasks, events)
-    if (!arrival.opened) return
+    const coming = arrival.partner ? [pairOf(arrival.partner, wait, definition.kind === 'window')] : []
+    if (!arrival.opened) return coming
     if (this.open < this.#parts.openMax) {
       this.open++
       opened.push(openRowOf(wait))
-      return
+      return coming
     }
     waits.end(wait)
-    tasks.push({
-      rule: definition.name,
-      digest,
-      key,
-      refs: { ...refs, opening: { fits, atMs, dueMs } },
-      park: {
-        kind: 'open',
-        code: 'choreography.open_full',
-        reason: `${this.#parts.openMax} events wait for others already; raise openMax, or shorten withinMs`,
-      },
-    })
-    events.push([recorded])
-  }
-
-  #pair(partner: OpenWait, wait: OpenWait, isWindow: boolean, tasks: NewTask[], events: (readonly Recorded[])[]): void {
-    // In a window the event of the first pattern stands first, whichever came first.
-    const isTurned = isWindow && (partner.fits & parts.first) === 0
-    const both = isTurned ? [wait, partner] : [partner, wait]
-    const refs = both.map((each) => each.refs.events[0] as EventRef)
-    const digest = digestOf({ source: partner.id, id: wait.id })
-    tasks.push({ rule: wait.rule, digest, key: wait.key, refs: { events: refs, cause: isTurned ? 0 : 1 } })
-    events.push(both.flatMap(({ recorded }) => recorded ?? []))
+    const noRoom: ParkReason = {
+      kind: 'open',
+      code: 'choreography.open_full',
+      reason: `${this.#parts.openMax} events wait for others already; raise openMax, or shorten withinMs`,
+    }
+    const opening = { fits, atMs, dueMs }
+    const task = { rule: definition.name, digest, key, refs: { ...refs, opening }, park: noRoom }
+    return [...coming, { task, events: [recorded] }]
   }
 
   #isSeen(key: string): boolean {
@@ -209,13 +196,13 @@ export class Taking {
       this.open--
       gathered.ended.push({ rule, digest })
       if (!isAbsence(wait) || !(await this.#isNew(rule, digest))) continue
-      const entry = { ...(await this.#aboutWait(wait)), tasks: [{ rule, digest, key, refs }] }
-      gathered.entries.push({ entry, events: [recorded ? [recorded] : []] })
+      const coming = [{ task: { rule, digest, key, refs }, events: recorded ? [recorded] : [] }]
+      gathered.entries.push({ about: await this.#aboutWait(wait), coming })
     }
     await this.keep(gathered, main.position, null)
   }
 
-  async #aboutWait({ recorded, refs }: OpenWait): Promise<Omit<Entry, 'tasks'>> {
+  async #aboutWait({ recorded, refs }: OpenWait): Promise<About> {
     if (recorded) return aboutOf(recorded.event)
     const [ref] = refs.events as readonly [EventRef]
     const kept = await eventAt(this.#parts.journal, ref)
@@ -226,7 +213,7 @@ export class Taking {
   async keep({ entries, opened, ended }: Gathered, position: Position, side: Line | null): Promise<void> {
     const { caps, countedMax, clock } = this.#parts
     const results = await own(this.#parts, takeIn, {
-      entries: entries.map(({ entry }) => entry),
+      entries: entries.map(({ about, coming }) => ({ ...about, tasks: coming.map(({ task }) => task) })),
       opened,
       ended,
       position,
@@ -237,22 +224,20 @@ export class Taking {
     })
     if (!side) this.#unkept = 0
     let parked = 0
-    for (const [at, { entry, events }] of entries.entries())
-      for (const [place, task] of entry.tasks.entries()) {
+    for (const [at, { about, coming }] of entries.entries())
+      for (const [place, { task, events }] of coming.entries()) {
         const taken = results[at]?.[place]
         if (taken?.parked) parked++
         if (!taken || taken.parked) continue
-        const { refs } = task
         const row: TaskRow = {
           ...task,
           id: taken.id,
-          correlation: entry.correlation,
+          correlation: about.correlation,
           attempts: 0,
           replays: 0,
           dueMs: null,
         }
-        const known = events[place] as readonly Recorded[]
-        this.#tasks.add(row, known.length === refs.events.length ? known : undefined)
+        this.#tasks.add(row, events.length === task.refs.events.length ? events : undefined)
       }
     if (parked > 0) this.#tasks.countParked(parked)
     this.#tasks.pump()
@@ -262,6 +247,16 @@ export class Taking {
   async keepPlace(position: Position): Promise<void> {
     if (this.#unkept > 0) await this.keep({ entries: [], opened: [], ended: [] }, position, null)
   }
+}
+
+function pairOf(partner: OpenWait, wait: OpenWait, isWindow: boolean): Coming {
+  // In a window the event of the first pattern stands first, whichever came first.
+  const isTurned = isWindow && (partner.fits & parts.first) === 0
+  const both = isTurned ? [wait, partner] : [partner, wait]
+  const refs = { events: both.map((each) => each.refs.events[0] as EventRef), cause: isTurned ? 0 : 1 }
+  const digest = digestOf({ source: partner.id, id: wait.id })
+  const task = { rule: wait.rule, digest, key: wait.key, refs }
+  return { task, events: both.flatMap(({ recorded }) => recorded ?? []) }
 }
 
 function openRowOf({ rule, id: digest, key, fits, atMs, dueMs, place, refs }: OpenWait): OpenRow {
@@ -277,6 +272,6 @@ function keyed({ keyOf }: Definition, event: CloudEvent): Pick<NewTask, 'key' | 
   }
 }
 
-function aboutOf(event: CloudEvent): Omit<Entry, 'tasks'> {
+function aboutOf(event: CloudEvent): About {
   return { correlation: event.correlationid ?? event.id, hop: event.hop ?? 0 }
 }
