@@ -193,13 +193,14 @@ export class Taking {
     const gathered: Gathered = { entries: [], opened: [], ended: [] }
     for (const wait of over) {
       const { rule, id: digest, key, refs, recorded } = wait
-      this.open--
       gathered.ended.push({ rule, digest })
       if (!isAbsence(wait) || !(await this.#isNew(rule, digest))) continue
       const coming = [{ task: { rule, digest, key, refs }, events: recorded ? [recorded] : [] }]
       gathered.entries.push({ about: await this.#aboutWait(wait), coming })
     }
     await this.keep(gathered, main.position, null)
+    // Open until its task is there: whoever sees none that is open, and waits until nothing is left to do, must not miss it.
+    this.open -= over.length
   }
 
   async #aboutWait({ recorded, refs }: OpenWait): Promise<About> {

@@ -1,11 +1,29 @@
 import { describe, expect, it } from 'vitest'
+import { deferred } from '../../src/base/deferred.ts'
 import type { CloudEvent } from '../../src/base/envelope.ts'
 import type { Choreography } from '../../src/choreography/choreography.ts'
 import { start } from '../../src/journal/journal.ts'
-import { parkedOf, sqliteStore, turns, world } from './kit.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import type { Procedure } from '../../src/store/store.ts'
+import { FaultyStore } from '../journal/projection-kit.ts'
+import { parkedOf, schemas, sqliteStore, turns, world } from './kit.ts'
 
 const of = (type: string) => ({ type: [type] })
 const absence = { pattern: of('asked'), answer: of('answered'), same: 'subject', withinMs: 60_000 }
+
+/** Its writes of one procedure wait for a promise. */
+class HeldStore extends FaultyStore {
+  #held: { readonly name: string; readonly until: Promise<void> } | undefined
+
+  hold(name: string, until: Promise<void>): void {
+    this.#held = { name, until }
+  }
+
+  override async write<Args, Result>(procedure: Procedure<Args, Result>, args: Args): Promise<Result> {
+    if (procedure.name === this.#held?.name) await this.#held.until
+    return super.write(procedure, args)
+  }
+}
 
 describe('an absence', () => {
   it('is told when no answer came in time, caused by the event that was waited on', async () => {
@@ -31,6 +49,24 @@ describe('an absence', () => {
       data: { rule: 'no-reply', key: 'a', withinMs: 60_000, event: { id: cause.id, stream: 'outside', version: 1 } },
     })
     expect(await choreography.status()).toMatchObject({ open: 0 })
+  })
+
+  it('is open until its task is kept, so that no open wait and nothing to do means that all are told', async () => {
+    const store = new HeldStore(memoryStore({ schemas }))
+    const { open, say, clock, events } = world(store)
+    const choreography = await open()
+    await choreography.absent('no-reply', absence)
+    await say('asked', 1, { subject: 'a' })
+    await choreography.idle()
+    const kept = deferred()
+    store.hold('takeIn', kept.promise)
+    await turns(clock, 60_001)
+    expect(await choreography.status()).toMatchObject({ open: 1, waiting: 0, running: 0 })
+    kept.resolve()
+    await turns(clock)
+    expect(await choreography.status()).toMatchObject({ open: 0 })
+    await choreography.idle()
+    expect(await events('agent.reply.absent')).toHaveLength(1)
   })
 
   it('takes an answer of its last millisecond, and none after it', async () => {
