@@ -2,9 +2,6 @@
  * Rules that act, on disk: each event is taken in, acted on, and recorded, with one event emitted or none. The peer is a consumer group of the
  * same journal that acknowledges the same events and does nothing else. Both include the append of the events that they get.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { makeEvent } from '../../src/base/envelope.ts'
 import { idSource } from '../../src/base/id.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -15,6 +12,7 @@ import { journalSchema, storeJournal } from '../../src/journal/sqlite.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { BenchCase, Side } from '../harness.ts'
+import { temporaryFolder } from '../journal/raw.ts'
 
 const count = 4000
 const id = idSource(systemClock, seededRandom('bench choreography'))
@@ -26,13 +24,13 @@ interface Place {
 }
 
 async function place(): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'colloquy-bench-'))
+  const { folder, remove } = temporaryFolder()
   const store = await openSqliteStore({ folder, schemas: [journalSchema, choreographySchema] })
   const journal = storeJournal(store)
   const close = async () => {
     await journal.close()
     await store.close()
-    await rm(folder, { recursive: true, force: true })
+    remove()
   }
   return { store, journal, close }
 }
