@@ -8,10 +8,10 @@ export const groupOption = { group: { type: 'string' } } as const
 export const timeoutOption = { timeout: { type: 'string' } } as const
 
 /** The data folder that is meant, which must be there. Throws `cli.usage`, `node.unknown_scheme`. */
-export function existingFolder(url: string): string {
+export function existingFolder(url: string, mend = 'name the data folder of a member'): string {
   const folder = dataFolder(url)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`${JSON.stringify(folder)} is no folder; name the data folder of a member`)
+    throw new UsageError(`${JSON.stringify(folder.slice(0, 200))} is no folder; ${mend}`)
   return folder
 }
 

@@ -1,6 +1,7 @@
 /** `colloquy raft backup`: the state of a group as one file. Unlike a copy of the folder it is no member, and can only become a new group. */
 import { Aborted } from '../base/error.ts'
 import { goToDoor } from '../node/door-client.ts'
+import type { OpenDoor } from '../node/door-client.ts'
 import { DoorBroken } from '../node/door-error.ts'
 import { askGroups, backupBytes } from '../node/raft-door-client.ts'
 import { MemberRefused, NotRunning } from '../node/raft-error.ts'
@@ -13,7 +14,7 @@ import type { Command } from './command.ts'
 import { sizeText } from './log-lines.ts'
 import { progressOn } from './log-progress.ts'
 import { existingFolder, groupOf, groupOption, timeoutOf, timeoutOption } from './raft-arguments.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { printable } from './terminal.ts'
 
 const help = `colloquy raft backup <data> <file> [options]
@@ -46,7 +47,7 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-export function backupCommand(world: RaftWorld): Command {
+export function backupCommand(world: DoorWorld): Command {
   return {
     name: 'raft backup',
     help,
@@ -94,7 +95,7 @@ async function piecesOf(
     stale,
     timeoutMs,
   }: { readonly group: string | undefined; readonly stale: boolean; readonly timeoutMs: number },
-  world: RaftWorld,
+  world: DoorWorld,
   signal: AbortSignal,
 ): Promise<{ readonly pieces: AsyncIterable<Uint8Array>; readonly source: 'member' | 'log' }> {
   const seen = await lookAtGroups(data, { ...world, signal })
@@ -107,9 +108,20 @@ async function piecesOf(
   )
   const door = await goToDoor(data, { ...world, signal })
   if (door.door !== 'open') throw new NotRunning(data, 'it went away meanwhile')
-  const answer = await askGroups(door, { op: 'backup', group: meant, stale, timeoutMs })
-  if (!('backup' in answer)) throw new DoorBroken('its answer is to another question')
-  return { pieces: backupBytes(door), source: 'member' }
+  try {
+    const answer = await askGroups(door, { op: 'backup', group: meant, stale, timeoutMs })
+    if (!('backup' in answer)) throw new DoorBroken('its answer is to another question')
+    return { pieces: piecesThrough(door), source: 'member' }
+  } catch (error) {
+    await door[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** The bytes behind the answer; the door is closed behind them. */
+async function* piecesThrough(door: OpenDoor): AsyncGenerator<Uint8Array, void> {
+  await using open = door
+  yield* backupBytes(open)
 }
 
 const attemptsMax = 5

@@ -13,7 +13,7 @@ import { within } from '../base/clock.ts'
 import { ColloquyError } from '../base/error.ts'
 import type { DemoAnswer, DemoOrder, DemoStatus, DemoWord } from '../node/raft-demo-member.ts'
 import type { ProposalKey } from '../raft/replica-error.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 
 export type { DemoAnswer, DemoStatus } from '../node/raft-demo-member.ts'
 
@@ -47,7 +47,7 @@ export interface DemoCluster extends AsyncDisposable {
   kill(name: string): Promise<void>
 }
 
-export interface DemoClusterOptions extends RaftWorld {
+export interface DemoClusterOptions extends DoorWorld {
   readonly members: number
   /** The folder stays. */
   readonly keep: boolean

@@ -14,7 +14,7 @@ import type { DemoCluster, DemoClusterOptions } from './raft-demo-cluster.ts'
 import { eventLine, liveLines, summaryLines } from './raft-demo-lines.ts'
 import { DemoRun, proposalsMax, proposalsPerKillMin } from './raft-demo-run.ts'
 import type { DemoPlan, DemoWatch } from './raft-demo-run.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { liveBlock, painter } from './terminal.ts'
 
 const help = `colloquy raft demo [options]
@@ -53,7 +53,7 @@ const options = {
 
 /** `open` makes the members: processes, unless a test says otherwise. */
 export function demoCommand(
-  world: RaftWorld,
+  world: DoorWorld,
   open: (options: DemoClusterOptions) => Promise<DemoCluster> = openDemoCluster,
 ): Command {
   return {

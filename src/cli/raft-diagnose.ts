@@ -6,7 +6,7 @@ import { exitCode, parseCommandLine } from './command.ts'
 import type { Command } from './command.ts'
 import { existingFolder, groupOf, groupOption } from './raft-arguments.ts'
 import { sourceLine } from './raft-lines.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter, printable, wrap } from './terminal.ts'
 
 const help = `colloquy raft diagnose <data> [options]
@@ -28,7 +28,7 @@ Exit codes: 0 nothing is wrong, 1 something is, or a failure, 2 usage.
 
 const options = { ...groupOption, json: { type: 'boolean' } } as const
 
-export function diagnoseCommand(world: RaftWorld): Command {
+export function diagnoseCommand(world: DoorWorld): Command {
   return {
     name: 'raft diagnose',
     help,

@@ -8,7 +8,7 @@ import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts
 import type { Command, ParsedOptions } from './command.ts'
 import { existingFolder, groupOf, groupOption, timeoutOf, timeoutOption } from './raft-arguments.ts'
 import { membersTable, sourceLine } from './raft-lines.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter, printable } from './terminal.ts'
 
 const help = `colloquy raft members <data> [add|promote|demote|remove|transfer] [name] [options]
@@ -51,7 +51,7 @@ const options = {
 const actions = ['add', 'promote', 'demote', 'remove', 'transfer'] as const
 type Action = (typeof actions)[number]
 
-export function membersCommand(world: RaftWorld): Command {
+export function membersCommand(world: DoorWorld): Command {
   return {
     name: 'raft members',
     help,

@@ -8,7 +8,7 @@ import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { existingFolder, groupOf, groupOption } from './raft-arguments.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { printable } from './terminal.ts'
 
 const help = `colloquy raft recover <data> --unsafe --confirm <group> [options]
@@ -48,7 +48,7 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-export function recoverCommand(world: RaftWorld): Command {
+export function recoverCommand(world: DoorWorld): Command {
   return {
     name: 'raft recover',
     help,

@@ -5,7 +5,7 @@ import { jsonLine } from './bus-show.ts'
 import { exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { groupOf, groupOption } from './raft-arguments.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { printable } from './terminal.ts'
 
 const help = `colloquy raft restore <file> <data> [options]
@@ -28,7 +28,7 @@ Exit codes: 0 done, 1 failure, 2 usage.
 
 const options = { ...groupOption, member: { type: 'string' }, json: { type: 'boolean' } } as const
 
-export function restoreCommand(world: RaftWorld): Command {
+export function restoreCommand(world: DoorWorld): Command {
   return {
     name: 'raft restore',
     help,

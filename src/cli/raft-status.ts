@@ -6,7 +6,7 @@ import { exitCode, parseCommandLine } from './command.ts'
 import type { Command } from './command.ts'
 import { existingFolder, groupOf, groupOption } from './raft-arguments.ts'
 import { groupLines, sourceLine } from './raft-lines.ts'
-import type { RaftWorld } from './raft-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter } from './terminal.ts'
 
 const help = `colloquy raft status <data> [options]
@@ -28,7 +28,7 @@ Exit codes: 0 done, 1 failure, 2 usage.
 
 const options = { ...groupOption, json: { type: 'boolean' } } as const
 
-export function statusCommand(world: RaftWorld): Command {
+export function statusCommand(world: DoorWorld): Command {
   return {
     name: 'raft status',
     help,

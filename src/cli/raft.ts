@@ -3,12 +3,12 @@
  * them.
  */
 import type { Command } from './command.ts'
-import { realRaftWorld } from './raft-world.ts'
-import type { RaftWorld } from './raft-world.ts'
+import { realDoorWorld } from './door-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { chosen, subcommandLines } from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
-const subcommands = new Map<string, Subcommand<RaftWorld>>([
+const subcommands = new Map<string, Subcommand<DoorWorld>>([
   [
     'demo',
     {
@@ -78,6 +78,6 @@ colloquy raft <command> --help says more.
 `
 
 /** The command that the arguments name; for none a command that says what there is. */
-export function raftCommand(args: readonly string[], world: RaftWorld = realRaftWorld): Promise<Command> {
+export function raftCommand(args: readonly string[], world: DoorWorld = realDoorWorld): Promise<Command> {
   return chosen({ name: 'raft', help, subcommands }, args, world)
 }

@@ -1,14 +1,14 @@
 /** What the commands of saga read alike: which folder, which module, what JSON. It asks nobody. Errors name the option. */
 import { readFile, stat } from 'node:fs/promises'
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf } from '../base/error.ts'
 import { nearest } from '../base/nearest.ts'
-import { dataFolder } from '../node/open-journal.ts'
 import { isSaga } from '../workflow/saga.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import { type ParsedOptions, UsageError, textOption } from './command.ts'
+import { existingFolder } from './raft-arguments.ts'
+import { shellWord } from './shell-word.ts'
 
 export const dataOption = { data: { type: 'string' } } as const
 export const moduleOption = { module: { type: 'string' } } as const
@@ -16,30 +16,19 @@ const dataDefault = './data'
 
 /** The data folder that is meant, which must be there. Throws `cli.usage`, `node.unknown_scheme`. */
 export function folderOf(values: ParsedOptions): string {
-  const url = textOption(values, 'data') ?? dataDefault
-  const folder = dataFolder(url)
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(
-      `${JSON.stringify(folder.slice(0, 200))} is no folder; name the data folder of the sagas with --data`,
-    )
-  return folder
+  return existingFolder(textOption(values, 'data') ?? dataDefault, 'name the data folder of the sagas with --data')
 }
 
 /** How the same folder is named in a command that is proposed. */
 export function dataArgument(values: ParsedOptions): string {
   const data = textOption(values, 'data')
-  return data === undefined || data === dataDefault ? '' : ` --data ${quoted(data)}`
+  return data === undefined || data === dataDefault ? '' : ` --data ${shellWord(data)}`
 }
 
 /** What a command that is proposed ends with, so that it reaches the same run. */
 export function restOf(values: ParsedOptions): string {
   const module = textOption(values, 'module')
-  return `${dataArgument(values)}${module === undefined ? '' : ` --module ${quoted(module)}`}`
-}
-
-/** A word as a POSIX shell takes it. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+  return `${dataArgument(values)}${module === undefined ? '' : ` --module ${shellWord(module)}`}`
 }
 
 /** One of several words; for another the nearest is told. Throws `cli.usage`. */

@@ -2,7 +2,7 @@
 import { parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { say, sayExits, sayHelp, sayOptions } from './saga-say.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 
 const help = `colloquy saga cancel <run> [options]
 
@@ -23,7 +23,7 @@ ${sayExits}`
 
 const options = { ...sayOptions, 'no-undo': { type: 'boolean' }, reason: { type: 'string' } } as const
 
-export function cancelCommand(world: SagaWorld): Command {
+export function cancelCommand(world: DoorWorld): Command {
   return {
     name: 'saga cancel',
     help,

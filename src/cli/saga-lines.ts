@@ -8,7 +8,7 @@ import type { RunAccount, StepAccount } from '../workflow/account.ts'
 import type { Fault } from '../workflow/core/record.ts'
 import { columnsOf, cut, fit } from './columns.ts'
 import { oneLine } from './log-lines.ts'
-import { quoted } from './saga-arguments.ts'
+import { shellWord } from './shell-word.ts'
 import type { Paint } from './terminal.ts'
 
 const statusColours = { open: 'blue', completed: 'green', compensated: 'yellow', 'needs-attention': 'red' } as const
@@ -137,9 +137,9 @@ function nextText(account: RunAccount, rest: string, paint: Paint): string {
   }
   for (const step of steps.filter(({ unresolved }) => unresolved)) {
     const { child } = step
-    const look: Proposed[] = child === undefined ? [] : [[`show ${quoted(child)}`, 'its child: decide there first']]
+    const look: Proposed[] = child === undefined ? [] : [[`show ${shellWord(child)}`, 'its child: decide there first']]
     const ways = waysOf(step, error !== undefined).map(([how, why]): Proposed => [
-      `resolve ${quoted(run)} ${quoted(step.step)} ${how}`,
+      `resolve ${shellWord(run)} ${shellWord(step.step)} ${how}`,
       why,
     ])
     block(step, 'waits for an operator', [...look, ...ways])
@@ -148,13 +148,13 @@ function nextText(account: RunAccount, rest: string, paint: Paint): string {
     const { kind, status: is, signal, by, approval } = step
     if (kind !== 'wait' || is !== 'begun' || signal === undefined) continue
     const [data, why] = approval ? [`'{"approved":true}'`, 'a yes'] : ['JSON', 'with its data, if it takes any']
-    const command: Proposed = [`signal ${quoted(run)} ${quoted(signal)} ${data}`, why]
+    const command: Proposed = [`signal ${shellWord(run)} ${shellWord(signal)} ${data}`, why]
     block(step, `waits for ${by === undefined ? 'a signal' : oneLine(by)}`, [command])
   }
   for (const step of steps) {
     const { child, status: is, unresolved } = step
     if (child === undefined || unresolved || (is !== 'begun' && is !== 'undoing')) continue
-    block(step, 'is a run of its own', [[`show ${quoted(child)}`, 'how it stands']])
+    block(step, 'is a run of its own', [[`show ${shellWord(child)}`, 'how it stands']])
   }
   if (status === 'needs-attention' && lines.length === 0)
     lines.push('  what it rests for is not known without its definition; --module FILE names it')

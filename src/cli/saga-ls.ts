@@ -10,7 +10,7 @@ import type { Command } from './command.ts'
 import { counted, oneLine } from './log-lines.ts'
 import { choice, dataOption, folderOf } from './saga-arguments.ts'
 import { secondsText, statusColour, table } from './saga-lines.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter } from './terminal.ts'
 
 const help = `colloquy saga ls [options]
@@ -44,7 +44,7 @@ const options = {
 
 const statuses = ['open', 'completed', 'compensated', 'needs-attention'] as const
 
-export function lsCommand({ clock }: SagaWorld): Command {
+export function lsCommand({ clock }: DoorWorld): Command {
   return {
     name: 'saga ls',
     help,

@@ -3,7 +3,7 @@ import { UsageError, parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { choice, jsonOf } from './saga-arguments.ts'
 import { say, sayExits, sayHelp, sayOptions } from './saga-say.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 
 const help = `colloquy saga resolve <run> <step> <how> [options]
 
@@ -36,7 +36,7 @@ const options = {
 
 const ways = ['retry', 'skip', 'done', 'forward'] as const
 
-export function resolveCommand(world: SagaWorld): Command {
+export function resolveCommand(world: DoorWorld): Command {
   return {
     name: 'saga resolve',
     help,

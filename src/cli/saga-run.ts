@@ -19,10 +19,11 @@ import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode, ParsedOptions } from './command.ts'
 import { oneLine } from './log-lines.ts'
-import { dataArgument, dataOption, jsonOf, loadSagas, quoted, sagaOf } from './saga-arguments.ts'
+import { dataArgument, dataOption, jsonOf, loadSagas, sagaOf } from './saga-arguments.ts'
+import { shellWord } from './shell-word.ts'
 import type { SagaModule } from './saga-arguments.ts'
 import { accountText, turnLines } from './saga-lines.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter } from './terminal.ts'
 
 const help = `colloquy saga run <module> [options]
@@ -58,7 +59,7 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-export function runCommand(world: SagaWorld): Command {
+export function runCommand(world: DoorWorld): Command {
   return {
     name: 'saga run',
     help,
@@ -200,7 +201,7 @@ class Showing {
       const { module, id, values } = this.#wanted
       const find = findAmong(module.sagas.map(({ definition }) => definition))
       const { account } = await showRun(this.#opened.journal, id, find, false)
-      const rest = values['data'] === undefined ? '' : `${dataArgument(values)} --module ${quoted(module.file)}`
+      const rest = values['data'] === undefined ? '' : `${dataArgument(values)} --module ${shellWord(module.file)}`
       stdout.write(`\n${accountText(account, rest, painter(stdout.colour))}`)
     }
     return codes[result.status]
@@ -209,7 +210,7 @@ class Showing {
   /** The command that goes on, for a shell. */
   #again(): string {
     const { module, id, values } = this.#wanted
-    return `colloquy saga run ${quoted(module.file)} --id ${quoted(id)} --data ${quoted(textOption(values, 'data') ?? '')}`
+    return `colloquy saga run ${shellWord(module.file)} --id ${shellWord(id)} --data ${shellWord(textOption(values, 'data') ?? '')}`
   }
 }
 

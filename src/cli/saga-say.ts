@@ -18,7 +18,7 @@ import type { CommandContext, ExitCode, ParsedOptions } from './command.ts'
 import { restOf, dataOption, folderOf, moduleOf, moduleOption } from './saga-arguments.ts'
 import { timeoutOf, timeoutOption } from './raft-arguments.ts'
 import { accountText } from './saga-lines.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { oneLine } from './log-lines.ts'
 import { painter } from './terminal.ts'
 
@@ -46,7 +46,7 @@ with colloquy saga show whether it was recorded.
 export async function say(
   { run, word, done }: { readonly run: string; readonly word: SagaWord; readonly done: string },
   values: ParsedOptions,
-  world: SagaWorld,
+  world: DoorWorld,
   context: CommandContext,
 ): Promise<ExitCode> {
   const { stdout, stderr, signal } = context
@@ -71,7 +71,7 @@ async function sayHere(
   word: SagaWord,
   sagas: readonly AnySaga[],
   done: string,
-  world: SagaWorld,
+  world: DoorWorld,
   { stderr, signal }: CommandContext,
 ): Promise<RunAccount> {
   await using opened = await openSagas({ ...world, data: folder, sagas, place: run })

@@ -12,9 +12,10 @@ import { turnsOf } from '../workflow/history-text.ts'
 import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine } from './command.ts'
 import type { Command, CommandContext, ParsedOptions } from './command.ts'
-import { dataArgument, restOf, dataOption, folderOf, moduleOf, moduleOption, quoted } from './saga-arguments.ts'
+import { dataArgument, restOf, dataOption, folderOf, moduleOf, moduleOption } from './saga-arguments.ts'
+import { shellWord } from './shell-word.ts'
 import { accountText, turnLines } from './saga-lines.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { painter } from './terminal.ts'
 
 const help = `colloquy saga show <run> [options]
@@ -49,7 +50,7 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-export function showCommand(world: SagaWorld): Command {
+export function showCommand(world: DoorWorld): Command {
   return {
     name: 'saga show',
     help,
@@ -77,7 +78,7 @@ async function shownOf(
   run: string,
   mermaid: boolean,
   values: ParsedOptions,
-  world: SagaWorld,
+  world: DoorWorld,
   { signal }: CommandContext,
 ): Promise<SagaShown> {
   const module = await moduleOf(values)
@@ -90,7 +91,7 @@ async function shownOf(
 
 function pictureIn({ account, picture }: SagaShown, run: string, values: ParsedOptions): string {
   if (picture !== undefined) return picture
-  const mend = `colloquy saga show ${quoted(run)} --mermaid${dataArgument(values)} --module FILE`
+  const mend = `colloquy saga show ${shellWord(run)} --mermaid${dataArgument(values)} --module FILE`
   throw new UsageError(
     account.guessed && values['module'] !== undefined
       ? `the picture needs the definition: ${account.guessed.message}`
@@ -102,7 +103,7 @@ async function writeHistory(
   folder: string,
   run: string,
   json: boolean,
-  { clock }: SagaWorld,
+  { clock }: DoorWorld,
   { stdout, signal }: CommandContext,
 ): Promise<void> {
   await using data = await openData(folder, { access: 'read', clock })

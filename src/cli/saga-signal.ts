@@ -3,7 +3,7 @@ import { parseCommandLine, textOption } from './command.ts'
 import type { Command } from './command.ts'
 import { jsonOf } from './saga-arguments.ts'
 import { say, sayExits, sayHelp, sayOptions } from './saga-say.ts'
-import type { SagaWorld } from './saga-world.ts'
+import type { DoorWorld } from './door-world.ts'
 
 const help = `colloquy saga signal <run> <name> [json] [options]
 
@@ -25,7 +25,7 @@ ${sayExits}`
 
 const options = { ...sayOptions, id: { type: 'string' } } as const
 
-export function signalCommand(world: SagaWorld): Command {
+export function signalCommand(world: DoorWorld): Command {
   return {
     name: 'saga signal',
     help,

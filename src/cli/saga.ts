@@ -3,12 +3,12 @@
  * is said here for all of them.
  */
 import type { Command } from './command.ts'
-import { realSagaWorld } from './saga-world.ts'
-import type { SagaWorld } from './saga-world.ts'
+import { realDoorWorld } from './door-world.ts'
+import type { DoorWorld } from './door-world.ts'
 import { chosen, stoppedOrUnread, subcommandLines } from './subcommand.ts'
 import type { Subcommand } from './subcommand.ts'
 
-const subcommands = new Map<string, Subcommand<SagaWorld>>([
+const subcommands = new Map<string, Subcommand<DoorWorld>>([
   [
     'ls',
     {
@@ -75,6 +75,6 @@ colloquy saga <command> --help says more.
 `
 
 /** The command that the arguments name; for none a command that says what there is. */
-export function sagaCommand(args: readonly string[], world: SagaWorld = realSagaWorld): Promise<Command> {
+export function sagaCommand(args: readonly string[], world: DoorWorld = realDoorWorld): Promise<Command> {
   return chosen({ name: 'saga', help, subcommands }, args, world, stoppedOrUnread)
 }

@@ -16,6 +16,7 @@ import { jsonLine } from './bus-show.ts'
 import { UsageError, exitCode, parseCommandLine, textOption } from './command.ts'
 import type { Command, CommandContext, ExitCode, Output, ParsedOptions } from './command.ts'
 import { counted } from './log-lines.ts'
+import { shellWord } from './shell-word.ts'
 import { painter, printable } from './terminal.ts'
 
 const help = `colloquy sim <file> [options]
@@ -209,7 +210,7 @@ class SeedRun {
   /** The command that runs a seed again, for a shell. */
   #again(seed: number, faults: string | undefined): string {
     const chosen = seed < 0 ? `--seed=${seed}` : `--seed ${seed}`
-    return `colloquy sim ${quoted(this.#wanted.file)} ${chosen}${faults === undefined ? '' : ` --faults ${quoted(faults)}`}`
+    return `colloquy sim ${shellWord(this.#wanted.file)} ${chosen}${faults === undefined ? '' : ` --faults ${shellWord(faults)}`}`
   }
 
   #add({ simulatedMs, steps, counters }: Pick<SimReport, 'simulatedMs' | 'steps' | 'counters'>): void {
@@ -278,11 +279,6 @@ class SeedRun {
     )
     return undefined
   }
-}
-
-/** A word as a POSIX shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 function secondsText(ms: number): string {
