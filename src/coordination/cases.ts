@@ -8,6 +8,7 @@
  * | after it, before the saga has started | the saga starts under the same id |
  * | while a handler runs | the handler is called again, with the same key |
  */
+import { backoffAfter } from '../base/backoff.ts'
 import { sleep, within } from '../base/clock.ts'
 import { codeOf, toError } from '../base/error.ts'
 import type { Recorded } from '../journal/journal.ts'
@@ -254,7 +255,7 @@ export class Cases {
           return 'failed'
         }
         logger.warn({ err: toError(thrown), case: log.id, level, attempt }, 'a level is asked again')
-        const delayMs = Math.min(escalation.backoffMs * 2 ** (attempt - 1), backoffMaxMs)
+        const delayMs = backoffAfter(escalation.backoffMs, backoffMaxMs, attempt)
         await sleep(clock, delayMs, stop).catch(() => {})
         if (stop.aborted) return 'left'
       }

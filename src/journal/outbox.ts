@@ -8,6 +8,7 @@
  *
  * The pattern is the transactional outbox (microservices.io/patterns/data/transactional-outbox.html).
  */
+import { backoffAfter } from '../base/backoff.ts'
 import { sleep } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CloudEvent } from '../base/envelope.ts'
@@ -210,7 +211,7 @@ export class Outbox {
         if (final.has(codeOf(error)) || error instanceof ParkedFull || ++this.#failures > retryMax) return failed(error)
         telemetry.count('colloquy.outbox.failures', 1, { reactor: name })
         logger.warn({ err: error, failures: this.#failures }, 'the outbox could not send and tries again')
-        const waitMs = Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(this.#failures - 1, 30))
+        const waitMs = backoffAfter(backoffMs, backoffMaxMs, this.#failures)
         await sleep(clock, waitMs, signal).catch(() => {})
       }
     }

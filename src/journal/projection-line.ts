@@ -3,6 +3,7 @@
  * take: tried again, parked, or the end. Unlike the runner above it, it knows nothing of versions, rebuilds or callers; unlike
  * the target below it, it knows nothing of states. It alone moves the checkpoint, and never past what was not kept.
  */
+import { backoffAfter } from '../base/backoff.ts'
 import { sleep } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { assert, codeOf, messageOf, toError } from '../base/error.ts'
@@ -344,7 +345,7 @@ export class Line {
   }
 
   #backoff(tries: number): number {
-    return Math.min(backoffMaxMs, this.#settings.backoffMs * 2 ** Math.min(tries - 1, 30))
+    return backoffAfter(this.#settings.backoffMs, backoffMaxMs, tries)
   }
 
   #step(to: Position, replaying: boolean, last?: Recorded): Step {

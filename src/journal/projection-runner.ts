@@ -10,6 +10,7 @@
  * 3. Both stand still at the same position; one transaction lets the new one be served.
  * 4. The old one is erased in small steps. What a crash leaves of either is erased at the next start.
  */
+import { backoffAfter } from '../base/backoff.ts'
 import { sleep } from '../base/clock.ts'
 import { codeOf, InvalidArgument, messageOf } from '../base/error.ts'
 import { wholeNumber } from '../base/limit.ts'
@@ -241,7 +242,7 @@ class Runner implements TableProjectionRunner {
       } catch (thrown) {
         const hopeless = /^(?:journal|base)\./.test(codeOf(thrown)) || codeOf(thrown) === 'store.closed'
         if (hopeless || tries > retry.retryMax) throw thrown
-        await sleep(clock, Math.min(backoffMaxMs, retry.backoffMs * 2 ** Math.min(tries - 1, 30)), signal)
+        await sleep(clock, backoffAfter(retry.backoffMs, backoffMaxMs, tries), signal)
       }
   }
 

@@ -5,6 +5,7 @@
  * Life: 1. `start` appends the first event, or `go` takes up a history. 2. Turn after turn: records, append, activities. 3. At the end, or when
  * the run rests, it tells whoever waits. 4. It is gone when another worker has recorded on its run, or the journal failed for good.
  */
+import { backoffAfter } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { deferred } from '../base/deferred.ts'
 import type { Deferred } from '../base/deferred.ts'
@@ -423,7 +424,7 @@ export class RunDriver implements LocalDriver, RunFacts {
       return this.#world.broken(error)
     }
     this.#world.logger.warn({ err: error, run: this.id, code }, 'a turn of a saga was not taken by the journal')
-    const waitMs = Math.min(again.maxMs, again.firstMs * 2 ** Math.min(this.#failures++, 10))
+    const waitMs = backoffAfter(again.firstMs, again.maxMs, ++this.#failures)
     const mend = () => void this.#mend(turn, error)
     if (code === 'journal.wrong_version' || isUnkept(error)) mend()
     else this.#mending = this.#world.clock.timer(waitMs, mend)

@@ -1,5 +1,7 @@
 /** Backoff: how long a failed attempt waits before the next. Unlike a pace it looks only at one thing's attempts. Pure; chance is given. */
 
+import { backoffAfter, jittered } from '../../base/backoff.ts'
+
 export interface Backoff {
   readonly backoffMs: number
   readonly backoffMaxMs: number
@@ -9,7 +11,5 @@ export interface Backoff {
 
 /** After so many failed attempts, from 1; `chance` is in [0, 1). */
 export function waitMs({ backoffMs, backoffMaxMs, jitter }: Backoff, attempts: number, chance: number): number {
-  // Beyond 2^52 the doubling says nothing more, and the bound holds long before.
-  const whole = Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(attempts - 1, 52))
-  return Math.round(whole * (1 - jitter * chance))
+  return jittered(backoffAfter(backoffMs, backoffMaxMs, attempts), jitter, chance)
 }

@@ -2,6 +2,8 @@
  * When a failed attempt is made again: exponential backoff with jitter, as data. Unlike a loop that retries it keeps no count and
  * no time: whoever asks says which attempt failed and throws the dice. Pure.
  */
+import { backoffAfter, jittered } from '../../base/backoff.ts'
+
 export interface RetryPolicy {
   /** Attempts in all. */
   readonly max: number
@@ -44,13 +46,8 @@ function isFinal(unless: RetryPolicy['unless'], thrown: unknown): boolean {
   }
 }
 
-/**
- * How long to wait after attempt number `attempt` (from 1) failed; undefined when it was the last. `chance` is in [0, 1). With a
- * jitter of 1 this is "full jitter" (Brooker, Exponential Backoff And Jitter, 2015).
- */
+/** How long to wait after attempt number `attempt` (from 1) failed; undefined when it was the last. `chance` is in [0, 1). */
 export function waitAfter(policy: RetryPolicy, attempt: number, chance: number): number | undefined {
   if (attempt >= policy.max) return undefined
-  // The exponent is bounded before it is taken: infinity times a jitter is no time.
-  const wait = Math.min(policy.backoffMaxMs, policy.backoffMs * policy.factor ** Math.min(attempt - 1, 64))
-  return Math.round(wait * (1 - policy.jitter * chance))
+  return jittered(backoffAfter(policy.backoffMs, policy.backoffMaxMs, attempt, policy.factor), policy.jitter, chance)
 }
