@@ -19,6 +19,8 @@ export type Route = 'saga' | 'choreography' | 'escalation' | 'withheld'
 export interface Judged<Value> {
   readonly value: Value
   readonly by: string
+  /** Of the rule, where one said it. */
+  readonly reason?: string
 }
 
 export interface Judgement {
@@ -94,17 +96,17 @@ function judge(event: CloudEvent, domain: string, chain: readonly string[], leve
   let irreversible: Judged<boolean> | undefined
   let touched: Judged<readonly string[]> | undefined
   for (const { level, rule } of levels.says(event, chain)) {
-    const { says } = rule
-    const by = `${level}/${rule.name}`
-    if (says.criticality !== undefined) criticality ??= { value: says.criticality, by }
-    if (says.irreversible !== undefined) irreversible ??= { value: says.irreversible, by }
-    if (says.domains !== undefined) touched ??= { value: says.domains, by }
+    const { says, reason, name } = rule
+    const said = { by: `${level}/${name}`, reason }
+    if (says.criticality !== undefined) criticality ??= { value: says.criticality, ...said }
+    if (says.irreversible !== undefined) irreversible ??= { value: says.irreversible, ...said }
+    if (says.domains !== undefined) touched ??= { value: says.domains, ...said }
   }
   touched ??= claimedDomains(event)
   return {
     criticality: criticality ?? claimedCriticality(event),
     irreversible: irreversible ?? claimedIrreversible(event),
-    domains: { value: [...new Set([domain, ...touched.value])], by: touched.by },
+    domains: { ...touched, value: [...new Set([domain, ...touched.value])] },
   }
 }
 

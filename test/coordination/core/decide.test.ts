@@ -128,6 +128,13 @@ describe('a decision', () => {
     expect(routes({ domains: 'team, shop' })).toEqual(['saga', 'default/domains'])
   })
 
+  it('holds the reason of each rule that overruled the sender, for the journal', () => {
+    const domains = { shop: { rules: [says('calm', { criticality: 'low' })] } }
+    const { judged } = decided(event({ domain: 'shop', criticality: 'high', irreversible: true }), domains) ?? {}
+    expect(judged?.criticality).toEqual({ value: 'low', by: 'shop/calm', reason: says('calm', {}).reason })
+    expect(judged?.irreversible).toEqual({ value: true, by: 'sender' })
+  })
+
   it('lets a domain lower and raise what a sender declares', () => {
     const domains = {
       shop: { rules: [says('all-normal', { criticality: 'normal', irreversible: false, domains: [] })] },
