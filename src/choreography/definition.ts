@@ -186,7 +186,8 @@ function checkJoined({ same, withinMs }: Joined): Pick<Definition, 'keyOf' | 'wi
   return { keyOf: keyReader('same', same), withinMs: wholeNumber('withinMs', withinMs, 1, withinMsMax) }
 }
 
-function selectionOf(pattern: RulePattern): Selection {
+/** The selection of a pattern, or of filters. Throws `choreography.pattern_invalid`. */
+export function selectionOf(pattern: RulePattern): Selection {
   const isFilters =
     typeof pattern === 'object' && pattern !== null && Object.keys(pattern).length === 1 && 'filters' in pattern
   return isFilters ? parseFilters(pattern.filters) : parsePattern(pattern)

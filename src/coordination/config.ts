@@ -6,10 +6,7 @@ import { hash } from 'node:crypto'
 import type { Criticality } from '../base/envelope.ts'
 import { messageOf, toError } from '../base/error.ts'
 import { checkKeys, plainName } from '../base/limit.ts'
-import { parseFilters } from '../choreography/core/filter.ts'
-import { parsePattern } from '../choreography/core/pattern.ts'
-import type { Selection } from '../choreography/core/selection.ts'
-import type { RulePattern } from '../choreography/choreography.ts'
+import { selectionOf } from '../choreography/definition.ts'
 import type { AnySaga } from '../workflow/saga.ts'
 import type { Domain, Responsible, RouteRule, Routing, Says } from './coordination.ts'
 import { Levels, root } from './core/levels.ts'
@@ -55,7 +52,7 @@ function domainConfig(name: string, domain: Domain, all: Routing['domains']): Le
   return {
     name,
     parent,
-    events: events === undefined ? undefined : selectionOf(`${at}.events`, events),
+    events: events === undefined ? undefined : guarded(`${at}.events`, () => selectionOf(events)),
     ...splitRules(`${at}.rules`, rules),
   }
 }
@@ -78,7 +75,7 @@ function splitRules(at: string, rules: readonly RouteRule[]): Pick<LevelConfig, 
     const where = `${at}.${name}`
     if (names.has(name)) throw new ConfigInvalid(where, 'is there twice; give each rule of a domain a name of its own')
     names.add(name)
-    const selection = selectionOf(`${where}.when`, rule.when)
+    const selection = guarded(`${where}.when`, () => selectionOf(rule.when))
     const { reason } = rule
     if (rule.says !== undefined) says.push({ name, reason, selection, says: checkSays(`${where}.says`, rule.says) })
     else if (rule.to !== undefined) to.push({ name, reason, selection, to: rule.to, handOver: rule.handOver })
@@ -117,14 +114,6 @@ function checkSays(at: string, says: Says): Says {
 
 function isNames(value: unknown): boolean {
   return Array.isArray(value) && value.length <= touchedMax && value.every((each) => typeof each === 'string')
-}
-
-function selectionOf(at: string, pattern: RulePattern): Selection {
-  return guarded(at, () => {
-    const isFilters =
-      typeof pattern === 'object' && pattern !== null && Object.keys(pattern).length === 1 && 'filters' in pattern
-    return isFilters ? parseFilters(pattern.filters) : parsePattern(pattern)
-  })
 }
 
 /** Who answers for each level; a saga that is given whole is listed, so that the workflow can run it. */
